@@ -1,0 +1,20 @@
+"""Markov chain Monte Carlo, parallel in time.
+
+A transition whose noise is drawn in advance is a deterministic map, so a chain is a recursion.
+`sample` evaluates it by parallel Newton-type sweeps over the length of the chain and returns the
+chain that a loop would, to a stated tolerance.
+"""
+
+from pmcmc import kernels as kernels
+from pmcmc import solvers as solvers
+from pmcmc import targets as targets
+from pmcmc._result import Info as Info
+from pmcmc._result import Result as Result
+from pmcmc._sample import sample as sample
+from pmcmc._solve import Solution as Solution
+from pmcmc._solve import solve as solve
+from pmcmc._version import __version__ as __version__
+from pmcmc.kernels import MALA as MALA
+from pmcmc.solvers import Auto as Auto
+from pmcmc.solvers import ParallelNewton as ParallelNewton
+from pmcmc.solvers import Sequential as Sequential

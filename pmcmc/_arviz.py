@@ -1,0 +1,53 @@
+"""Conversion to ArviZ. The only file that knows which ArviZ is installed."""
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+# ArviZ's names of sample statistics, where they differ from BlackJAX's.
+_STAT_NAMES = {"logdensity": "lp", "is_divergent": "diverging"}
+
+
+def to_arviz(
+    posterior: Mapping[str, np.ndarray],
+    stats: Mapping[str, np.ndarray],
+    attrs: Mapping[str, Any],
+) -> Any:
+    """The installed ArviZ's container: a `DataTree` from version 1.0, else `InferenceData`.
+
+    Args:
+        posterior: draws by name, leading axes `(chain, draw)`.
+        stats: statistics by name, axes `(chain, draw)`.
+        attrs: attributes of the posterior group.
+    """
+    arviz = _import_arviz()
+    sample_stats = {_STAT_NAMES.get(name, name): value for name, value in stats.items()}
+    if int(arviz.__version__.split(".")[0]) >= 1:
+        return arviz.from_dict(
+            {"posterior": dict(posterior), "sample_stats": sample_stats},
+            attrs={"posterior": dict(attrs)},
+        )
+    return arviz.from_dict(
+        posterior=dict(posterior), sample_stats=sample_stats, posterior_attrs=dict(attrs)
+    )
+
+
+def summary(data: Any) -> Any:
+    """ArviZ's table of moments, effective sample sizes and R-hat."""
+    return _import_arviz().summary(data)
+
+
+def _import_arviz() -> Any:
+    try:
+        with warnings.catch_warnings():
+            # ArviZ 0.23 announces 1.0 on import.
+            warnings.simplefilter("ignore", FutureWarning)
+            import arviz
+    except ImportError as error:
+        raise ImportError(
+            "Converting a result needs ArviZ: pip install arviz. The draws themselves are in "
+            "result.positions."
+        ) from error
+    return arviz

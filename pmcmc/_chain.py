@@ -1,0 +1,160 @@
+"""A batch of chains, advanced by a kernel and a solver: where the two meet."""
+
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from pmcmc._problem import FlatLogDensity
+from pmcmc.kernels import Kernel
+from pmcmc.solvers import Recursion, Solver, Trajectories
+
+_NOISE_BLOCK = 64
+
+
+class Segment(NamedTuple):
+    """A stretch of finished steps, on the host.
+
+    Args:
+        positions: shape `(chain, step, D)`.
+        stats: arrays `(chain, step)` by name.
+        last: positions at the end, shape `(chain, D)`, on the device.
+        report: what the solver says of the stretch, without its states.
+    """
+
+    positions: np.ndarray
+    stats: dict[str, np.ndarray]
+    last: jax.Array
+    report: Trajectories
+
+
+@dataclass(frozen=True)
+class Runner:
+    """Advances a batch of chains, always through the same compiled program.
+
+    Args:
+        logdensity: of a flat position.
+        solver: evaluates the chains.
+        length: largest number of steps to evaluate at once.
+    """
+
+    logdensity: FlatLogDensity
+    solver: Solver
+    length: int
+
+    def compile(self, kernel: Kernel, positions: jax.Array, rng_key: jax.Array) -> None:
+        """Have the program compiled, without taking a step."""
+        self._advance(kernel, positions, rng_key, 0, 0)
+
+    def run(
+        self,
+        kernel: Kernel,
+        positions: jax.Array,
+        rng_key: jax.Array,
+        first_step: int,
+        n_steps: int,
+    ) -> Iterator[Segment]:
+        """Take the steps `first_step, ..., first_step + n_steps - 1` from `positions`.
+
+        Args:
+            positions: shape `(chain, D)`.
+            rng_key: the noise is a function of this key, the chain and the step.
+        """
+        for done in range(0, n_steps, self.length):
+            size = min(self.length, n_steps - done)
+            segment = self._advance(kernel, positions, rng_key, first_step + done, size)
+            positions = segment.last
+            yield segment
+
+    def _advance(
+        self,
+        kernel: Kernel,
+        positions: jax.Array,
+        rng_key: jax.Array,
+        first_step: int,
+        n_steps: int,
+    ) -> Segment:
+        # One type for each hyperparameter, or a float after an array would compile again.
+        kernel = jax.tree.map(lambda leaf: jnp.asarray(leaf, positions.dtype), kernel)
+        last, result = _advance(
+            self.logdensity,
+            self.length,
+            self.solver,
+            kernel,
+            positions,
+            rng_key,
+            np.uint32(first_step),
+            np.int32(n_steps),
+        )
+        states, stats = jax.tree.map(
+            lambda rows: np.asarray(rows)[:, :n_steps], (result.states, result.aux)
+        )
+        report = jax.tree.map(np.asarray, result._replace(states=None, aux=None))
+        return Segment(states, stats, last, report)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _advance(
+    logdensity: FlatLogDensity,
+    length: int,
+    solver: Solver,
+    kernel: Kernel,
+    positions: jax.Array,
+    rng_key: jax.Array,
+    first_step: jax.Array,
+    n_steps: jax.Array,
+) -> tuple[jax.Array, Trajectories]:
+    noise = _draw_noise(kernel, positions, rng_key, first_step, n_steps, length)
+    result = solver.run(_as_recursion(logdensity, kernel), positions, noise, n_steps)
+    last = jnp.where(n_steps > 0, result.states[:, jnp.maximum(n_steps, 1) - 1], positions)
+    return last, result
+
+
+def _as_recursion(logdensity: FlatLogDensity, kernel: Kernel) -> Recursion:
+    def advance(state: Any, noise: Any) -> tuple[Any, dict[str, jax.Array]]:
+        state, info = kernel.transition(logdensity, state, noise)
+        return state, {**info._asdict(), "logdensity": state.logdensity}
+
+    return Recursion(
+        carry=lambda position: kernel.init(logdensity, position),
+        advance=advance,
+        state=lambda state: state.position,
+    )
+
+
+def _draw_noise(
+    kernel: Kernel,
+    positions: jax.Array,
+    rng_key: jax.Array,
+    first_step: jax.Array,
+    n_steps: jax.Array,
+    length: int,
+) -> Any:
+    """Noise of the steps from `first_step` on, leading axes `(chain, length)`.
+
+    The noise of step `t` of chain `c` is drawn with `fold_in(fold_in(rng_key, c), t)`. Rows are
+    drawn in blocks, only as far as `n_steps`.
+    """
+    n_chains = positions.shape[0]
+    block = min(_NOISE_BLOCK, length)
+    chain_keys = jax.vmap(jax.random.fold_in, (None, 0))(rng_key, jnp.arange(n_chains))
+
+    def draw(chain_key: jax.Array, step: jax.Array) -> Any:
+        return kernel.draw_noise(jax.random.fold_in(chain_key, step), positions[0])
+
+    def body(i: jax.Array, store: Any) -> Any:
+        start = jnp.minimum(i * block, length - block)
+        steps = first_step + (start + jnp.arange(block)).astype(jnp.uint32)
+        rows = jax.vmap(lambda key: jax.vmap(lambda step: draw(key, step))(steps))(chain_keys)
+        return jax.tree.map(
+            lambda out, new: lax.dynamic_update_slice_in_dim(out, new, start, 1), store, rows
+        )
+
+    row = jax.eval_shape(draw, chain_keys[0], first_step)
+    store = jax.tree.map(lambda x: jnp.zeros((n_chains, length, *x.shape), x.dtype), row)
+    return lax.fori_loop(0, -(-n_steps // block), body, store)

@@ -1,0 +1,54 @@
+"""Checks of arguments. Each error names the argument, what was got and what to write instead."""
+
+import numbers
+from typing import Any
+
+import jax
+import numpy as np
+
+
+def is_concrete(value: Any) -> bool:
+    """Whether `value` is a value that a user wrote, not a tracer or a placeholder of a pytree."""
+    kinds = (numbers.Number, str, np.ndarray, jax.Array)
+    return isinstance(value, kinds) and not isinstance(value, jax.core.Tracer)
+
+
+def check_positive(name: str, value: Any, example: str) -> None:
+    """Raise unless `value` is a positive finite number."""
+    if value is None or (is_concrete(value) and not _is_number_above(value, 0.0)):
+        raise ValueError(
+            f"{name} must be a positive finite number, got {value!r}: write {example}."
+        )
+
+
+def check_count(name: str, value: Any, minimum: int = 1) -> None:
+    """Raise unless `value` is an integer of at least `minimum`."""
+    is_integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not is_integer or value < minimum:
+        kind = "a positive integer" if minimum == 1 else f"an integer of at least {minimum}"
+        raise ValueError(f"{name} must be {kind}, got {value!r}: write e.g. {name}={minimum + 99}.")
+
+
+def check_orthogonal(name: str, value: Any) -> None:
+    """Raise unless `value` is a square orthogonal matrix of real numbers."""
+    example = f"write {name}=numpy.linalg.qr(matrix)[0], {name}='hessian' or {name}=None"
+    if isinstance(value, str) or not is_concrete(value):
+        raise ValueError(f"{name} must be an orthogonal matrix, got {value!r}: {example}.")
+    matrix = np.asarray(value)
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.dtype.kind != "f":
+        raise ValueError(
+            f"{name} must be an orthogonal matrix of floating-point numbers, got an array of shape "
+            f"{matrix.shape} and dtype {matrix.dtype}: {example}."
+        )
+    defect = np.max(np.abs(matrix.T @ matrix - np.eye(len(matrix))))
+    if not defect <= 1e-3:
+        raise ValueError(
+            f"{name} must be an orthogonal matrix, but {name}.T @ {name} is {defect:.2g} away from "
+            f"the identity: {example}."
+        )
+
+
+def _is_number_above(value: Any, bound: float) -> bool:
+    if isinstance(value, str | bool | complex) or np.ndim(value) != 0:
+        return False
+    return bool(np.isfinite(value) and value > bound)

@@ -1,0 +1,190 @@
+"""The front door of `sample`: a log density of pytrees becomes one of flat vectors, checked."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.flatten_util import ravel_pytree
+
+from pmcmc.kernels import Kernel
+
+
+@dataclass(frozen=True)
+class FlatLogDensity:
+    """A log density as a function of a flat position.
+
+    Equal to another one of the same function and layout, so that compiled code is found again. The
+    user's function is wrapped in `jax.jit` to be traced once for all programs that contain it.
+    """
+
+    logdensity: Callable[[Any], jax.Array]
+    unravel: Callable[[jax.Array], Any]
+
+    def __call__(self, position: jax.Array) -> jax.Array:
+        return jax.jit(self.logdensity)(self.unravel(position))
+
+
+class Problem(NamedTuple):
+    """What is to be sampled, from where.
+
+    Args:
+        logdensity: of a flat position `(D,)`.
+        positions: starts, shape `(chain, D)`.
+        layout: shapes and dtypes of one position, a pytree as the user wrote it.
+        has_chain_axis: whether the user's positions have a leading chain axis.
+    """
+
+    logdensity: FlatLogDensity
+    positions: jax.Array
+    layout: Any
+    has_chain_axis: bool
+
+    def unravel(self, flat: np.ndarray) -> Any:
+        """From flat positions `(*axes, D)` to the user's pytree, leaves `(*axes, *event)`.
+
+        On the host, since a whole chain may not fit on the device.
+        """
+        leaves, treedef = jax.tree.flatten(self.layout)
+        ends = np.cumsum([leaf.size for leaf in leaves])
+        parts = np.split(flat, ends[:-1], axis=-1)
+        events = [
+            part.reshape(*flat.shape[:-1], *leaf.shape).astype(leaf.dtype, copy=False)
+            for part, leaf in zip(parts, leaves, strict=True)
+        ]
+        return jax.tree.unflatten(treedef, events)
+
+
+def as_problem(logdensity: Callable[[Any], jax.Array], x0: Any, n_chains: int) -> Problem:
+    """Check the arguments of `sample` and flatten them.
+
+    Raises:
+        ValueError: an argument cannot be sampled; the message says why and what to write.
+    """
+    if not callable(logdensity):
+        raise ValueError(
+            f"logdensity must be a function of the position, got {logdensity!r}: write e.g. "
+            "logdensity=lambda x: -0.5 * jnp.sum(x**2)."
+        )
+    leaves = _real_leaves(x0)
+    has_chain_axis = n_chains > 1
+    if has_chain_axis:
+        for name, leaf in leaves.items():
+            if leaf.shape[:1] != (n_chains,):
+                raise ValueError(
+                    f"{name} must have a leading axis of n_chains={n_chains} starts, got shape "
+                    f"{leaf.shape}: write x0=jnp.stack([start] * {n_chains}), or better starts "
+                    "that differ."
+                )
+    chains = jax.tree.map(jnp.asarray, x0)
+    if not has_chain_axis:
+        chains = jax.tree.map(lambda leaf: leaf[None], chains)
+    first = jax.tree.map(lambda leaf: leaf[0], chains)
+    _, unravel = ravel_pytree(first)
+    positions = jax.vmap(lambda chain: ravel_pytree(chain)[0])(chains)
+    try:
+        hash(logdensity)
+    except TypeError as error:
+        raise ValueError(
+            f"logdensity must be hashable for its compiled code to be found again, got an instance "
+            f"of {type(logdensity).__name__}: write logdensity=lambda x: your_object(x)."
+        ) from error
+    layout = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), first)
+    _check_scalar(logdensity, layout)
+    return Problem(FlatLogDensity(logdensity, unravel), positions, layout, has_chain_axis)
+
+
+def check_start(problem: Problem, kernel: Kernel) -> None:
+    """Check that the kernel can start.
+
+    Raises:
+        ValueError: the log density has no gradient there, or one that is not finite.
+    """
+    try:
+        states = init_states(problem.logdensity, kernel, problem.positions)
+    except Exception as error:
+        raise ValueError(
+            f"logdensity has no gradient that JAX can compute ({_first_line(error)}), and "
+            f"{type(kernel).__name__} needs one: write the log density with differentiable "
+            "jax.numpy operations and bounded loops such as lax.scan."
+        ) from error
+    values = np.asarray(states.logdensity)
+    for chain in np.flatnonzero(~np.isfinite(values)):
+        raise ValueError(
+            f"logdensity must be finite at x0, got {values[chain]} for chain {chain}: start inside "
+            "the support (for constrained parameters sample a transformed, unconstrained one)."
+        )
+    for name, value in states._asdict().items():
+        is_bad = ~np.isfinite(np.asarray(value)).reshape(len(values), -1).all(axis=1)
+        for chain in np.flatnonzero(is_bad):
+            raise ValueError(
+                f"{name} must be finite at x0, but is not for chain {chain}: start elsewhere, or "
+                "write the log density so that its gradient exists at x0 (jnp.where evaluates the "
+                "gradients of both branches)."
+            )
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def init_states(logdensity: FlatLogDensity, kernel: Kernel, positions: jax.Array) -> Any:
+    """States of the kernel at flat positions `(chain, D)`."""
+    return jax.vmap(lambda position: kernel.init(logdensity, position))(positions)
+
+
+def _real_leaves(x0: Any) -> dict[str, np.ndarray]:
+    """Leaves of `x0` by name, known to be finite arrays of real numbers."""
+    paths, _ = jax.tree.flatten_with_path(x0)
+    leaves = {f"x0{jax.tree_util.keystr(path)}": leaf for path, leaf in paths}
+    if not leaves or all(np.size(leaf) == 0 for leaf in leaves.values()):
+        raise ValueError(
+            f"x0 must hold at least one number, got {x0!r}: write e.g. x0=jnp.zeros(2)."
+        )
+    arrays = {}
+    for name, leaf in leaves.items():
+        array = np.asarray(leaf)
+        if array.dtype.kind in "iub":
+            raise ValueError(
+                f"{name} must be an array of float32 or float64, got dtype {array.dtype}: write "
+                "e.g. jnp.zeros(2) or 1.0 instead of 1."
+            )
+        if array.dtype not in (np.float32, np.float64):
+            raise ValueError(
+                f"{name} must be an array of float32 or float64, got {type(leaf).__name__} of "
+                f"dtype {array.dtype}: write jnp.asarray({name}, jnp.float32)."
+            )
+        if not np.isfinite(array).all():
+            raise ValueError(
+                f"{name} must be finite, got {np.count_nonzero(~np.isfinite(array))} entries that "
+                "are not: start from numbers, e.g. x0=jnp.zeros(2)."
+            )
+        arrays[name] = array
+    return arrays
+
+
+def _check_scalar(logdensity: Callable[[Any], jax.Array], position: Any) -> None:
+    try:
+        out = jax.eval_shape(jax.jit(logdensity), position)
+    except Exception as error:
+        raise ValueError(
+            f"logdensity could not be traced by JAX at a position like x0 ({_first_line(error)}): "
+            "write it with jax.numpy instead of numpy, jnp.where instead of if, and check that it "
+            "takes one argument of the structure and shape of x0."
+        ) from error
+    leaves = jax.tree.leaves(out)
+    if len(leaves) != 1 or leaves[0] is not out:
+        raise ValueError(
+            f"logdensity must return one scalar, got {type(out).__name__}: return only the log "
+            "density."
+        )
+    if out.shape != () or not jnp.issubdtype(out.dtype, jnp.floating):
+        raise ValueError(
+            f"logdensity must return a real scalar, got shape {out.shape} and dtype {out.dtype}: "
+            "write e.g. return jnp.sum(...)."
+        )
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines() or [""]
+    return f"{type(error).__name__}: {lines[0]}"

@@ -1,0 +1,168 @@
+"""What `sample` returns."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import numpy as np
+
+from pmcmc import _arviz
+from pmcmc._version import __version__
+from pmcmc._warmup import Warmup
+from pmcmc.kernels import Kernel
+from pmcmc.solvers import ParallelNewton, Solver, Trace
+
+
+@dataclass(frozen=True)
+class Info:
+    """How the draws came about; arrays have one entry a chain.
+
+    Args:
+        kernel: with the hyperparameters that made the draws.
+        solver: with everything resolved, basis included.
+        device: that ran it.
+        dtype: of the positions.
+        n_steps: transitions of each chain after the warm-up.
+        sweeps: parallel sweeps taken; 0 for the loop.
+        work_per_step: evaluations of the transition per step of the chain: 1 for the loop.
+        sequential_steps: steps taken one at a time.
+        residual: largest `|s_t - f_t(s_{t-1})|` over all steps and coordinates, where `f_t` is the
+            transition with the noise of step `t`; 0 for the loop.
+        scaled_residual: the same in units of the tolerance `atol + rtol * |s_t|`.
+        atol, rtol: the tolerance; 0 for the loop.
+        converged: whether every step is within tolerance.
+        trace: residual and finished steps per sweep, one `Trace` a segment of the chain.
+        warmup: record of the warm-up, `None` where there was none.
+        seconds_compile: tracing and compiling, about 0 when everything was compiled before.
+        seconds_setup: finding the basis and checking the start.
+        seconds_warmup, seconds_run: running, without compilation.
+    """
+
+    kernel: Kernel
+    solver: Solver
+    device: str
+    dtype: np.dtype
+    n_steps: int
+    sweeps: np.ndarray
+    work_per_step: np.ndarray
+    sequential_steps: np.ndarray
+    residual: np.ndarray
+    scaled_residual: np.ndarray
+    atol: float
+    rtol: float
+    converged: np.ndarray
+    trace: list[Trace] = field(repr=False)
+    warmup: Warmup | None = field(repr=False)
+    seconds_compile: float
+    seconds_setup: float
+    seconds_warmup: float
+    seconds_run: float
+
+
+@dataclass(frozen=True, repr=False)
+class Result:
+    """Draws of one or more chains, and how they came about.
+
+    Args:
+        positions: pytree of the structure of `x0`, NumPy leaves of shape `(chain, draw, *event)`.
+            Draw 0 is the state after the first step that is kept, not the start.
+        stats: per draw, NumPy arrays of shape `(chain, draw)` by name: `is_accepted`,
+            `acceptance_rate`, `is_divergent` and `logdensity` of the position.
+        info: how the draws came about.
+        final_state: state of the kernel after the last step, positions and gradients with the
+            structure of `x0`: `sample(logdensity, result.final_state.position, ...)` goes on.
+    """
+
+    positions: Any
+    stats: dict[str, np.ndarray]
+    info: Info
+    final_state: Any
+
+    def to_arviz(self) -> Any:
+        """Draws and statistics in the installed ArviZ's own container.
+
+        Returns:
+            An `xarray.DataTree` with ArviZ 1.0 and newer, else an `arviz.InferenceData`; groups
+            `posterior` and `sample_stats`, where `logdensity` is called `lp` and `is_divergent`
+            is called `diverging`. Keys of nested positions are joined with dots; a position that
+            is not a dictionary is called `x`.
+
+        Raises:
+            ImportError: ArviZ is not installed.
+        """
+        info = self.info
+        attrs = {
+            "inference_library": "pmcmc",
+            "inference_library_version": __version__,
+            "sampling_time": info.seconds_run,
+            "tuning_steps": 0 if info.warmup is None else int(info.warmup.n_steps.sum()),
+            "kernel": repr(info.kernel),
+            "solver": _name(info.solver),
+            "converged": info.converged.astype(int),
+            "residual": info.residual,
+            "sequential_steps": info.sequential_steps,
+        }
+        return _arviz.to_arviz(_named_leaves(self.positions), self.stats, attrs)
+
+    def summary(self) -> Any:
+        """ArviZ's table: mean, sd, interval, effective sample sizes, R-hat; a row a number.
+
+        Raises:
+            ImportError: ArviZ is not installed.
+        """
+        return _arviz.summary(self.to_arviz())
+
+    def __repr__(self) -> str:
+        info = self.info
+        n_chains, n_draws = self.stats["is_accepted"].shape
+        size = sum(leaf[0, 0].size for leaf in jax.tree.leaves(self.positions))
+        divergent = int(self.stats["is_divergent"].sum())
+        lines = [
+            f"pmcmc.Result: {n_chains} x {n_draws:,} draws (chain x draw) of {size} "
+            f"{'number' if size == 1 else 'numbers'}, {info.dtype}",
+            f"  kernel      {info.kernel}, mean acceptance "
+            f"{self.stats['acceptance_rate'].mean():.3f}, {divergent} divergent",
+            f"  solver      {_name(info.solver)} on {info.device}{self._cost()}",
+            f"  chain       {self._evidence()}",
+            f"  seconds     compile {info.seconds_compile:.2f}, set-up {info.seconds_setup:.2f}, "
+            f"warm-up {info.seconds_warmup:.2f}, run {info.seconds_run:.2f}",
+        ]
+        return "\n".join(lines)
+
+    def _cost(self) -> str:
+        info = self.info
+        if not info.sweeps.any():
+            return ""
+        return f": {info.sweeps.mean():.0f} sweeps, {info.work_per_step.mean():.1f} work per step"
+
+    def _evidence(self) -> str:
+        info = self.info
+        if not info.sweeps.any():
+            return "step by step"
+        verdict = "same as the loop's within tolerance"
+        failed = np.flatnonzero(~info.converged)
+        if failed.size:
+            verdict = f"NOT CONVERGED in chain {', '.join(map(str, failed))}"
+        text = (
+            f"{verdict}: residual {info.residual.max():.1e}, "
+            f"tolerance {info.atol:.0e} + {info.rtol:.0e}*|s|"
+        )
+        if info.sequential_steps.any():
+            text += f"; {info.sequential_steps.sum():,} of all steps one at a time"
+        return text
+
+
+def _name(solver: Solver) -> str:
+    if isinstance(solver, ParallelNewton):
+        basis = "no basis" if solver.basis is None else "in a basis"
+        return f"ParallelNewton ({type(solver.jacobian).__name__}, {basis})"
+    return type(solver).__name__
+
+
+def _named_leaves(positions: Any) -> dict[str, np.ndarray]:
+    named = {}
+    for path, leaf in jax.tree.flatten_with_path(positions)[0]:
+        name = jax.tree_util.keystr(path, simple=True, separator=".")
+        has_name = path and not isinstance(path[0], jax.tree_util.SequenceKey)
+        named[name if has_name else f"x.{name}".rstrip(".")] = leaf
+    return named

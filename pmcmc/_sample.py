@@ -1,0 +1,210 @@
+"""`sample`: a kernel and a solver put together."""
+
+import dataclasses
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from pmcmc._basis import hessian_basis
+from pmcmc._chain import Runner
+from pmcmc._checks import check_count
+from pmcmc._draws import Draws
+from pmcmc._problem import Problem, as_problem, check_start, init_states
+from pmcmc._progress import Progress
+from pmcmc._result import Info, Result
+from pmcmc._warmup import warm_up
+from pmcmc.kernels import MALA, Kernel
+from pmcmc.solvers import Auto, ParallelNewton, Solver, as_solver
+
+# The first step size of the warm-up is a start for its search only.
+_TUNED_KERNELS: dict[str, Kernel] = {"mala": MALA(step_size=0.1)}
+_DEFAULT_WARMUP = 1000
+_MAX_HESSIAN_DIM = 1000
+_WARMUP_STREAM = np.uint32(2**32 - 1)  # no chain has this index
+
+
+def sample(
+    logdensity: Callable[[Any], jax.Array],
+    x0: Any,
+    n_steps: int,
+    *,
+    kernel: Kernel | str | None = None,
+    solver: Solver | Auto | str = "auto",
+    n_chains: int = 1,
+    n_warmup: int | None = None,
+    thin: int = 1,
+    rng_key: jax.Array | int = 0,
+    progress: bool | None = None,
+) -> Result:
+    """Sample a log density by Markov chain Monte Carlo, in parallel over the length of the chain.
+
+    The chain is a function of `rng_key`, kernel and start: the noise of step `t` of chain `c` is
+    drawn with `fold_in(fold_in(rng_key, c), t)`. Solvers differ in how they find the chain that this
+    noise drives, not in the chain.
+
+    Args:
+        logdensity: log density up to a constant, from a position to a real scalar. Pass the same
+            function again to use what has been compiled for it.
+        x0: start, a pytree of float arrays. With `n_chains > 1` each leaf has a leading axis of
+            that length.
+        n_steps: number of steps of each chain.
+        kernel: the transition, e.g. `pmcmc.MALA(step_size=0.01)`; `None` or `"mala"` for MALA with
+            a step size found in the warm-up.
+        solver: `"sequential"`, `"quasi"`, `"auto"`, or an instance such as
+            `pmcmc.ParallelNewton(window=128)`.
+        n_chains: number of independent chains.
+        n_warmup: steps before the draws, dropped, in which the step size of the kernel is tuned;
+            `None` for 1,000 where `kernel` is not an instance and 0 where it is one.
+        thin: keep every `thin`-th step.
+        rng_key: a key of `jax.random`, or an integer seed.
+        progress: show a line on stderr; `None` to show it where stderr is a terminal.
+
+    Returns:
+        Draws with leading axes `(chain, draw)`, statistics of each, and how they came about.
+
+    Raises:
+        ValueError: an argument cannot be used; the message says why and what to write.
+    """
+    for name, value in {"n_steps": n_steps, "n_chains": n_chains, "thin": thin}.items():
+        check_count(name, value)
+    if thin > n_steps:
+        raise ValueError(f"thin must be at most n_steps={n_steps}, got {thin}: write thin=1.")
+    n_warmup = _as_n_warmup(n_warmup, kernel)
+    transition = _as_kernel(kernel)
+    solver = as_solver(solver)
+    rng_key = _as_key(rng_key)
+    problem = as_problem(logdensity, x0, n_chains)
+    positions = problem.positions
+
+    with Progress(progress, n_chains) as line:
+        line.say("preparing")
+        started = time.perf_counter()
+        check_start(problem, transition)
+        solver = _with_basis(solver, problem)
+        length = solver.segment_length(n_steps, positions.size)
+        seconds_setup = time.perf_counter() - started
+
+        line.say("compiling")
+        started = time.perf_counter()
+        runner = Runner(problem.logdensity, solver, length)
+        runner.compile(transition, positions, rng_key)
+        seconds_compile = time.perf_counter() - started
+
+        started = time.perf_counter()
+        warmup = None
+        if n_warmup:
+            add = line.count("warm-up", n_warmup)
+            transition, positions, warmup = warm_up(
+                runner,
+                transition,
+                positions,
+                jax.random.fold_in(rng_key, _WARMUP_STREAM),
+                n_warmup,
+                lambda segment: add(segment.positions.shape[1]),
+            )
+        seconds_warmup = time.perf_counter() - started
+
+        started = time.perf_counter()
+        add = line.count("sampling", n_steps)
+        draws = Draws(n_steps, thin)
+        for segment in runner.run(transition, positions, rng_key, 0, n_steps):
+            draws.append(segment)
+            positions = segment.last
+            add(segment.positions.shape[1])
+        seconds_run = time.perf_counter() - started
+
+    atol, rtol = solver.tolerances(positions.dtype)
+    return Result(
+        positions=problem.unravel(draws.positions),
+        stats=draws.stats,
+        info=Info(
+            kernel=transition,
+            solver=solver,
+            device=str(positions.device),
+            dtype=np.dtype(positions.dtype),
+            atol=float(atol),
+            rtol=float(rtol),
+            warmup=warmup,
+            seconds_compile=seconds_compile,
+            seconds_setup=seconds_setup,
+            seconds_warmup=seconds_warmup,
+            seconds_run=seconds_run,
+            **draws.evidence(),
+        ),
+        final_state=_unravel_state(problem, init_states(problem.logdensity, transition, positions)),
+    )
+
+
+def _as_kernel(kernel: Kernel | str | None) -> Kernel:
+    if isinstance(kernel, Kernel):
+        return kernel
+    name = "mala" if kernel is None else kernel
+    if isinstance(name, str) and name in _TUNED_KERNELS:
+        return _TUNED_KERNELS[name]
+    names = ", ".join(map(repr, _TUNED_KERNELS))
+    raise ValueError(
+        f"kernel must be None, one of {names}, or an instance such as pmcmc.MALA(step_size=0.01), "
+        f"got {kernel!r}: write kernel='mala'."
+    )
+
+
+def _as_n_warmup(n_warmup: int | None, kernel: Kernel | str | None) -> int:
+    is_tuned = isinstance(kernel, Kernel)
+    if n_warmup is None:
+        return 0 if is_tuned else _DEFAULT_WARMUP
+    check_count("n_warmup", n_warmup, minimum=0)
+    if n_warmup == 0 and not is_tuned:
+        raise ValueError(
+            f"n_warmup=0 leaves the step size of kernel={kernel!r} untuned: write "
+            "kernel=pmcmc.MALA(step_size=0.01), or n_warmup=1000."
+        )
+    return n_warmup
+
+
+def _as_key(rng_key: jax.Array | int) -> jax.Array:
+    example = "write rng_key=0 or rng_key=jax.random.key(0)"
+    if isinstance(rng_key, int | np.integer) and not isinstance(rng_key, bool):
+        return jax.random.key(rng_key)
+    if not isinstance(rng_key, np.ndarray | jax.Array):
+        raise ValueError(f"rng_key must be a key or an integer, got {rng_key!r}: {example}.")
+    if jnp.issubdtype(rng_key.dtype, jax.dtypes.prng_key) and rng_key.shape == ():
+        return rng_key
+    if rng_key.dtype == np.uint32 and rng_key.ndim == 1:
+        return jax.random.wrap_key_data(rng_key)
+    raise ValueError(
+        f"rng_key must be one key or an integer, got an array of shape {rng_key.shape} and dtype "
+        f"{rng_key.dtype}: {example}."
+    )
+
+
+def _with_basis(solver: Solver, problem: Problem) -> Solver:
+    """The solver with its basis found, where it asks for one."""
+    if not isinstance(solver, ParallelNewton):
+        return solver
+    dim = problem.positions.shape[1]
+    basis = solver.basis
+    if isinstance(basis, str):
+        is_wanted = basis == "hessian" or dim <= _MAX_HESSIAN_DIM
+        basis = hessian_basis(problem.logdensity, problem.positions[0]) if is_wanted else None
+    elif basis is not None and basis.shape != (dim, dim):
+        raise ValueError(
+            f"basis must have shape ({dim}, {dim}) for positions of {dim} numbers, got "
+            f"{basis.shape}: write basis='hessian'."
+        )
+    return dataclasses.replace(solver, basis=basis)
+
+
+def _unravel_state(problem: Problem, state: Any) -> Any:
+    """The kernel's state with the vectors in it as pytrees of the structure of `x0`."""
+    shape = problem.positions.shape
+
+    def unravel(leaf: jax.Array) -> Any:
+        array = np.asarray(leaf)
+        tree = problem.unravel(array) if array.shape == shape else array
+        return tree if problem.has_chain_axis else jax.tree.map(lambda x: x[0], tree)
+
+    return jax.tree.map(unravel, state)

@@ -1,0 +1,142 @@
+"""Warm-up: tuning the step size in short windows of fixed parameters."""
+
+import dataclasses
+import itertools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from pmcmc._chain import Runner, Segment
+
+_PROBE_STEPS = 5
+_MAX_PROBES = 100
+_N_WINDOWS = 40
+
+
+class Warmup(NamedTuple):
+    """Record of a warm-up, one entry a window.
+
+    Args:
+        n_steps: length of the window.
+        step_size: step size used in it.
+        acceptance_rate: mean over its steps, pooled over chains.
+    """
+
+    n_steps: np.ndarray
+    step_size: np.ndarray
+    acceptance_rate: np.ndarray
+
+
+def warm_up(
+    runner: Runner,
+    kernel: Any,
+    positions: jax.Array,
+    rng_key: jax.Array,
+    n_steps: int,
+    on_segment: Callable[[Segment], None],
+) -> tuple[Any, jax.Array, Warmup]:
+    """Tune `kernel.step_size` towards the acceptance rate that the kernel aims at.
+
+    Dual averaging (Nesterov, 2009; Hoffman & Gelman, 2014) with one update a window; windows grow,
+    so that updates are frequent at first and precise later. Chains share one step size.
+
+    Returns:
+        The kernel with the averaged step size, the last positions, and a record.
+    """
+    kernel = _with_reasonable_step_size(runner, kernel, positions, rng_key)
+    averaging = _DualAveraging.start(float(kernel.step_size), kernel.target_acceptance_rate)
+    record = []
+    first_step = 0
+    for size in _window_sizes(n_steps):
+        rates = []
+        for segment in runner.run(kernel, positions, rng_key, first_step, size):
+            positions = segment.last
+            rates.append(segment.stats["acceptance_rate"])
+            on_segment(segment)
+        first_step += size
+        rate = _pooled_rate(np.concatenate(rates, axis=1))
+        record.append((size, float(kernel.step_size), rate))
+        averaging = averaging.update(rate)
+        kernel = _with_step_size(kernel, math.exp(averaging.log_step_size))
+    kernel = _with_step_size(kernel, math.exp(averaging.averaged_log_step_size))
+    return kernel, positions, Warmup(*map(np.array, zip(*record, strict=True)))
+
+
+@dataclass(frozen=True)
+class _DualAveraging:
+    """Stochastic root finding for the logarithm of the step size."""
+
+    target: float
+    shrink_towards: float
+    log_step_size: float
+    averaged_log_step_size: float
+    mean_error: float
+    count: int
+
+    @classmethod
+    def start(cls, step_size: float, target: float) -> "_DualAveraging":
+        log_step_size = math.log(step_size)
+        return cls(target, log_step_size, log_step_size, log_step_size, 0.0, 0)
+
+    def update(self, acceptance_rate: float) -> "_DualAveraging":
+        t0, gamma, kappa = 10.0, 0.05, 0.75  # Hoffman & Gelman (2014), section 3.2.1
+        count = self.count + 1
+        weight = 1 / (count + t0)
+        error = (1 - weight) * self.mean_error + weight * (self.target - acceptance_rate)
+        log_step_size = self.shrink_towards - math.sqrt(count) / gamma * error
+        weight = count**-kappa
+        averaged = weight * log_step_size + (1 - weight) * self.averaged_log_step_size
+        return dataclasses.replace(
+            self,
+            log_step_size=log_step_size,
+            averaged_log_step_size=averaged,
+            mean_error=error,
+            count=count,
+        )
+
+
+def _with_reasonable_step_size(
+    runner: Runner, kernel: Any, positions: jax.Array, rng_key: jax.Array
+) -> Any:
+    """Double or halve the step size until the acceptance rate crosses its target."""
+
+    def is_too_small(step_size: float) -> bool:
+        trial = _with_step_size(kernel, step_size)
+        segment = next(runner.run(trial, positions, rng_key, 0, _PROBE_STEPS))
+        return _pooled_rate(segment.stats["acceptance_rate"]) > kernel.target_acceptance_rate
+
+    step_size = float(kernel.step_size)
+    grows = is_too_small(step_size)
+    for _ in itertools.repeat(None, _MAX_PROBES):
+        if is_too_small(step_size) != grows:
+            break
+        step_size *= 2.0 if grows else 0.5
+    return _with_step_size(kernel, step_size)
+
+
+def _pooled_rate(rates: np.ndarray) -> float:
+    """Harmonic mean over chains, which one stuck chain pulls down and many good ones cannot hide.
+
+    Args:
+        rates: acceptance rates, shape `(chain, step)`.
+    """
+    of_chains = np.maximum(rates.mean(axis=1), 1e-3)
+    return float(1 / np.mean(1 / of_chains))
+
+
+def _with_step_size(kernel: Any, step_size: float) -> Any:
+    # Four digits are enough, and make the tuned kernel independent of the solver: without rounding
+    # the last digits would carry the residuals of the solver into the step size.
+    return dataclasses.replace(kernel, step_size=float(f"{step_size:.4g}"))
+
+
+def _window_sizes(n_steps: int) -> list[int]:
+    """Lengths that grow linearly and add up to `n_steps`."""
+    n_windows = min(_N_WINDOWS, n_steps)
+    ends = np.arange(1, n_windows + 1) * np.arange(2, n_windows + 2)
+    ends = np.ceil(ends * (n_steps / ends[-1])).astype(int)
+    return [size for size in np.diff(ends, prepend=0).tolist() if size > 0]

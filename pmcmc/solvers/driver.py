@@ -1,0 +1,229 @@
+"""The one loop that every parallel-in-time method shares.
+
+It slides a window over each chain. A sweep evaluates all steps of the window at once, finishes the
+longest prefix whose residual is within tolerance, moves the rest of the window by a Newton-type
+update, and slides past what is finished. Each chain of a batch slides on its own.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from pmcmc.solvers.base import Recursion, Trace, Trajectories
+from pmcmc.solvers.coordinates import Coordinates
+from pmcmc.solvers.damping import Clip
+from pmcmc.solvers.scan import affine_scan
+from pmcmc.solvers.structures import Structure
+
+
+class Method(NamedTuple):
+    """The choices that make one method differ from another, with everything resolved."""
+
+    structure: Structure
+    damping: Clip
+    coordinates: Coordinates
+    atol: jax.Array
+    rtol: jax.Array
+    max_sweeps: jax.Array | None
+    is_completed: bool
+    n_traced: int
+
+
+class _Chain(NamedTuple):
+    """Where the solution of one chain stands.
+
+    A block is the window's length of steps that the budget of sweeps is counted for.
+    """
+
+    start: jax.Array  # steps finished
+    last: jax.Array  # the last finished state, (D,)
+    guess: jax.Array  # iterates of the steps from start on, (W, D)
+    store: Any  # (states, aux), finished up to start, room for W rows beyond the end
+    block: jax.Array  # first step of the block
+    spent: jax.Array  # sweeps spent on the block
+    sweeps: jax.Array
+    sequential_steps: jax.Array
+    residual: jax.Array
+    scaled_residual: jax.Array
+    trace: Trace
+
+
+def drive(
+    method: Method,
+    recursion: Recursion,
+    s0: jax.Array,
+    inputs: Any,
+    n_steps: int | jax.Array,
+    window: int,
+) -> Trajectories:
+    """Sweep until all chains are finished; arguments as in `Solver.run`."""
+    n_chains, length = jax.tree.leaves(inputs)[0].shape[:2]
+    end = jnp.int32(n_steps)
+
+    def is_unfinished(chains: _Chain) -> jax.Array:
+        return jnp.any(chains.start < end)
+
+    def body(chains: _Chain) -> _Chain:
+        chains, remaining = jax.vmap(
+            lambda chain, noise: _sweep(method, recursion, chain, noise, end)
+        )(chains, inputs)
+        if method.max_sweeps is None or not method.is_completed:
+            return chains
+        return lax.cond(
+            jnp.any(remaining > 0),
+            lambda chains: _complete(recursion, chains, inputs, remaining),
+            lambda chains: chains,
+            chains,
+        )
+
+    row = jax.eval_shape(recursion.step, s0[0], jax.tree.map(lambda u: u[0, 0], inputs))
+    count = jnp.zeros(n_chains, jnp.int32)
+    chains = _Chain(
+        start=count,
+        last=s0,
+        guess=jnp.repeat(s0[:, None], window, axis=1),
+        store=jax.tree.map(
+            lambda x: jnp.zeros((n_chains, length + window, *x.shape), x.dtype), row
+        ),
+        block=count,
+        spent=count,
+        sweeps=count,
+        sequential_steps=count,
+        residual=jnp.zeros(n_chains, s0.dtype),
+        scaled_residual=jnp.zeros(n_chains, s0.dtype),
+        trace=Trace.empty(n_chains, method.n_traced, s0.dtype),
+    )
+    chains = lax.while_loop(is_unfinished, body, chains)
+    states, aux = jax.tree.map(lambda out: out[:, :length], chains.store)
+    return Trajectories(
+        states=states,
+        aux=aux,
+        sweeps=chains.sweeps,
+        sequential_steps=chains.sequential_steps,
+        evaluations=chains.sweeps * window + chains.sequential_steps,
+        residual=chains.residual,
+        scaled_residual=chains.scaled_residual,
+        trace=chains.trace,
+    )
+
+
+def _sweep(
+    method: Method, recursion: Recursion, chain: _Chain, inputs: Any, n_steps: jax.Array
+) -> tuple[_Chain, jax.Array]:
+    """One sweep of one chain: the chain after it, and the steps to take one at a time."""
+    window = chain.guess.shape[0]
+    length = jax.tree.leaves(inputs)[0].shape[0]
+    row = jnp.arange(window, dtype=jnp.int32)
+    is_live = chain.start + row < n_steps
+    is_active = is_live[0]
+
+    # Evaluate all steps of the window, and linearise them, at the current iterates.
+    previous = jnp.concatenate([chain.last[None], chain.guess[:-1]])
+    step = jnp.minimum(chain.start + row, length - 1)
+    noise = jax.tree.map(lambda u: u[step], inputs)
+    probe_keys = jax.random.split(jax.random.fold_in(jax.random.key(0), chain.sweeps), window)
+    value, aux, matrix = jax.vmap(
+        lambda state, u, key: method.structure.linearize(
+            lambda s: recursion.step(s, u), state, method.coordinates, key
+        )
+    )(previous, noise, probe_keys)
+
+    # A row is finished when it and all before it are within tolerance (NaN is not).
+    error = value - chain.guess
+    tolerance = method.atol + method.rtol * jnp.abs(chain.guess)
+    scaled_residual = jnp.max(jnp.abs(error) / tolerance, axis=-1)
+    n_verified = jnp.sum(jnp.cumprod(is_live & (scaled_residual <= 1)), dtype=jnp.int32)
+
+    # When the budget of a block is spent, the rest of it is taken one step at a time, or given up:
+    # left as it is, with its residual on record.
+    block_end = jnp.minimum(chain.block + window, n_steps)
+    if method.max_sweeps is None:
+        is_spent = jnp.bool_(False)
+    else:
+        is_spent = is_active & (chain.spent + 1 >= method.max_sweeps)
+    is_given_up = is_spent & (not method.is_completed)
+
+    # The row behind the verified ones was evaluated at a verified state: its value is exact.
+    is_exact = (row == n_verified) & ~is_given_up
+    finished = jnp.where(is_exact[:, None], value, chain.guess)
+    n_finished = jnp.minimum(n_verified + 1, jnp.sum(is_live, dtype=jnp.int32))
+    n_finished = jnp.where(
+        is_given_up, jnp.maximum(block_end - chain.start, n_verified), n_finished
+    )
+    start = chain.start + n_finished
+    remaining = jnp.where(is_spent, jnp.maximum(block_end - start, 0), 0)
+    is_new_block = start >= block_end
+
+    def largest(old: jax.Array, of_rows: jax.Array) -> jax.Array:
+        is_judged = (row < n_finished) & ~is_exact
+        return jnp.maximum(old, jnp.max(jnp.where(is_judged, of_rows, 0.0)))
+
+    # Newton-type update: increments follow a linear recurrence driven by the errors.
+    matrix = method.damping(matrix)
+    increments = affine_scan(method.structure, matrix, method.coordinates.enter(error))
+    before = jnp.concatenate([jnp.zeros_like(increments[:1]), increments[:-1]])
+    correction = jax.vmap(method.structure.apply)(matrix, before)
+    update = value + method.coordinates.leave(correction)
+    # Any finite entry keeps the guarantee that a sweep finishes at least one more step.
+    fallback = jnp.where(jnp.isfinite(value), value, chain.last[None])
+    update = jnp.where(jnp.isfinite(update), update, fallback)
+
+    residual = jnp.max(jnp.abs(error), axis=-1)
+    seen = jnp.where(is_active, jnp.max(jnp.where(is_live, residual, 0.0)), jnp.nan)
+    chain = _Chain(
+        start=start,
+        last=jnp.where(n_finished > 0, finished[jnp.maximum(n_finished - 1, 0)], chain.last),
+        guess=_slide(update, n_finished),
+        store=jax.tree.map(
+            lambda out, new: lax.dynamic_update_slice_in_dim(out, new, chain.start, 0),
+            chain.store,
+            (finished, aux),
+        ),
+        block=jnp.where(is_new_block, start, chain.block),
+        spent=jnp.where(is_new_block, 0, chain.spent + 1),
+        sweeps=chain.sweeps + is_active,
+        sequential_steps=chain.sequential_steps,
+        residual=largest(chain.residual, residual),
+        scaled_residual=largest(chain.scaled_residual, scaled_residual),
+        trace=chain.trace.record(chain.sweeps, seen, jnp.where(is_active, start, -1)),
+    )
+    return chain, remaining
+
+
+def _complete(recursion: Recursion, chains: _Chain, inputs: Any, remaining: jax.Array) -> _Chain:
+    """Take the `remaining` steps of each chain one at a time."""
+    n_chains, length = jax.tree.leaves(inputs)[0].shape[:2]
+    chain = jnp.arange(n_chains)
+
+    def body(i: jax.Array, loop: tuple[jax.Array, Any]) -> tuple[jax.Array, Any]:
+        state, store = loop
+        is_live = i < remaining
+        t = chains.start + i
+        noise = jax.tree.map(lambda u: u[chain, jnp.minimum(t, length - 1)], inputs)
+        new = jax.vmap(recursion.step)(state, noise)
+        # Chains with nothing left write out of bounds, which drops the row.
+        place = jnp.where(is_live, t, jnp.iinfo(jnp.int32).max)
+        store = jax.tree.map(lambda out, x: out.at[chain, place].set(x, mode="drop"), store, new)
+        return jnp.where(is_live[:, None], new[0], state), store
+
+    loop = (chains.last, chains.store)
+    last, store = lax.fori_loop(0, jnp.max(remaining), body, loop)
+    start = chains.start + remaining
+    is_new_block = remaining > 0
+    return chains._replace(
+        start=start,
+        last=last,
+        guess=jax.vmap(_slide)(chains.guess, remaining),
+        store=store,
+        block=jnp.where(is_new_block, start, chains.block),
+        spent=jnp.where(is_new_block, 0, chains.spent),
+        sequential_steps=chains.sequential_steps + remaining,
+    )
+
+
+def _slide(rows: jax.Array, n_finished: jax.Array) -> jax.Array:
+    """Drop the first rows; the rows that enter start from the last one."""
+    window = rows.shape[0]
+    return rows[jnp.minimum(jnp.arange(window, dtype=jnp.int32) + n_finished, window - 1)]
