@@ -61,9 +61,7 @@ class Runner:
     ) -> Iterator[Segment]:
         """Take the steps `first_step, ..., first_step + n_steps - 1` from `positions`.
 
-        Args:
-            positions: shape `(chain, D)`.
-            rng_key: the noise is a function of this key, the chain and the step.
+        Positions have shape `(chain, D)`; the noise is a function of key, chain and step.
         """
         for done in range(0, n_steps, self.length):
             size = min(self.length, n_steps - done)

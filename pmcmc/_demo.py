@@ -55,6 +55,8 @@ def main(argv: list[str] | None = None) -> None:
     }
     loop, quasi = results["sequential"], results["quasi"]
     trace = _one_window(target, quasi, arguments.seed)
+    for solver, result in results.items():
+        print(f"tuned in the warm-up, {solver}: {result.info.kernel}")
     print(_table(results))
     print(_comparison(loop, quasi, target))
     if _draw(loop, quasi, trace, arguments.output):
@@ -91,7 +93,6 @@ def _table(results: dict[str, Result]) -> str:
 
     infos = [result.info for result in results.values()]
     tables = [result.summary() for result in results.values()]
-    add("step size, tuned in the warm-up", [info.warmup.step_size[-1] for info in infos], ".4g")
     add(
         "acceptance rate",
         [result.stats["acceptance_rate"].mean() for result in results.values()],

@@ -43,8 +43,8 @@ def sample(
     """Sample a log density by Markov chain Monte Carlo, in parallel over the length of the chain.
 
     The chain is a function of `rng_key`, kernel and start: the noise of step `t` of chain `c` is
-    drawn with `fold_in(fold_in(rng_key, c), t)`. Solvers differ in how they find the chain that this
-    noise drives, not in the chain.
+    drawn with `fold_in(fold_in(rng_key, c), t)`. Solvers differ in how they find the chain that
+    this noise drives, not in the chain.
 
     Args:
         logdensity: log density up to a constant, from a position to a real scalar. Pass the same
@@ -183,18 +183,10 @@ def _as_key(rng_key: jax.Array | int) -> jax.Array:
 
 def _with_basis(solver: Solver, problem: Problem) -> Solver:
     """The solver with its basis found, where it asks for one."""
-    if not isinstance(solver, ParallelNewton):
+    if not isinstance(solver, ParallelNewton) or not isinstance(solver.basis, str):
         return solver
-    dim = problem.positions.shape[1]
-    basis = solver.basis
-    if isinstance(basis, str):
-        is_wanted = basis == "hessian" or dim <= _MAX_HESSIAN_DIM
-        basis = hessian_basis(problem.logdensity, problem.positions[0]) if is_wanted else None
-    elif basis is not None and basis.shape != (dim, dim):
-        raise ValueError(
-            f"basis must have shape ({dim}, {dim}) for positions of {dim} numbers, got "
-            f"{basis.shape}: write basis='hessian'."
-        )
+    is_wanted = solver.basis == "hessian" or problem.positions.shape[1] <= _MAX_HESSIAN_DIM
+    basis = hessian_basis(problem.logdensity, problem.positions[0]) if is_wanted else None
     return dataclasses.replace(solver, basis=basis)
 
 

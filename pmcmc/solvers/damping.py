@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
-from pmcmc._checks import check_positive
+from pmcmc._checks import check_positive, is_concrete
 
 
 @jax.tree_util.register_dataclass
@@ -20,13 +20,15 @@ class Clip:
         rho: bound, in (0, 1].
 
     Raises:
-        ValueError: `rho` is not a positive number.
+        ValueError: `rho` is not in (0, 1].
     """
 
     rho: float | jax.Array = 1.0
 
     def __post_init__(self) -> None:
         check_positive("rho", self.rho, "Clip(rho=1.0)")
+        if is_concrete(self.rho) and self.rho > 1:
+            raise ValueError(f"rho must be at most 1, got {self.rho!r}: write Clip(rho=1.0).")
 
     def __call__(self, diagonal: jax.Array) -> jax.Array:
         return jnp.where(jnp.isnan(diagonal), 0.0, jnp.clip(diagonal, -self.rho, self.rho))

@@ -44,7 +44,7 @@ class ParallelNewton(Solver):
             elsewhere.
         window: number of steps in a sweep; `None` for 64 on a CPU and 512 elsewhere. It
             changes speed and memory, never the chain.
-        atol, rtol: tolerances of the residual; `None` for 1e-10 in float64 and 1e-5 in float32.
+        atol, rtol: tolerances of the residual; `None` for 1e-12 in float64 and 1e-5 in float32.
         max_sweeps: sweeps that may be spent on each window's length of steps, the last one being
             a check; `None` for no limit other than the `window` sweeps that always suffice.
         fallback: what happens to steps left when `max_sweeps` are spent: `"sequential"` takes
@@ -93,7 +93,12 @@ class ParallelNewton(Solver):
     def run(
         self, recursion: Recursion, s0: jax.Array, inputs: Any, n_steps: int | jax.Array
     ) -> Trajectories:
-        length = jax.tree.leaves(inputs)[0].shape[1]
+        dim = s0.shape[1]
+        if self.basis is not None and self.basis.shape != (dim, dim):
+            raise ValueError(
+                f"basis must have shape ({dim}, {dim}) for states of {dim} numbers, got "
+                f"{self.basis.shape}: write basis=None, or 'hessian' where there is a log density."
+            )
         atol, rtol = self.tolerances(s0.dtype)
         method = Method(
             structure=self.jacobian,
@@ -107,19 +112,22 @@ class ParallelNewton(Solver):
             is_completed=self.fallback == "sequential",
             n_traced=self.trace_sweeps,
         )
-        return drive(method, recursion, s0, inputs, n_steps, self.window_for(length))
-
-    def window_for(self, length: int) -> int:
-        """Number of steps in a sweep for a recursion of `length` steps."""
-        default = _CPU_WINDOW if jax.default_backend() == "cpu" else _ACCELERATOR_WINDOW
-        return min(default if self.window is None else self.window, length)
+        length = jax.tree.leaves(inputs)[0].shape[1]
+        window = min(self.window or _default_window(), length)
+        return drive(method, recursion, s0, inputs, n_steps, window)
 
     def tolerances(self, dtype: Any) -> tuple[Any, Any]:
-        default = 1e-10 if dtype == np.float64 else 1e-5
+        default = 1e-12 if dtype == np.float64 else 1e-5
         atol = default if self.atol is None else self.atol
         rtol = default if self.rtol is None else self.rtol
         return atol, rtol
 
     def segment_length(self, n_steps: int, state_size: int) -> int:
-        window = self.window_for(n_steps)
-        return window * min(_WINDOWS_PER_SEGMENT, -(-n_steps // window))
+        window = self.window or _default_window()
+        # One program for all lengths, unless a large window was asked for to hold all of a chain.
+        is_whole_chain = _default_window() < window and n_steps <= window
+        return n_steps if is_whole_chain else _WINDOWS_PER_SEGMENT * window
+
+
+def _default_window() -> int:
+    return _CPU_WINDOW if jax.default_backend() == "cpu" else _ACCELERATOR_WINDOW

@@ -1,0 +1,124 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import pmcmc
+
+
+def normal(x):
+    return -0.5 * jnp.sum(x**2)
+
+
+class Unhashable:
+    __hash__ = None
+
+    def __call__(self, x):
+        return normal(x)
+
+
+def by_callback(x):
+    return jax.pure_callback(lambda v: np.float64(-np.sum(v**2)), jax.ShapeDtypeStruct((), x.dtype), x)
+
+
+def by_while_loop(x):
+    return jax.lax.while_loop(lambda v: v < 3, lambda v: v + jnp.sum(x**2) + 1, 0.0)
+
+
+GOOD = dict(logdensity=normal, x0=np.zeros(2), n_steps=10, kernel=pmcmc.MALA(step_size=0.1))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (dict(logdensity=3.0), "logdensity must be a function of the position, got 3.0"),
+        (dict(logdensity=Unhashable()), "logdensity must be hashable.*write"),
+        (dict(logdensity=lambda x: -(x**2)), r"real scalar, got shape \(2,\).*jnp.sum"),
+        (dict(logdensity=lambda x: (normal(x), x)), "one scalar, got tuple"),
+        (dict(logdensity=lambda x: normal(x) * 1j), "real scalar.*complex128"),
+        (dict(logdensity=lambda x: 1), "real scalar.*int"),
+        (dict(logdensity=lambda x: None), "one scalar, got NoneType"),
+        (dict(logdensity=lambda x: float(np.sum(x))), "could not be traced.*jax.numpy"),
+        (dict(logdensity=lambda x: normal(x) if x[0] > 0 else 0.0), "could not be traced.*where"),
+        (dict(logdensity=lambda x, y: normal(x)), "could not be traced.*one argument"),
+        (dict(logdensity=by_callback), "no gradient that JAX can compute.*MALA needs one"),
+        (dict(logdensity=by_while_loop), "no gradient that JAX can compute.*lax.scan"),
+        (dict(logdensity=lambda x: jnp.log(-jnp.sum(x**2) - 1)), "finite at x0, got nan"),
+        (dict(logdensity=lambda x: jnp.log(jnp.sum(x**2))), "finite at x0, got -inf.*support"),
+        (dict(logdensity=lambda x: -jnp.sqrt(jnp.sum(x**2))), "logdensity_grad must be finite"),
+        (dict(x0=np.zeros(2, int)), "x0 must be an array of float.*int64.*1.0 instead of 1"),
+        (dict(x0={"a": 1}), r"x0\['a'\] must be an array of float"),
+        (dict(x0=np.zeros(0)), "x0 must hold at least one number"),
+        (dict(x0={}), "x0 must hold at least one number"),
+        (dict(x0=None), "x0 must hold at least one number"),
+        (dict(x0=np.array([0.0, np.nan])), "x0 must be finite, got 1 entries"),
+        (dict(x0="start"), "x0 must be an array of float32 or float64, got str"),
+        (dict(x0=np.zeros(2, np.float16)), "float32 or float64.*float16"),
+        (dict(x0=np.zeros(2), n_chains=4), r"x0 must have a leading axis of n_chains=4.*\(2,\)"),
+        (dict(x0=0.0, n_chains=2), r"leading axis of n_chains=2.*\(\)"),
+        (dict(n_steps=0), "n_steps must be a positive integer, got 0"),
+        (dict(n_steps=-3), "n_steps must be a positive integer, got -3"),
+        (dict(n_steps=10.0), "n_steps must be a positive integer, got 10.0"),
+        (dict(n_steps="10"), "n_steps must be a positive integer, got '10'"),
+        (dict(n_steps=True), "n_steps must be a positive integer, got True"),
+        (dict(n_chains=0), "n_chains must be a positive integer"),
+        (dict(n_warmup=-1), "n_warmup must be an integer of at least 0"),
+        (dict(thin=0), "thin must be a positive integer"),
+        (dict(thin=11), "thin must be at most n_steps=10, got 11"),
+        (dict(solver="quazi"), "solver must be one of 'auto', 'quasi', 'sequential'"),
+        (dict(solver=pmcmc.ParallelNewton), "or an instance such as"),
+        (dict(kernel="mela"), "kernel must be None, one of 'mala'.*'mela'"),
+        (dict(kernel=pmcmc.MALA), "or an instance such as"),
+        (dict(kernel=None, n_warmup=0), "n_warmup=0 leaves the step size.*untuned"),
+        (dict(rng_key="seed"), "rng_key must be a key or an integer"),
+        (dict(rng_key=jax.random.split(jax.random.key(0))), r"rng_key must be one key.*\(2,\)"),
+        (dict(rng_key=1.5), "rng_key must be a key or an integer, got 1.5"),
+        (dict(solver=pmcmc.ParallelNewton(basis=np.eye(3))), r"basis must have shape \(2, 2\)"),
+    ],
+)
+def test_bad_arguments_are_named_with_what_to_write(arguments, message):
+    with pytest.raises(ValueError, match=f"(?s){message}"):
+        pmcmc.sample(**(GOOD | arguments))
+
+
+def test_the_chain_that_cannot_start_is_named():
+    def logdensity(x):
+        return jnp.log(x[0])
+
+    with pytest.raises(ValueError, match="got nan for chain 1"):
+        pmcmc.sample(logdensity, np.array([[1.0], [-1.0]]), 10, n_chains=2)
+
+
+@pytest.mark.parametrize("step_size", [0.0, -1.0, np.nan, np.inf, "0.1", None, True, np.zeros(2)])
+def test_step_sizes_must_be_positive_numbers(step_size):
+    with pytest.raises(ValueError, match=r"step_size must be a positive .*write MALA\(step_size="):
+        pmcmc.MALA(step_size=step_size)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (dict(basis=np.ones((2, 2))), "orthogonal matrix, but .* away from the identity"),
+        (dict(basis=np.ones(2)), r"orthogonal matrix .* shape \(2,\)"),
+        (dict(basis=np.eye(2, dtype=int)), "dtype int64"),
+        (dict(basis=np.full((2, 2), np.nan)), "nan away from the identity"),
+        (dict(basis="eigen"), "basis must be 'auto', 'hessian', None or an orthogonal matrix"),
+        (dict(window=0), "window must be a positive integer"),
+        (dict(window=2.5), "window must be a positive integer, got 2.5"),
+        (dict(max_sweeps=0), "max_sweeps must be a positive integer"),
+        (dict(max_sweeps=1.5), "max_sweeps must be a positive integer, got 1.5"),
+        (dict(atol=0.0), "atol must be a positive finite number"),
+        (dict(rtol=np.nan), "rtol must be a positive finite number"),
+        (dict(fallback="loop"), "fallback must be 'sequential' or None, got 'loop'"),
+        (dict(trace_sweeps=-1), "trace_sweeps must be an integer of at least 0"),
+    ],
+)
+def test_bad_solver_options_are_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        pmcmc.ParallelNewton(**arguments)
+
+
+@pytest.mark.parametrize("rho", [0.0, -1.0, np.nan, 1.5])
+def test_clipping_needs_a_bound_that_makes_sweeps_stable(rho):
+    with pytest.raises(ValueError, match="rho must be"):
+        pmcmc.solvers.Clip(rho=rho)
