@@ -32,6 +32,10 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--version", action="version", version=f"pmcmc {__version__}")
     arguments = parser.parse_args(argv)
 
+    folder = arguments.output.parent
+    if not folder.is_dir():
+        parser.error(f"argument --output: folder {folder} does not exist")
+
     # A program may choose its precision; the library never does.
     jax.config.update("jax_enable_x64", True)
     target = logistic_regression()
@@ -64,10 +68,9 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
+    if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"must be a positive integer, got {text}")
-    return number
+    return int(text)
 
 
 def _one_window(target: Target, result: Result, seed: int) -> Trace:

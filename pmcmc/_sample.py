@@ -167,10 +167,12 @@ def _as_n_warmup(n_warmup: int | None, kernel: Kernel | str | None) -> int:
 
 def _as_key(rng_key: jax.Array | int) -> jax.Array:
     example = "write rng_key=0 or rng_key=jax.random.key(0)"
-    if isinstance(rng_key, int | np.integer) and not isinstance(rng_key, bool):
-        return jax.random.key(rng_key)
-    if not isinstance(rng_key, np.ndarray | jax.Array):
+    if isinstance(rng_key, bool) or not isinstance(
+        rng_key, int | np.integer | np.ndarray | jax.Array
+    ):
         raise ValueError(f"rng_key must be a key or an integer, got {rng_key!r}: {example}.")
+    if isinstance(rng_key, int | np.integer):
+        return jax.random.key(rng_key)
     if jnp.issubdtype(rng_key.dtype, jax.dtypes.prng_key) and rng_key.shape == ():
         return rng_key
     if rng_key.dtype == np.uint32 and rng_key.ndim == 1:

@@ -51,9 +51,7 @@ def mala_loop(logdensity_numpy, x0, step_size, noise):
         def log_q(to, start, drift):
             return -np.sum((to - start - step_size * drift) ** 2) / (4 * step_size)
 
-        log_ratio = (
-            new_value - value + log_q(x, proposal, new_grad) - log_q(proposal, x, grad)
-        )
+        log_ratio = new_value - value + log_q(x, proposal, new_grad) - log_q(proposal, x, grad)
         rates.append(math.exp(min(0.0, log_ratio)))
         decisions.append(math.log(uniform) < log_ratio)
         if decisions[-1]:

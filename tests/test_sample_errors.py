@@ -18,7 +18,9 @@ class Unhashable:
 
 
 def by_callback(x):
-    return jax.pure_callback(lambda v: np.float64(-np.sum(v**2)), jax.ShapeDtypeStruct((), x.dtype), x)
+    return jax.pure_callback(
+        lambda v: np.float64(-np.sum(v**2)), jax.ShapeDtypeStruct((), x.dtype), x
+    )
 
 
 def by_while_loop(x):

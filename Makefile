@@ -1,0 +1,32 @@
+# `make demo` and `make test` need only Python 3.11 or newer and make: they set everything up.
+PYTHON ?= python3
+VENV ?= .venv
+RUN = $(VENV)/bin/python -m
+
+.PHONY: demo test lint types package clean
+
+demo: $(VENV)/installed
+	$(RUN) pmcmc
+
+test: $(VENV)/installed
+	$(RUN) pytest
+
+lint: $(VENV)/installed
+	$(RUN) ruff format --check
+	$(RUN) ruff check
+
+types: $(VENV)/installed
+	$(RUN) mypy
+
+package: $(VENV)/installed
+	$(RUN) build --outdir dist
+
+$(VENV)/installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("pmcmc needs Python 3.11 or \
+newer, got " + sys.version.split()[0] + ": write e.g. make PYTHON=python3.11 test")'
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@
+
+clean:
+	rm -rf .venv dist build .pytest_cache .mypy_cache .ruff_cache

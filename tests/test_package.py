@@ -1,0 +1,100 @@
+"""What importing does and does not do, and what compiles when."""
+
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import pmcmc
+
+
+def test_public_names():
+    public = {name for name in dir(pmcmc) if not name.startswith("_")}
+    assert public == {
+        "Auto",
+        "Info",
+        "MALA",
+        "ParallelNewton",
+        "Result",
+        "Sequential",
+        "Solution",
+        "kernels",
+        "sample",
+        "solve",
+        "solvers",
+        "targets",
+    }
+
+
+def test_import_leaves_no_array_and_no_setting_behind():
+    code = """
+import jax
+before = dict(jax.config.values)
+import pmcmc, pmcmc.targets, pmcmc.kernels, pmcmc.solvers, sys
+assert jax.live_arrays() == []
+assert dict(jax.config.values) == before
+assert not {"arviz", "matplotlib", "numpyro", "blackjax", "pandas"} & set(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.fixture
+def compilations():
+    """Counts what XLA compiles while it is on."""
+    seen = []
+
+    def listen(event, duration, **_):
+        if event.endswith("backend_compile_duration"):
+            seen.append(event)
+
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    yield seen
+    jax.monitoring.unregister_event_duration_listener(listen)
+
+
+@pytest.mark.parametrize("solver", ["sequential", "quasi"])
+def test_second_call_with_other_numbers_compiles_nothing(solver, compilations):
+    traces = []
+
+    def logdensity(x):
+        traces.append(None)
+        return -0.5 * jnp.sum(x**2)
+
+    def run(seed, step_size, n_steps):
+        start = np.random.default_rng(seed).normal(size=(2, 3))
+        return pmcmc.sample(
+            logdensity,
+            start,
+            n_steps,
+            kernel=pmcmc.MALA(step_size=step_size),
+            solver=solver,
+            n_chains=2,
+            rng_key=seed,
+        )
+
+    run(0, 0.1, 40)
+    assert len(traces) == 1
+    assert compilations
+    compilations.clear()
+    run(1, 0.2, 40)
+    run(2, jnp.float64(0.3), 40)
+    run(np.int64(3), np.float32(0.3), 55)
+    assert len(traces) == 1
+    assert compilations == []
+
+
+def test_warmup_and_draws_share_one_program(compilations):
+    traces = []
+
+    def logdensity(x):
+        traces.append(None)
+        return -0.5 * jnp.sum(x**2)
+
+    pmcmc.sample(logdensity, np.zeros(3), 40, kernel=pmcmc.MALA(step_size=0.1), solver="quasi")
+    compilations.clear()
+    pmcmc.sample(logdensity, np.ones(3), 70, n_warmup=50, solver="quasi", rng_key=4)
+    assert len(traces) == 1
+    assert compilations == []
