@@ -77,8 +77,8 @@ class Runner:
         first_step: int,
         n_steps: int,
     ) -> Segment:
-        # One type for each hyperparameter, or a float after an array would compile again.
-        kernel = jax.tree.map(lambda leaf: jnp.asarray(leaf, positions.dtype), kernel)
+        # One type for each hyperparameter, or an array after a float would compile again.
+        kernel = jax.tree.map(lambda leaf: np.asarray(leaf, positions.dtype), kernel)
         last, result = _advance(
             self.logdensity,
             self.length,

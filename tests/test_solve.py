@@ -39,7 +39,9 @@ def test_residual_is_that_of_the_returned_states_even_without_contraction():
     solution = pmcmc.solve(step, s0, inputs, solver=pmcmc.ParallelNewton(window=50))
     states = np.asarray(solution.states)
     previous = np.vstack([s0, states[:-1]])
-    error = np.abs(states - np.array([step_numpy(s, u) for s, u in zip(previous, inputs)]))
+    error = np.abs(
+        states - np.array([step_numpy(s, u) for s, u in zip(previous, inputs, strict=True)])
+    )
     assert solution.converged
     assert solution.sweeps <= 400
     assert solution.sequential_steps == 0
@@ -94,7 +96,9 @@ def test_without_fallback_a_starved_solver_is_marked_and_reports_its_residual():
     solution = pmcmc.solve(step, np.zeros(3), inputs, solver=solver)
     states = np.asarray(solution.states)
     previous = np.vstack([np.zeros(3), states[:-1]])
-    error = np.abs(states - np.array([step_numpy(s, u) for s, u in zip(previous, inputs)]))
+    error = np.abs(
+        states - np.array([step_numpy(s, u) for s, u in zip(previous, inputs, strict=True)])
+    )
     assert not solution.converged
     assert solution.scaled_residual > 1
     assert solution.sweeps == 15
