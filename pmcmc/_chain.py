@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from pmcmc._problem import FlatLogDensity
+from pmcmc._problem import FlatLogDensity, with_dtype
 from pmcmc.kernels import Kernel
 from pmcmc.solvers import Recursion, Solver, Trajectories
 
@@ -77,13 +77,11 @@ class Runner:
         first_step: int,
         n_steps: int,
     ) -> Segment:
-        # One type for each hyperparameter, or an array after a float would compile again.
-        kernel = jax.tree.map(lambda leaf: np.asarray(leaf, positions.dtype), kernel)
         last, result = _advance(
             self.logdensity,
             self.length,
             self.solver,
-            kernel,
+            with_dtype(kernel, positions.dtype),
             positions,
             rng_key,
             np.uint32(first_step),

@@ -51,4 +51,5 @@ def check_orthogonal(name: str, value: Any) -> None:
 def _is_number_above(value: Any, bound: float) -> bool:
     if isinstance(value, str | bool | complex) or np.ndim(value) != 0:
         return False
-    return bool(np.isfinite(value) and value > bound)
+    number = np.asarray(value)  # on the host: comparing a jax array would compile
+    return bool(np.isfinite(number) and number > bound)

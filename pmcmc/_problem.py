@@ -127,9 +127,21 @@ def check_start(problem: Problem, kernel: Kernel) -> None:
             )
 
 
-@functools.partial(jax.jit, static_argnums=0)
 def init_states(logdensity: FlatLogDensity, kernel: Kernel, positions: jax.Array) -> Any:
     """States of the kernel at flat positions `(chain, D)`."""
+    return _init_states(logdensity, with_dtype(kernel, positions.dtype), positions)
+
+
+def with_dtype(kernel: Kernel, dtype: Any) -> Kernel:
+    """The kernel with hyperparameters of one type, whatever number type the user wrote.
+
+    Compiled code is found again by the types of its arguments.
+    """
+    return jax.tree.map(lambda leaf: np.asarray(leaf, dtype), kernel)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _init_states(logdensity: FlatLogDensity, kernel: Kernel, positions: jax.Array) -> Any:
     return jax.vmap(lambda position: kernel.init(logdensity, position))(positions)
 
 

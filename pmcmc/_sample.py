@@ -172,7 +172,7 @@ def _as_key(rng_key: jax.Array | int) -> jax.Array:
     ):
         raise ValueError(f"rng_key must be a key or an integer, got {rng_key!r}: {example}.")
     if isinstance(rng_key, int | np.integer):
-        return jax.random.key(rng_key)
+        return jax.random.key(int(rng_key))
     if jnp.issubdtype(rng_key.dtype, jax.dtypes.prng_key) and rng_key.shape == ():
         return rng_key
     if rng_key.dtype == np.uint32 and rng_key.ndim == 1:

@@ -75,25 +75,25 @@ def test_second_call_with_other_numbers_compiles_nothing(solver, compilations):
             rng_key=seed,
         )
 
+    step_sizes = [0.2, jnp.float64(0.3), np.float32(0.3)]
     run(0, 0.1, 40)
     assert len(traces) == 1
     assert compilations
     compilations.clear()
-    run(1, 0.2, 40)
-    run(2, jnp.float64(0.3), 40)
-    run(np.int64(3), np.float32(0.3), 55)
+    for seed, step_size in enumerate(step_sizes):
+        run(np.int64(seed), step_size, 40 + seed)
     assert len(traces) == 1
     assert compilations == []
 
 
-def test_warmup_and_draws_share_one_program(compilations):
+def test_lengths_of_warmup_and_chain_do_not_recompile(compilations):
     traces = []
 
     def logdensity(x):
         traces.append(None)
         return -0.5 * jnp.sum(x**2)
 
-    pmcmc.sample(logdensity, np.zeros(3), 40, kernel=pmcmc.MALA(step_size=0.1), solver="quasi")
+    pmcmc.sample(logdensity, np.zeros(3), 40, n_warmup=5, solver="quasi")
     compilations.clear()
     pmcmc.sample(logdensity, np.ones(3), 70, n_warmup=50, solver="quasi", rng_key=4)
     assert len(traces) == 1
