@@ -21,7 +21,7 @@ class Solution(NamedTuple):
     Args:
         states: pytree of the structure of `s0`, leaves with a leading axis of length `T`; entry
             `t` is the state after input `t`.
-        converged: whether every state is finite and within tolerance.
+        converged: whether every state is a number, not NaN, and within tolerance.
         residual: largest `|s_t - step(s_{t-1}, u_t)|` over all states and coordinates.
         scaled_residual: the same in units of the tolerance `atol + rtol * |s_t|`.
         sweeps: parallel sweeps taken.
@@ -81,10 +81,10 @@ def _solve(
     batch = jax.tree.map(lambda u: jnp.asarray(u)[None], inputs)
     length = jax.tree.leaves(batch)[0].shape[1]
     result = jax.tree.map(lambda x: x[0], solver.run(recursion, s0[None], batch, length))
-    is_finite = jnp.all(jnp.isfinite(result.states))
+    is_number = ~jnp.any(jnp.isnan(result.states))
     return Solution(
         states=jax.vmap(unravel)(result.states),
-        converged=is_finite & (result.scaled_residual <= 1),
+        converged=is_number & (result.scaled_residual <= 1),
         residual=result.residual,
         scaled_residual=result.scaled_residual,
         sweeps=result.sweeps,

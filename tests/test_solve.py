@@ -118,9 +118,32 @@ def test_overflow_on_the_way_does_not_prevent_convergence():
     np.testing.assert_allclose(solution.states, loop(step, s0, inputs), rtol=0, atol=1e-9)
 
 
-def test_states_that_are_not_finite_are_reported():
-    solution = pmcmc.solve(lambda s, u: s / u, np.ones(1), np.array([[1.0], [0.0], [1.0]]))
+@pytest.mark.parametrize("solver", ["sequential", "quasi"])
+def test_a_chain_that_runs_into_nan_says_so_and_keeps_what_came_before(solver):
+    inputs = np.ones(20_000)
+    inputs[3] = -1.0
+    solution = pmcmc.solve(lambda s, u: s + jnp.sqrt(u), np.zeros(1), inputs, solver=solver)
     assert not solution.converged
+    assert solution.sweeps < 20
+    np.testing.assert_array_equal(solution.states[:3, 0], [1.0, 2.0, 3.0])
+    assert np.isnan(solution.states[3:]).all()
+
+
+def test_infinite_states_are_states():
+    # A forward recursion in logarithms: one state is impossible for ever, one at first.
+    log_transition = np.log(np.array([[0.5, 0.5], [0.2, 0.8]]))
+
+    def step(s, u):
+        live = jax.nn.logsumexp(s[:2, None] + jnp.asarray(log_transition), axis=0) + u
+        return jnp.concatenate([live, s[2:]])
+
+    inputs = -np.abs(draw(8, 50)[:, :2])
+    s0 = np.array([0.0, -np.inf, -np.inf])
+    scanned = lax.scan(lambda s, u: (step(s, u),) * 2, s0, inputs)[1]
+    solution = pmcmc.solve(step, s0, inputs)
+    assert solution.converged
+    assert solution.sweeps <= 50
+    np.testing.assert_allclose(solution.states, scanned, rtol=1e-9)
 
 
 def test_trace_shows_the_finished_prefix_growing_and_the_residual_falling():

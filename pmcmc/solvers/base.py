@@ -61,7 +61,8 @@ class Trajectories(NamedTuple):
     """States of a batch of chains, and the evidence that they solve the recursion.
 
     Args:
-        states: shape `(chain, length, D)`; rows from `n_steps` on carry no meaning.
+        states: shape `(chain, length, D)`; rows from `n_steps` on carry no meaning. A chain that
+            runs into NaN has NaN from there on.
         aux: the pytree of the steps, leading axes `(chain, length)`.
         sweeps: parallel sweeps that each chain took.
         sequential_steps: steps that each chain took one at a time.

@@ -63,7 +63,7 @@ def drive(
     end = jnp.int32(n_steps)
 
     def is_unfinished(chains: _Chain) -> jax.Array:
-        return jnp.any(chains.start < end)
+        return jnp.any((chains.start < end) & jax.vmap(_goes_on)(chains))
 
     def body(chains: _Chain) -> _Chain:
         chains, remaining = jax.vmap(
@@ -97,8 +97,9 @@ def drive(
     )
     chains = lax.while_loop(is_unfinished, body, chains)
     states, aux = jax.tree.map(lambda out: out[:, :length], chains.store)
+    is_finished = jnp.arange(length)[None] < chains.start[:, None]
     return Trajectories(
-        states=states,
+        states=jnp.where(is_finished[..., None], states, jnp.nan),
         aux=aux,
         sweeps=chains.sweeps,
         sequential_steps=chains.sequential_steps,
@@ -109,6 +110,11 @@ def drive(
     )
 
 
+def _goes_on(chain: _Chain) -> jax.Array:
+    """Whether there is a chain to go on with: NaN would only spread, one step a sweep."""
+    return ~jnp.any(jnp.isnan(chain.last))
+
+
 def _sweep(
     method: Method, recursion: Recursion, chain: _Chain, inputs: Any, n_steps: jax.Array
 ) -> tuple[_Chain, jax.Array]:
@@ -116,7 +122,7 @@ def _sweep(
     window = chain.guess.shape[0]
     length = jax.tree.leaves(inputs)[0].shape[0]
     row = jnp.arange(window, dtype=jnp.int32)
-    is_live = chain.start + row < n_steps
+    is_live = (chain.start + row < n_steps) & _goes_on(chain)
     is_active = is_live[0]
 
     # Evaluate all steps of the window, and linearise them, at the current iterates.
@@ -131,7 +137,7 @@ def _sweep(
     )(previous, noise, probe_keys)
 
     # A row is finished when it and all before it are within tolerance (NaN is not).
-    error = value - chain.guess
+    error = jnp.where(value == chain.guess, 0.0, value - chain.guess)  # infinities may be equal
     tolerance = method.atol + method.rtol * jnp.abs(chain.guess)
     scaled_residual = jnp.max(jnp.abs(error) / tolerance, axis=-1)
     n_verified = jnp.sum(jnp.cumprod(is_live & (scaled_residual <= 1)), dtype=jnp.int32)
@@ -166,7 +172,7 @@ def _sweep(
     before = jnp.concatenate([jnp.zeros_like(increments[:1]), increments[:-1]])
     correction = jax.vmap(method.structure.apply)(matrix, before)
     update = value + method.coordinates.leave(correction)
-    # Any finite entry keeps the guarantee that a sweep finishes at least one more step.
+    # Any number may take the place of an overflow: a sweep still finishes at least one more step.
     fallback = jnp.where(jnp.isfinite(value), value, chain.last[None])
     update = jnp.where(jnp.isfinite(update), update, fallback)
 
