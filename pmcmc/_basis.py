@@ -8,6 +8,8 @@ from jax.scipy.optimize import minimize
 
 from pmcmc._problem import FlatLogDensity
 
+_MAX_ITERATIONS = 500  # near the mode is good enough
+
 
 @functools.partial(jax.jit, static_argnums=0)
 def hessian_basis(logdensity: FlatLogDensity, position: jax.Array) -> jax.Array:
@@ -18,7 +20,8 @@ def hessian_basis(logdensity: FlatLogDensity, position: jax.Array) -> jax.Array:
     orthogonal matrix is valid, so where the search or the Hessian is not finite, the start and the
     identity take their place.
     """
-    found = minimize(lambda x: -logdensity(x), position, method="BFGS").x
+    options = {"maxiter": _MAX_ITERATIONS}
+    found = minimize(lambda x: -logdensity(x), position, method="BFGS", options=options).x
     mode = jnp.where(jnp.all(jnp.isfinite(found)), found, position)
     hessian = jax.hessian(logdensity)(mode)
     basis = jnp.linalg.eigh((hessian + hessian.T) / 2)[1]

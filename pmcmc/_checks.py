@@ -9,7 +9,7 @@ import numpy as np
 
 def is_concrete(value: Any) -> bool:
     """Whether `value` is a value that a user wrote, not a tracer or a placeholder of a pytree."""
-    kinds = (numbers.Number, str, np.ndarray, jax.Array)
+    kinds = (numbers.Number, str, list, tuple, dict, np.ndarray, jax.Array)
     return isinstance(value, kinds) and not isinstance(value, jax.core.Tracer)
 
 
@@ -32,7 +32,7 @@ def check_count(name: str, value: Any, minimum: int = 1) -> None:
 def check_orthogonal(name: str, value: Any) -> None:
     """Raise unless `value` is a square orthogonal matrix of real numbers."""
     example = f"write {name}=numpy.linalg.qr(matrix)[0], {name}='hessian' or {name}=None"
-    if isinstance(value, str) or not is_concrete(value):
+    if not isinstance(value, np.ndarray | jax.Array):
         raise ValueError(f"{name} must be an orthogonal matrix, got {value!r}: {example}.")
     matrix = np.asarray(value)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.dtype.kind != "f":
@@ -49,7 +49,7 @@ def check_orthogonal(name: str, value: Any) -> None:
 
 
 def _is_number_above(value: Any, bound: float) -> bool:
-    if isinstance(value, str | bool | complex) or np.ndim(value) != 0:
+    if not isinstance(value, numbers.Real | np.ndarray | jax.Array) or isinstance(value, bool):
         return False
     number = np.asarray(value)  # on the host: comparing a jax array would compile
-    return bool(np.isfinite(number) and number > bound)
+    return number.ndim == 0 and bool(np.isfinite(number) and number > bound)

@@ -79,7 +79,8 @@ def as_problem(logdensity: Callable[[Any], jax.Array], x0: Any, n_chains: int) -
                     f"{leaf.shape}: write x0=jnp.stack([start] * {n_chains}), or better starts "
                     "that differ."
                 )
-    chains = jax.tree.map(jnp.asarray, x0)
+    # By way of NumPy, which has no weak types: they would compile another program.
+    chains = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)), x0)
     if not has_chain_axis:
         chains = jax.tree.map(lambda leaf: leaf[None], chains)
     first = jax.tree.map(lambda leaf: leaf[0], chains)
@@ -127,6 +128,26 @@ def check_start(problem: Problem, kernel: Kernel) -> None:
             )
 
 
+def check_linearizable(problem: Problem, kernel: Kernel) -> None:
+    """Check that what the kernel computes can be differentiated once more, as sweeps do.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    try:
+        jax.eval_shape(
+            functools.partial(_linearized_states, problem.logdensity),
+            with_dtype(kernel, problem.positions.dtype),
+            problem.positions,
+        )
+    except Exception as error:
+        raise ValueError(
+            "parallel sweeps differentiate a step, and with it the gradient of the log density, in "
+            f"forward mode, which JAX cannot do here ({_first_line(error)}): write "
+            "solver='sequential'."
+        ) from error
+
+
 def init_states(logdensity: FlatLogDensity, kernel: Kernel, positions: jax.Array) -> Any:
     """States of the kernel at flat positions `(chain, D)`."""
     return _init_states(logdensity, with_dtype(kernel, positions.dtype), positions)
@@ -145,6 +166,14 @@ def _init_states(logdensity: FlatLogDensity, kernel: Kernel, positions: jax.Arra
     return jax.vmap(lambda position: kernel.init(logdensity, position))(positions)
 
 
+@functools.partial(jax.jit, static_argnums=0)
+def _linearized_states(logdensity: FlatLogDensity, kernel: Kernel, positions: jax.Array) -> Any:
+    def states(x: jax.Array) -> Any:
+        return _init_states(logdensity, kernel, x)
+
+    return jax.jvp(states, (positions,), (positions,))
+
+
 def _real_leaves(x0: Any) -> dict[str, np.ndarray]:
     """Leaves of `x0` by name, known to be finite arrays of real numbers."""
     paths, _ = jax.tree.flatten_with_path(x0)
@@ -155,6 +184,11 @@ def _real_leaves(x0: Any) -> dict[str, np.ndarray]:
         )
     arrays = {}
     for name, leaf in leaves.items():
+        if isinstance(leaf, jax.core.Tracer):
+            raise ValueError(
+                f"{name} must be an array of numbers, got a tracer: call sample outside of "
+                "jax.jit, jax.vmap and jax.grad (pmcmc.solve works under jax.jit)."
+            )
         array = np.asarray(leaf)
         if array.dtype.kind in "iub":
             raise ValueError(

@@ -28,9 +28,10 @@ class Info:
         sequential_steps: steps taken one at a time.
         residual: largest `|s_t - f_t(s_{t-1})|` over all steps and coordinates, where `f_t` is the
             transition with the noise of step `t`; 0 for the loop.
-        scaled_residual: the same in units of the tolerance `atol + rtol * |s_t|`.
-        atol, rtol: the tolerance; 0 for the loop.
-        converged: whether every step is within tolerance.
+        scaled_residual: the same in units of the tolerance, at most 1 if converged.
+        atol, rtol: residuals are at most `atol * scale + rtol * |s_t|` in every coordinate, where
+            `scale` is the largest step of the chain in that coordinate, at most 1; 0 for the loop.
+        converged: whether every step, of the warm-up too, is finite and within tolerance.
         trace: residual and finished steps per sweep, one `Trace` a segment of the chain.
         warmup: record of the warm-up, `None` where there was none.
         seconds_compile: tracing and compiling, about 0 when everything was compiled before.
@@ -70,7 +71,8 @@ class Result:
             `acceptance_rate`, `is_divergent` and `logdensity` of the position.
         info: how the draws came about.
         final_state: state of the kernel after the last step, positions and gradients with the
-            structure of `x0`: `sample(logdensity, result.final_state.position, ...)` goes on.
+            structure of `x0`. To go on, `sample(logdensity, result.final_state.position, ...)` with
+            another `rng_key`: the same key would drive the new steps with the same noise.
     """
 
     positions: Any
@@ -141,14 +143,17 @@ class Result:
             return "step by step"
         verdict = "same as the loop's within tolerance"
         failed = np.flatnonzero(~info.converged)
+        sequential_steps = info.sequential_steps.sum()
+        if info.warmup is not None:
+            sequential_steps += info.warmup.sequential_steps.sum()
         if failed.size:
             verdict = f"NOT CONVERGED in chain {', '.join(map(str, failed))}"
         text = (
             f"{verdict}: residual {info.residual.max():.1e}, "
             f"tolerance {info.atol:.0e} + {info.rtol:.0e}*|s|"
         )
-        if info.sequential_steps.any():
-            text += f"; {info.sequential_steps.sum():,} of all steps one at a time"
+        if sequential_steps:
+            text += f"; {sequential_steps:,} steps one at a time"
         return text
 
 

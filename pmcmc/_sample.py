@@ -13,12 +13,13 @@ from pmcmc._basis import hessian_basis
 from pmcmc._chain import Runner
 from pmcmc._checks import check_count
 from pmcmc._draws import Draws
-from pmcmc._problem import Problem, as_problem, check_start, init_states
+from pmcmc._evidence import Evidence
+from pmcmc._problem import Problem, as_problem, check_linearizable, check_start, init_states
 from pmcmc._progress import Progress
 from pmcmc._result import Info, Result
 from pmcmc._warmup import warm_up
 from pmcmc.kernels import MALA, Kernel
-from pmcmc.solvers import Auto, ParallelNewton, Solver, as_solver
+from pmcmc.solvers import Auto, ParallelNewton, Sequential, Solver, as_solver
 
 # The first step size of the warm-up is a start for its search only.
 _TUNED_KERNELS: dict[str, Kernel] = {"mala": MALA(step_size=0.1)}
@@ -84,6 +85,8 @@ def sample(
         line.say("preparing")
         started = time.perf_counter()
         check_start(problem, transition)
+        if not isinstance(solver, Sequential):
+            check_linearizable(problem, transition)
         solver = _with_basis(solver, problem)
         length = solver.segment_length(n_steps, positions.size)
         seconds_setup = time.perf_counter() - started
@@ -104,15 +107,17 @@ def sample(
                 positions,
                 jax.random.fold_in(rng_key, _WARMUP_STREAM),
                 n_warmup,
-                lambda segment: add(segment.positions.shape[1]),
+                add,
             )
         seconds_warmup = time.perf_counter() - started
 
         started = time.perf_counter()
         add = line.count("sampling", n_steps)
         draws = Draws(n_steps, thin)
+        evidence = Evidence.none(n_chains)
         for segment in runner.run(transition, positions, rng_key, 0, n_steps):
             draws.append(segment)
+            evidence = evidence.add(segment)
             positions = segment.last
             add(segment.positions.shape[1])
         seconds_run = time.perf_counter() - started
@@ -126,6 +131,14 @@ def sample(
             solver=solver,
             device=str(positions.device),
             dtype=np.dtype(positions.dtype),
+            n_steps=n_steps,
+            sweeps=evidence.sweeps,
+            work_per_step=evidence.evaluations / n_steps,
+            sequential_steps=evidence.sequential_steps,
+            residual=evidence.residual,
+            scaled_residual=evidence.scaled_residual,
+            converged=evidence.converged & (True if warmup is None else warmup.converged),
+            trace=evidence.trace,
             atol=float(atol),
             rtol=float(rtol),
             warmup=warmup,
@@ -133,7 +146,6 @@ def sample(
             seconds_setup=seconds_setup,
             seconds_warmup=seconds_warmup,
             seconds_run=seconds_run,
-            **draws.evidence(),
         ),
         final_state=_unravel_state(problem, init_states(problem.logdensity, transition, positions)),
     )

@@ -23,7 +23,7 @@ class Solution(NamedTuple):
             `t` is the state after input `t`.
         converged: whether every state is a number, not NaN, and within tolerance.
         residual: largest `|s_t - step(s_{t-1}, u_t)|` over all states and coordinates.
-        scaled_residual: the same in units of the tolerance `atol + rtol * |s_t|`.
+        scaled_residual: the same in units of the tolerance, at most 1 if converged.
         sweeps: parallel sweeps taken.
         sequential_steps: steps taken one at a time.
         trace: residual and finished steps of the first sweeps, as many as the solver was asked

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from pmcmc._chain import Runner, Segment
+from pmcmc._chain import Runner
+from pmcmc._evidence import Evidence
 
 _PROBE_STEPS = 5
 _MAX_PROBES = 100
@@ -18,17 +19,23 @@ _N_WINDOWS = 40
 
 
 class Warmup(NamedTuple):
-    """Record of a warm-up, one entry a window.
+    """Record of a warm-up.
 
     Args:
-        n_steps: length of the window.
-        step_size: step size used in it.
-        acceptance_rate: mean over its steps, pooled over chains.
+        n_steps: length of each window.
+        step_size: step size used in each window.
+        acceptance_rate: mean over the steps of each window, pooled over chains.
+        sweeps: parallel sweeps taken, per chain.
+        sequential_steps: steps taken one at a time, per chain.
+        converged: whether every step is finite and within tolerance, per chain.
     """
 
     n_steps: np.ndarray
     step_size: np.ndarray
     acceptance_rate: np.ndarray
+    sweeps: np.ndarray
+    sequential_steps: np.ndarray
+    converged: np.ndarray
 
 
 def warm_up(
@@ -37,7 +44,7 @@ def warm_up(
     positions: jax.Array,
     rng_key: jax.Array,
     n_steps: int,
-    on_segment: Callable[[Segment], None],
+    on_steps: Callable[[int], None],
 ) -> tuple[Any, jax.Array, Warmup]:
     """Tune `kernel.step_size` towards the acceptance rate that the kernel aims at.
 
@@ -50,20 +57,29 @@ def warm_up(
     kernel = _with_reasonable_step_size(runner, kernel, positions, rng_key)
     averaging = _DualAveraging.start(float(kernel.step_size), kernel.target_acceptance_rate)
     record = []
-    first_step = 0
+    evidence = Evidence.none(len(positions))
     for size in _window_sizes(n_steps):
-        rates = []
-        for segment in runner.run(kernel, positions, rng_key, first_step, size):
+        of_segments = []
+        for segment in runner.run(kernel, positions, rng_key, evidence.n_steps, size):
             positions = segment.last
-            rates.append(segment.stats["acceptance_rate"])
-            on_segment(segment)
-        first_step += size
-        rate = _pooled_rate(np.concatenate(rates, axis=1))
+            of_segments.append(segment.stats["acceptance_rate"])
+            evidence = evidence.add(segment)
+            on_steps(segment.positions.shape[1])
+        rate = _pooled_rate(np.concatenate(of_segments, axis=1))
         record.append((size, float(kernel.step_size), rate))
         averaging = averaging.update(rate)
         kernel = _with_step_size(kernel, math.exp(averaging.log_step_size))
     kernel = _with_step_size(kernel, math.exp(averaging.averaged_log_step_size))
-    return kernel, positions, Warmup(*map(np.array, zip(*record, strict=True)))
+    sizes, step_sizes, rates = map(np.array, zip(*record, strict=True))
+    warmup = Warmup(
+        n_steps=sizes,
+        step_size=step_sizes,
+        acceptance_rate=rates,
+        sweeps=evidence.sweeps,
+        sequential_steps=evidence.sequential_steps,
+        converged=evidence.converged,
+    )
+    return kernel, positions, warmup
 
 
 @dataclass(frozen=True)
@@ -129,9 +145,9 @@ def _pooled_rate(rates: np.ndarray) -> float:
 
 
 def _with_step_size(kernel: Any, step_size: float) -> Any:
-    # Four digits are enough, and make the tuned kernel independent of the solver: without rounding
+    # Three digits are enough, and make the tuned kernel independent of the solver: without rounding
     # the last digits would carry the residuals of the solver into the step size.
-    return dataclasses.replace(kernel, step_size=float(f"{step_size:.4g}"))
+    return dataclasses.replace(kernel, step_size=float(f"{step_size:.3g}"))
 
 
 def _window_sizes(n_steps: int) -> list[int]:

@@ -89,7 +89,7 @@ def test_starved_solver_returns_the_sequential_chain_and_counts_its_steps():
     np.testing.assert_allclose(starved.positions, loop.positions, rtol=0, atol=1e-12)
     assert starved.info.sequential_steps.tolist() == [294, 294]
     assert starved.info.converged.all()
-    assert "588 of all steps one at a time" in repr(starved)
+    assert "588 steps one at a time" in repr(starved)
 
 
 def test_giving_up_without_fallback_is_marked_everywhere():
@@ -238,3 +238,62 @@ def test_auto_takes_the_loop_on_a_cpu():
     result = pmcmc.sample(double_well, start(0, 2), 10, kernel=pmcmc.MALA(step_size=0.1))
     expected = pmcmc.Sequential if jax.default_backend() == "cpu" else pmcmc.ParallelNewton
     assert isinstance(result.info.solver, expected)
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1e-6, 1e6])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_small_and_large_scales_are_judged_by_their_own_size(dtype, scale):
+    def logdensity(x):
+        return -0.5 * jnp.sum((x / scale) ** 2)
+
+    kernel = pmcmc.MALA(step_size=0.3 * scale**2)
+    loop, quasi = (
+        pmcmc.sample(logdensity, np.zeros(3, dtype), 500, kernel=kernel, solver=solver)
+        for solver in ("sequential", "quasi")
+    )
+    assert loop.positions.std() > 0.5 * scale
+    assert quasi.info.converged.all()
+    np.testing.assert_array_equal(quasi.stats["is_accepted"], loop.stats["is_accepted"])
+    np.testing.assert_allclose(quasi.positions, loop.positions, rtol=0, atol=1e-4 * scale)
+
+
+def test_coordinates_of_different_scale_are_judged_each_by_its_own():
+    def logdensity(x):
+        return -0.5 * (x[0] ** 2 + jnp.where(x[1] > -5e-9, 1e9 * x[1], -jnp.inf) + 1e16 * x[1] ** 2)
+
+    kernel = pmcmc.MALA(step_size=1e-17)
+    x0 = np.array([0.5, 0.0])
+    loop, quasi = (
+        pmcmc.sample(logdensity, x0, 300, kernel=kernel, solver=solver)
+        for solver in ("sequential", pmcmc.ParallelNewton(atol=1e-6, rtol=1e-12))
+    )
+    assert quasi.info.converged.all()
+    difference = np.abs(loop.positions - quasi.positions).max(axis=(0, 1))
+    assert difference[1] < 1e-3 * loop.positions[..., 1].std()
+
+
+def test_an_unconverged_warmup_is_not_hidden_by_converged_draws():
+    def run(solver):
+        return pmcmc.sample(double_well, 3 * start(10, 4), 1, n_warmup=100, solver=solver)
+
+    result = run(pmcmc.ParallelNewton(max_sweeps=2, fallback=None))
+    assert result.info.scaled_residual[0] <= 1  # of the draw
+    assert not result.info.warmup.converged.any()
+    assert not result.info.converged.any()
+    completed = run(pmcmc.ParallelNewton(max_sweeps=2))
+    assert completed.info.converged.all()
+    assert completed.info.warmup.sequential_steps[0] > 0
+    assert "steps one at a time" in repr(completed)
+
+
+def test_infinite_gradients_are_rejected_and_counted():
+    def logdensity(x):
+        return jnp.sum(-jnp.sqrt(jnp.abs(x)) - 0.5 * x**2)
+
+    kernel = pmcmc.MALA(step_size=0.5)
+    state = kernel.init(logdensity, jnp.ones(1))
+    to_zero = -(1 + 0.5 * state.logdensity_grad)  # the noise that proposes exactly 0
+    noise = pmcmc.kernels.MALANoise(to_zero, jnp.float64(0.5))
+    state, info = kernel.transition(logdensity, state, noise)
+    assert state.position == 1.0
+    assert info.is_divergent

@@ -91,7 +91,32 @@ def test_the_chain_that_cannot_start_is_named():
         pmcmc.sample(logdensity, np.array([[1.0], [-1.0]]), 10, n_chains=2)
 
 
-@pytest.mark.parametrize("step_size", [0.0, -1.0, np.nan, np.inf, "0.1", None, True, np.zeros(2)])
+def test_what_cannot_be_differentiated_twice_is_referred_to_the_loop():
+    def value(x):
+        shape = jax.ShapeDtypeStruct((), x.dtype)
+        return jax.pure_callback(
+            lambda v: np.float64(-0.5 * np.sum(np.asarray(v) ** 2)),
+            shape,
+            x,
+            vmap_method="sequential",
+        )
+
+    logdensity = jax.custom_vjp(value)
+    logdensity.defvjp(lambda x: (value(x), (x, value(x))), lambda r, c: (-r[0] * c + 0 * r[1],))
+    sequential = pmcmc.sample(**(GOOD | dict(logdensity=logdensity, solver="sequential")))
+    assert np.isfinite(sequential.positions).all()
+    with pytest.raises(ValueError, match=r"(?s)forward mode.*write solver='sequential'"):
+        pmcmc.sample(**(GOOD | dict(logdensity=logdensity, solver="quasi")))
+
+
+def test_sample_cannot_be_traced():
+    with pytest.raises(ValueError, match=r"call sample outside of jax\.jit"):
+        jax.jit(lambda x: pmcmc.sample(**(GOOD | dict(x0=x))).positions)(np.zeros(2))
+
+
+@pytest.mark.parametrize(
+    "step_size", [0.0, -1.0, np.nan, np.inf, "0.1", None, True, np.zeros(2), [0.1], 1j]
+)
 def test_step_sizes_must_be_positive_numbers(step_size):
     with pytest.raises(ValueError, match=r"step_size must be a positive .*write MALA\(step_size="):
         pmcmc.MALA(step_size=step_size)
@@ -101,6 +126,7 @@ def test_step_sizes_must_be_positive_numbers(step_size):
     ("arguments", "message"),
     [
         (dict(basis=np.ones((2, 2))), "orthogonal matrix, but .* away from the identity"),
+        (dict(basis=[[1.0, 0.0], [0.0, 1.0]]), r"orthogonal matrix, got \[\[1.0"),
         (dict(basis=np.ones(2)), r"orthogonal matrix .* shape \(2,\)"),
         (dict(basis=np.eye(2, dtype=int)), "dtype int64"),
         (dict(basis=np.full((2, 2), np.nan)), "nan away from the identity"),

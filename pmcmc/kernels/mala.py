@@ -84,7 +84,8 @@ class MALA(Kernel):
         log_ratio = proposal.logdensity - state.logdensity - correction
 
         is_outside = proposal.logdensity == -jnp.inf
-        is_divergent = ~is_outside & (jnp.isnan(log_ratio) | (proposal.logdensity == jnp.inf))
+        is_finite = jnp.isfinite(log_ratio) & jnp.all(jnp.isfinite(proposal.logdensity_grad))
+        is_divergent = ~is_outside & ~is_finite
         log_ratio = jnp.where(is_outside | is_divergent, -jnp.inf, log_ratio)
         is_accepted = jnp.log(noise.uniform) < log_ratio
 

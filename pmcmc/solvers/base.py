@@ -68,7 +68,7 @@ class Trajectories(NamedTuple):
         sequential_steps: steps that each chain took one at a time.
         evaluations: of the map, per chain.
         residual: largest `|s_t - f(s_{t-1})|` over steps and coordinates, per chain.
-        scaled_residual: the same in units of the tolerance, `atol + rtol * |s_t|`, per chain.
+        scaled_residual: the same in units of the solver's tolerance, per chain.
         trace: of the first sweeps, as many as were asked for.
     """
 
@@ -110,4 +110,4 @@ class Solver(abc.ABC):
 
     @abc.abstractmethod
     def tolerances(self, dtype: Any) -> tuple[float | jax.Array, float | jax.Array]:
-        """`(atol, rtol)` that residuals of states of this dtype satisfy."""
+        """`(atol, rtol)` for states of this dtype: residuals are at most `atol + rtol * |s_t|`."""

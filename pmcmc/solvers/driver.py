@@ -40,6 +40,7 @@ class _Chain(NamedTuple):
     start: jax.Array  # steps finished
     last: jax.Array  # the last finished state, (D,)
     guess: jax.Array  # iterates of the steps from start on, (W, D)
+    scale: jax.Array  # largest step known, per coordinate, (D,)
     store: Any  # (states, aux), finished up to start, room for W rows beyond the end
     block: jax.Array  # first step of the block
     spent: jax.Array  # sweeps spent on the block
@@ -84,6 +85,7 @@ def drive(
         start=count,
         last=s0,
         guess=jnp.repeat(s0[:, None], window, axis=1),
+        scale=jnp.zeros_like(s0),
         store=jax.tree.map(
             lambda x: jnp.zeros((n_chains, length + window, *x.shape), x.dtype), row
         ),
@@ -136,10 +138,17 @@ def _sweep(
         )
     )(previous, noise, probe_keys)
 
+    # What is small is judged by the steps that the chain takes: by those from its start, which all
+    # rows of the first sweep are, and by all finished ones.
+    steps = jnp.abs(value - previous)
+    steps = jnp.where(jnp.isfinite(steps) & is_live[:, None], steps, 0.0)
+    scale = jnp.where(chain.sweeps == 0, jnp.max(steps, axis=0), chain.scale)
+
     # A row is finished when it and all before it are within tolerance (NaN is not).
     error = jnp.where(value == chain.guess, 0.0, value - chain.guess)  # infinities may be equal
-    tolerance = method.atol + method.rtol * jnp.abs(chain.guess)
-    scaled_residual = jnp.max(jnp.abs(error) / tolerance, axis=-1)
+    tolerance = method.atol * jnp.minimum(scale, 1.0)[None] + method.rtol * jnp.abs(chain.guess)
+    in_tolerances = jnp.where(error == 0, 0.0, jnp.abs(error) / tolerance)
+    scaled_residual = jnp.max(in_tolerances, axis=-1)
     n_verified = jnp.sum(jnp.cumprod(is_live & (scaled_residual <= 1)), dtype=jnp.int32)
 
     # When the budget of a block is spent, the rest of it is taken one step at a time, or given up:
@@ -162,9 +171,10 @@ def _sweep(
     remaining = jnp.where(is_spent, jnp.maximum(block_end - start, 0), 0)
     is_new_block = start >= block_end
 
+    is_finished = row < n_finished
+
     def largest(old: jax.Array, of_rows: jax.Array) -> jax.Array:
-        is_judged = (row < n_finished) & ~is_exact
-        return jnp.maximum(old, jnp.max(jnp.where(is_judged, of_rows, 0.0)))
+        return jnp.maximum(old, jnp.max(jnp.where(is_finished & ~is_exact, of_rows, 0.0)))
 
     # Newton-type update: increments follow a linear recurrence driven by the errors.
     matrix = method.damping(matrix)
@@ -182,6 +192,7 @@ def _sweep(
         start=start,
         last=jnp.where(n_finished > 0, finished[jnp.maximum(n_finished - 1, 0)], chain.last),
         guess=_slide(update, n_finished),
+        scale=jnp.maximum(scale, jnp.max(jnp.where(is_finished[:, None], steps, 0.0), axis=0)),
         store=jax.tree.map(
             lambda out, new: lax.dynamic_update_slice_in_dim(out, new, chain.start, 0),
             chain.store,

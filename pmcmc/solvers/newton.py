@@ -32,7 +32,8 @@ class ParallelNewton(Solver):
     A sweep evaluates `f_t(s_{t-1})` for all steps of the window and solves the recursion with
     every `f_t` replaced by its linearisation, by a parallel scan. States become exact from left to
     right, whatever the linearisation; a step counts as finished only when it and all steps before
-    it satisfy `|s_t - f_t(s_{t-1})| <= atol + rtol * |s_t|` in every coordinate.
+    it satisfy `|s_t - f_t(s_{t-1})| <= atol * scale + rtol * |s_t|` in every coordinate, where
+    `scale` is the largest step that the chain has taken in that coordinate, at most 1.
 
     Args:
         jacobian: structure of the matrix that stands in for the Jacobian.

@@ -1,0 +1,43 @@
+"""What the solver reports of all segments of a run, added up."""
+
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from pmcmc._chain import Segment
+from pmcmc.solvers import Trace
+
+
+class Evidence(NamedTuple):
+    """Arrays with one entry a chain; the fields are explained in `Info`."""
+
+    n_steps: int
+    sweeps: np.ndarray
+    evaluations: np.ndarray
+    sequential_steps: np.ndarray
+    residual: np.ndarray
+    scaled_residual: np.ndarray
+    converged: np.ndarray
+    trace: list[Trace]
+
+    @classmethod
+    def none(cls, n_chains: int) -> "Evidence":
+        """Of no steps at all."""
+        count, zero = np.zeros(n_chains, int), np.zeros(n_chains)
+        return cls(0, count, count, count, zero, zero, np.ones(n_chains, bool), [])
+
+    def add(self, segment: Segment) -> "Evidence":
+        """With the next segment taken into account."""
+        report = segment.report
+        is_finite = np.isfinite(segment.positions).all(axis=(1, 2))
+        return Evidence(
+            n_steps=self.n_steps + segment.positions.shape[1],
+            sweeps=self.sweeps + report.sweeps,
+            evaluations=self.evaluations + report.evaluations,
+            sequential_steps=self.sequential_steps + report.sequential_steps,
+            residual=np.maximum(self.residual, report.residual),
+            scaled_residual=np.maximum(self.scaled_residual, report.scaled_residual),
+            converged=self.converged & is_finite & (report.scaled_residual <= 1),
+            trace=[*self.trace, jax.tree.map(np.asarray, report.trace)],
+        )
