@@ -297,3 +297,35 @@ def test_infinite_gradients_are_rejected_and_counted():
     state, info = kernel.transition(logdensity, state, noise)
     assert state.position == 1.0
     assert info.is_divergent
+
+
+def test_chains_that_run_out_of_budget_at_different_times_stay_themselves():
+    # Some blocks are completed one step at a time in one chain only.
+    kernel = pmcmc.MALA(step_size=0.25)
+    x0 = np.stack([start(11, 4), 0 * start(11, 4), 3 * start(12, 4)])
+    solver = pmcmc.ParallelNewton(basis=None, window=20, max_sweeps=13)
+    loop = pmcmc.sample(double_well, x0, 330, kernel=kernel, n_chains=3, solver="sequential")
+    batch = pmcmc.sample(double_well, x0, 330, kernel=kernel, n_chains=3, solver=solver)
+    assert len(set(batch.info.sequential_steps.tolist())) > 1
+    assert (batch.info.sequential_steps < 300).all()
+    np.testing.assert_array_equal(batch.stats["is_accepted"], loop.stats["is_accepted"])
+    np.testing.assert_allclose(batch.positions, loop.positions, rtol=0, atol=1e-8)
+
+
+def test_counts_add_up_over_segments():
+    solver = pmcmc.ParallelNewton(basis=None, window=4, max_sweeps=1)  # segments of 64 steps
+    info = pmcmc.sample(
+        double_well, start(13, 2), 200, kernel=pmcmc.MALA(step_size=0.1), solver=solver
+    ).info
+    assert info.sweeps.tolist() == [50]
+    assert info.sequential_steps.tolist() == [150]
+    assert info.work_per_step.tolist() == [(50 * 4 + 150) / 200]
+
+
+def test_each_chain_counts_its_own_sweeps():
+    kernel = pmcmc.MALA(step_size=0.25)
+    x0 = np.stack([start(14, 4), 3 * start(15, 4)])
+    solver = pmcmc.ParallelNewton(basis=None, window=25)
+    batch = pmcmc.sample(double_well, x0, 200, kernel=kernel, n_chains=2, solver=solver)
+    alone = pmcmc.sample(double_well, x0[0], 200, kernel=kernel, solver=solver)
+    assert batch.info.sweeps[0] == alone.info.sweeps[0] != batch.info.sweeps[1]

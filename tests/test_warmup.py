@@ -1,3 +1,7 @@
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -76,3 +80,59 @@ def test_warmup_noise_is_not_that_of_the_draws():
     short = pmcmc.sample(normal, np.zeros(2), 5, kernel=pmcmc.MALA(step_size=0.1), n_warmup=50)
     plain = pmcmc.sample(normal, np.zeros(2), 5, kernel=pmcmc.MALA(step_size=0.1))
     assert not np.allclose(short.positions, plain.positions)
+
+
+class WalkState(NamedTuple):
+    position: jax.Array
+    logdensity: jax.Array
+
+
+class WalkInfo(NamedTuple):
+    acceptance_rate: jax.Array
+    is_accepted: jax.Array
+    is_divergent: jax.Array
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Walk(pmcmc.kernels.Kernel):
+    """A random walk that shows its noise: positions are sums of it, whatever the step size."""
+
+    step_size: float
+    target_acceptance_rate = 0.5
+
+    def init(self, logdensity, position):
+        return WalkState(position, logdensity(position))
+
+    def draw_noise(self, rng_key, position):
+        return jax.random.uniform(rng_key, position.shape, position.dtype)
+
+    def transition(self, logdensity, state, noise):
+        return self.init(logdensity, state.position + noise), WalkInfo(
+            jnp.where(self.step_size > 1.0, 0.3, 0.7), jnp.bool_(True), jnp.bool_(False)
+        )
+
+
+@pytest.mark.parametrize("solver", ["sequential", "quasi"])
+def test_every_step_of_the_warmup_has_noise_of_its_own(solver):
+    key = jax.random.key(5)
+    result = pmcmc.sample(
+        normal, np.zeros(2), 3, kernel=Walk(0.1), n_warmup=100, solver=solver, rng_key=key
+    )
+
+    def noise(key, n_steps):
+        chain_key = jax.random.fold_in(key, 0)
+        draws = [
+            jax.random.uniform(jax.random.fold_in(chain_key, step), (2,)) for step in range(n_steps)
+        ]
+        return np.array(draws)
+
+    warm = noise(jax.random.fold_in(key, 2**32 - 1), 100).sum(axis=0)
+    expected = warm + np.cumsum(noise(key, 3), axis=0)
+    np.testing.assert_allclose(result.positions[0], expected, rtol=0, atol=1e-9)
+
+
+def test_the_tuned_step_size_is_where_the_acceptance_rate_crosses_its_aim():
+    result = pmcmc.sample(normal, np.zeros(2), 3, kernel=Walk(1e-3), n_warmup=2000)
+    assert result.info.kernel.step_size == pytest.approx(1.0, rel=0.3)
+    assert result.info.kernel.step_size == float(f"{result.info.kernel.step_size:.3g}")
