@@ -6,6 +6,8 @@ from typing import Any
 import jax
 import numpy as np
 
+_LARGEST_COUNT = 2**31 - 1
+
 
 def is_concrete(value: Any) -> bool:
     """Whether `value` is a value that a user wrote, not a tracer or a placeholder of a pytree."""
@@ -26,7 +28,9 @@ def check_count(name: str, value: Any, minimum: int = 1) -> None:
     is_integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not is_integer or value < minimum:
         kind = "a positive integer" if minimum == 1 else f"an integer of at least {minimum}"
-        raise ValueError(f"{name} must be {kind}, got {value!r}: write e.g. {name}={minimum + 99}.")
+        raise ValueError(f"{name} must be {kind}, got {value!r}: write e.g. {name}={minimum}.")
+    if value > _LARGEST_COUNT:
+        raise ValueError(f"{name} must be at most {_LARGEST_COUNT}, got {value!r}: write less.")
 
 
 def check_orthogonal(name: str, value: Any) -> None:

@@ -80,7 +80,8 @@ def as_problem(logdensity: Callable[[Any], jax.Array], x0: Any, n_chains: int) -
                     "that differ."
                 )
     # By way of NumPy, which has no weak types: they would compile another program.
-    chains = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)), x0)
+    with np.errstate(over="ignore"):
+        chains = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)), x0)
     if not has_chain_axis:
         chains = jax.tree.map(lambda leaf: leaf[None], chains)
     first = jax.tree.map(lambda leaf: leaf[0], chains)
@@ -93,6 +94,12 @@ def as_problem(logdensity: Callable[[Any], jax.Array], x0: Any, n_chains: int) -
             f"logdensity must be hashable for its compiled code to be found again, got an instance "
             f"of {type(logdensity).__name__}: write logdensity=lambda x: your_object(x)."
         ) from error
+    if not np.isfinite(np.asarray(positions)).all():
+        raise ValueError(
+            f"x0 overflows {positions.dtype}, got numbers up to "
+            f"{max(np.abs(leaf).max(initial=0) for leaf in leaves.values()):.1g}: start closer, or "
+            "write jax.config.update('jax_enable_x64', True) first."
+        )
     layout = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), first)
     _check_scalar(logdensity, layout)
     return Problem(FlatLogDensity(logdensity, unravel), positions, layout, has_chain_axis)
@@ -104,6 +111,7 @@ def check_start(problem: Problem, kernel: Kernel) -> None:
     Raises:
         ValueError: the log density has no gradient there, or one that is not finite.
     """
+    kernel = with_dtype(kernel, problem.positions.dtype)
     try:
         states = init_states(problem.logdensity, kernel, problem.positions)
     except Exception as error:
@@ -158,7 +166,13 @@ def with_dtype(kernel: Kernel, dtype: Any) -> Kernel:
 
     Compiled code is found again by the types of its arguments.
     """
-    return jax.tree.map(lambda leaf: np.asarray(leaf, dtype), kernel)
+
+    def cast(leaf: Any) -> np.ndarray:
+        array = np.asarray(leaf)
+        return array.astype(dtype) if np.issubdtype(array.dtype, np.floating) else array
+
+    with np.errstate(over="ignore"):  # the kernel checks its hyperparameters
+        return jax.tree.map(cast, kernel)
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -189,7 +203,13 @@ def _real_leaves(x0: Any) -> dict[str, np.ndarray]:
                 f"{name} must be an array of numbers, got a tracer: call sample outside of "
                 "jax.jit, jax.vmap and jax.grad (pmcmc.solve works under jax.jit)."
             )
-        array = np.asarray(leaf)
+        try:
+            array = np.asarray(leaf)
+        except TypeError as error:
+            raise ValueError(
+                f"{name} must be an array of float32 or float64, got {leaf!r}: write e.g. "
+                "jnp.zeros(2)."
+            ) from error
         if array.dtype.kind in "iub":
             raise ValueError(
                 f"{name} must be an array of float32 or float64, got dtype {array.dtype}: write "

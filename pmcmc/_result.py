@@ -13,7 +13,7 @@ from pmcmc.kernels import Kernel
 from pmcmc.solvers import ParallelNewton, Solver, Trace
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Info:
     """How the draws came about; arrays have one entry a chain.
 
@@ -29,8 +29,8 @@ class Info:
         residual: largest `|s_t - f_t(s_{t-1})|` over all steps and coordinates, where `f_t` is the
             transition with the noise of step `t`; 0 for the loop.
         scaled_residual: the same in units of the tolerance, at most 1 if converged.
-        atol, rtol: residuals are at most `atol * scale + rtol * |s_t|` in every coordinate, where
-            `scale` is the largest step of the chain in that coordinate, at most 1; 0 for the loop.
+        atol, rtol: residuals are at most `atol + rtol * |s_t|` in every coordinate, less where the
+            chain moves by little (see `ParallelNewton`); 0 for the loop.
         converged: whether every step, of the warm-up too, is finite and within tolerance.
         trace: residual and finished steps per sweep, one `Trace` a segment of the chain.
         warmup: record of the warm-up, `None` where there was none.
@@ -60,7 +60,7 @@ class Info:
     seconds_run: float
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Result:
     """Draws of one or more chains, and how they came about.
 
@@ -91,6 +91,7 @@ class Result:
 
         Raises:
             ImportError: ArviZ is not installed.
+            ValueError: two variables have one name, or one is called like a dimension.
         """
         info = self.info
         attrs = {
@@ -139,22 +140,20 @@ class Result:
 
     def _evidence(self) -> str:
         info = self.info
-        if not info.sweeps.any():
-            return "step by step"
-        verdict = "same as the loop's within tolerance"
+        is_loop = not info.sweeps.any()
+        text = "step by step" if is_loop else "same as the loop's within tolerance"
         failed = np.flatnonzero(~info.converged)
+        if failed.size:
+            text = f"NOT CONVERGED in chain {', '.join(map(str, failed))}"
+        if is_loop:
+            return text
+        text += (
+            f": residual {info.residual.max():.1e}, tolerance {info.atol:.0e} + {info.rtol:.0e}*|s|"
+        )
         sequential_steps = info.sequential_steps.sum()
         if info.warmup is not None:
             sequential_steps += info.warmup.sequential_steps.sum()
-        if failed.size:
-            verdict = f"NOT CONVERGED in chain {', '.join(map(str, failed))}"
-        text = (
-            f"{verdict}: residual {info.residual.max():.1e}, "
-            f"tolerance {info.atol:.0e} + {info.rtol:.0e}*|s|"
-        )
-        if sequential_steps:
-            text += f"; {sequential_steps:,} steps one at a time"
-        return text
+        return f"{text}; {sequential_steps:,} steps one at a time" if sequential_steps else text
 
 
 def _name(solver: Solver) -> str:
@@ -165,9 +164,15 @@ def _name(solver: Solver) -> str:
 
 
 def _named_leaves(positions: Any) -> dict[str, np.ndarray]:
-    named = {}
+    named: dict[str, np.ndarray] = {}
     for path, leaf in jax.tree.flatten_with_path(positions)[0]:
         name = jax.tree_util.keystr(path, simple=True, separator=".")
         has_name = path and not isinstance(path[0], jax.tree_util.SequenceKey)
-        named[name if has_name else f"x.{name}".rstrip(".")] = leaf
+        name = name if has_name else f"x.{name}".rstrip(".")
+        if name in named or name in ("chain", "draw"):
+            raise ValueError(
+                f"ArviZ cannot hold a variable of the name {name!r}, which is taken: rename that "
+                "key of x0."
+            )
+        named[name] = leaf
     return named

@@ -1,6 +1,7 @@
 """`sample`: a kernel and a solver put together."""
 
 import dataclasses
+import operator
 import time
 from collections.abc import Callable
 from typing import Any
@@ -49,9 +50,11 @@ def sample(
 
     Args:
         logdensity: log density up to a constant, from a position to a real scalar. Pass the same
-            function again to use what has been compiled for it.
+            function again to use what has been compiled for it; as with `jax.jit`, data that it
+            closes over are read the first time only.
         x0: start, a pytree of float arrays. With `n_chains > 1` each leaf has a leading axis of
-            that length.
+            that length, one start a chain; with one chain it has none, and all axes are part of
+            the position.
         n_steps: number of steps of each chain.
         kernel: the transition, e.g. `pmcmc.MALA(step_size=0.01)`; `None` or `"mala"` for MALA with
             a step size found in the warm-up.
@@ -178,20 +181,19 @@ def _as_n_warmup(n_warmup: int | None, kernel: Kernel | str | None) -> int:
 
 
 def _as_key(rng_key: jax.Array | int) -> jax.Array:
-    example = "write rng_key=0 or rng_key=jax.random.key(0)"
-    if isinstance(rng_key, bool) or not isinstance(
-        rng_key, int | np.integer | np.ndarray | jax.Array
-    ):
-        raise ValueError(f"rng_key must be a key or an integer, got {rng_key!r}: {example}.")
-    if isinstance(rng_key, int | np.integer):
-        return jax.random.key(int(rng_key))
-    if jnp.issubdtype(rng_key.dtype, jax.dtypes.prng_key) and rng_key.shape == ():
-        return rng_key
-    if rng_key.dtype == np.uint32 and rng_key.ndim == 1:
-        return jax.random.wrap_key_data(rng_key)
+    try:
+        if isinstance(rng_key, np.ndarray | jax.Array):
+            if rng_key.shape == () and jnp.issubdtype(rng_key.dtype, jax.dtypes.prng_key):
+                return rng_key
+            if rng_key.dtype == np.uint32 and rng_key.ndim == 1:
+                return jax.random.wrap_key_data(rng_key)
+        if not isinstance(rng_key, bool):
+            return jax.random.key(operator.index(rng_key))
+    except (TypeError, OverflowError):
+        pass  # neither the data of a key nor an integer that fits
     raise ValueError(
-        f"rng_key must be one key or an integer, got an array of shape {rng_key.shape} and dtype "
-        f"{rng_key.dtype}: {example}."
+        f"rng_key must be one key or an integer below 2**63, got {rng_key!r}: write rng_key=0 or "
+        "rng_key=jax.random.key(0)."
     )
 
 

@@ -10,7 +10,16 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
-from pmcmc.solvers import Auto, ParallelNewton, Recursion, Solver, Trace, as_solver
+from pmcmc.solvers import (
+    Auto,
+    ParallelNewton,
+    Recursion,
+    Sequential,
+    Solver,
+    Trace,
+    Trajectories,
+    as_solver,
+)
 
 Step = Callable[[Any, Any], Any]
 
@@ -44,7 +53,7 @@ def solve(step: Step, s0: Any, inputs: Any, *, solver: Solver | Auto | str = "qu
 
     Works under `jax.jit` and on any map: the states are those of a loop to within the tolerance of
     the solver, whatever its approximations. Pass the same function again to use what has been
-    compiled for it.
+    compiled for it; as with `jax.jit`, data that it closes over are read the first time only.
 
     Args:
         step: `(state, input) -> state`, of the same structure, shapes and dtypes.
@@ -54,7 +63,8 @@ def solve(step: Step, s0: Any, inputs: Any, *, solver: Solver | Auto | str = "qu
             `pmcmc.ParallelNewton(window=128)`.
 
     Raises:
-        ValueError: an argument cannot be used; the message says why and what to write.
+        ValueError: an argument cannot be used, or a parallel solver is differentiated; the message
+            says why and what to write.
     """
     solver = as_solver(solver)
     if isinstance(solver, ParallelNewton) and isinstance(solver.basis, str):
@@ -81,6 +91,8 @@ def _solve(
     batch = jax.tree.map(lambda u: jnp.asarray(u)[None], inputs)
     length = jax.tree.leaves(batch)[0].shape[1]
     result = jax.tree.map(lambda x: x[0], solver.run(recursion, s0[None], batch, length))
+    if not isinstance(solver, Sequential):
+        result = _without_derivative(result)
     is_number = ~jnp.any(jnp.isnan(result.states))
     return Solution(
         states=jax.vmap(unravel)(result.states),
@@ -93,6 +105,23 @@ def _solve(
     )
 
 
+@jax.custom_jvp
+def _without_derivative(result: Trajectories) -> Trajectories:
+    """The result; differentiating it is an error.
+
+    The tangents of sweeps are those of the iteration, not of its solution: a guess that happens to
+    be right has none.
+    """
+    return result
+
+
+@_without_derivative.defjvp
+def _refuse_derivative(primals: Any, tangents: Any) -> Any:
+    raise ValueError(
+        "pmcmc.solve cannot be differentiated with a parallel solver: write solver='sequential'."
+    )
+
+
 def _check_recursion(step: Step, s0: Any, inputs: Any) -> None:
     for path, leaf in jax.tree.flatten_with_path(s0)[0]:
         if not jnp.issubdtype(leaf.dtype, jnp.floating):
@@ -100,8 +129,8 @@ def _check_recursion(step: Step, s0: Any, inputs: Any) -> None:
                 f"s0{jax.tree_util.keystr(path)} must be an array of floats, got dtype "
                 f"{leaf.dtype}: write e.g. 0.0 instead of 0."
             )
-    if not jax.tree.leaves(s0):
-        raise ValueError(f"s0 must hold at least one array, got {s0!r}: write e.g. jnp.zeros(2).")
+    if not sum(leaf.size for leaf in jax.tree.leaves(s0)):
+        raise ValueError(f"s0 must hold at least one number, got {s0!r}: write e.g. jnp.zeros(2).")
     lengths = {
         f"inputs{jax.tree_util.keystr(path)}": np.shape(leaf)[:1]
         for path, leaf in jax.tree.flatten_with_path(inputs)[0]
@@ -113,7 +142,14 @@ def _check_recursion(step: Step, s0: Any, inputs: Any) -> None:
         )
     expected = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), s0)
     first = jax.tree.map(lambda u: jax.eval_shape(lambda x: jnp.asarray(x)[0], u), inputs)
-    got = jax.eval_shape(step, expected, first)
+    try:
+        got = jax.eval_shape(step, expected, first)
+    except Exception as error:
+        raise ValueError(
+            "step could not be traced by JAX at s0 and the first of inputs "
+            f"({type(error).__name__}: {error}): write a function (state, input) -> state with "
+            "jax.numpy."
+        ) from error
     got = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), got)
     if got != expected:
         raise ValueError(

@@ -106,3 +106,17 @@ except ImportError as error:
     ).stdout
     assert "pmcmc.Result: 1 x 5 draws" in out
     assert "pip install arviz" in out
+
+
+@pytest.mark.parametrize("x0", [{"a.b": 0.0, "a": {"b": 0.0}}, {"chain": 0.0}])
+def test_names_that_arviz_cannot_hold_are_refused(x0):
+    import jax
+
+    result = pmcmc.sample(
+        lambda x: -sum(leaf**2 for leaf in jax.tree.leaves(x)),
+        x0,
+        8,
+        kernel=pmcmc.MALA(step_size=0.1),
+    )
+    with pytest.raises(ValueError, match="ArviZ cannot hold a variable of the name"):
+        result.to_arviz()

@@ -72,9 +72,13 @@ GOOD = dict(logdensity=normal, x0=np.zeros(2), n_steps=10, kernel=pmcmc.MALA(ste
         (dict(kernel="mela"), "kernel must be None, one of 'mala'.*'mela'"),
         (dict(kernel=pmcmc.MALA), "or an instance such as"),
         (dict(kernel=None, n_warmup=0), "n_warmup=0 leaves the step size.*untuned"),
-        (dict(rng_key="seed"), "rng_key must be a key or an integer"),
-        (dict(rng_key=jax.random.split(jax.random.key(0))), r"rng_key must be one key.*\(2,\)"),
-        (dict(rng_key=1.5), "rng_key must be a key or an integer, got 1.5"),
+        (dict(rng_key="seed"), "rng_key must be one key or an integer"),
+        (dict(rng_key=jax.random.split(jax.random.key(0))), r"rng_key must be one key"),
+        (dict(rng_key=2**70), "integer below"),
+        (dict(rng_key=np.zeros(3, np.uint32)), "rng_key must be one key"),
+        (dict(x0=jax.random.key(0)), "x0 must be an array of float32 or float64"),
+        (dict(n_steps=2**40), "n_steps must be at most"),
+        (dict(rng_key=1.5), "rng_key must be one key or an integer .*got 1.5"),
         (dict(solver=pmcmc.ParallelNewton(basis=np.eye(3))), r"basis must have shape \(2, 2\)"),
     ],
 )
@@ -137,6 +141,9 @@ def test_step_sizes_must_be_positive_numbers(step_size):
         (dict(max_sweeps=1.5), "max_sweeps must be a positive integer, got 1.5"),
         (dict(atol=0.0), "atol must be a positive finite number"),
         (dict(rtol=np.nan), "rtol must be a positive finite number"),
+        (dict(rtol=2.0), "rtol must be below 1"),
+        (dict(damping=0.5), r"damping must be an instance such as pmcmc.solvers.Clip"),
+        (dict(jacobian="diag"), r"jacobian must be an instance such as pmcmc.solvers.Diagonal"),
         (dict(fallback="loop"), "fallback must be 'sequential' or None, got 'loop'"),
         (dict(trace_sweeps=-1), "trace_sweeps must be an integer of at least 0"),
     ],
@@ -150,3 +157,10 @@ def test_bad_solver_options_are_named(arguments, message):
 def test_clipping_needs_a_bound_that_makes_sweeps_stable(rho):
     with pytest.raises(ValueError, match="rho must be"):
         pmcmc.solvers.Clip(rho=rho)
+
+
+def test_numbers_that_do_not_fit_float32_are_named(float32):
+    with pytest.raises(ValueError, match=r"x0 overflows float32, got numbers up to 1e[+]300"):
+        pmcmc.sample(**(GOOD | dict(x0=np.array([1e300, 0.0]))))
+    with pytest.raises(ValueError, match="step_size must be a positive finite number"):
+        pmcmc.sample(**(GOOD | dict(kernel=pmcmc.MALA(step_size=1e-50))))

@@ -160,6 +160,66 @@ def test_trace_shows_the_finished_prefix_growing_and_the_residual_falling():
     assert residual[n - 1] <= 2e-12 < residual[0]
 
 
+@pytest.mark.parametrize("theta", [0.0, 1.0])
+def test_derivatives_are_those_of_the_loop_or_refused(theta):
+    def last(theta, solver):
+        step = RECURSIONS["linear"][0]
+        inputs = jnp.ones((50, 1))
+        return pmcmc.solve(
+            lambda s, u: step(s, theta * u), jnp.zeros(1), inputs, solver=solver
+        ).states[-1, 0]
+
+    expected = (1 - 0.9**50) / 0.1
+    tangent = jax.jvp(lambda t: last(t, "sequential"), (theta,), (1.0,))[1]
+    np.testing.assert_allclose(tangent, expected, rtol=1e-12)
+    gradient = jax.grad(lambda t: last(t, "sequential"))(theta)
+    np.testing.assert_allclose(gradient, expected, rtol=1e-12)
+    with pytest.raises(ValueError, match=r"cannot be differentiated.*solver='sequential'"):
+        jax.jvp(lambda t: last(t, "quasi"), (theta,), (1.0,))
+    with pytest.raises(ValueError, match="cannot be differentiated"):
+        jax.grad(lambda t: last(t, "quasi"))(theta)
+
+
+def test_one_jump_does_not_loosen_the_tolerance_of_the_small_steps_around_it():
+    inputs = 1e-6 * draw(9, 300)[:, :1]
+    inputs[0] = 1.0
+
+    def step(s, u):
+        return jnp.where(u > 0.5, u, 1.0 + 0.9 * (s - 1.0) + u * jnp.cos(1e6 * s))
+
+    def step_numpy(s, u):
+        return u if u > 0.5 else 1.0 + 0.9 * (s - 1.0) + u * np.cos(1e6 * s)
+
+    oracle = loop(step_numpy, np.zeros(1), inputs)
+    solution = pmcmc.solve(
+        step, np.zeros(1), inputs, solver=pmcmc.ParallelNewton(rtol=1e-5, atol=1e-5)
+    )
+    assert solution.converged
+    assert np.abs(solution.states - oracle).max() < 1e-3 * oracle[1:].std()
+
+
+def test_an_update_that_overflows_is_replaced():
+    # Values stay finite; only the products of increments overflow, and later rows with them.
+    def step(s, u):
+        return jnp.where(jnp.abs(s) > 1e300, 0.5, jnp.sign(jnp.sin(s)) * 1.7e308 * u) * 1.0
+
+    inputs = np.where(np.arange(40)[:, None] % 3 == 0, 0.0, 1.0)
+    s0 = np.array([1.0])
+    scanned = lax.scan(lambda s, u: (step(s, u),) * 2, s0, inputs)[1]
+    solution = pmcmc.solve(step, s0, inputs)
+    assert solution.converged
+    np.testing.assert_array_equal(solution.states, scanned)
+
+
+def test_giving_up_counts_the_residual_of_the_very_last_row():
+    inputs = np.zeros((20, 1))
+    inputs[-1] = 5.0  # the guess, the start, is right for all steps but the last
+    solver = pmcmc.ParallelNewton(window=20, max_sweeps=1, fallback=None)
+    solution = pmcmc.solve(lambda s, u: s + u, np.ones(1), inputs, solver=solver)
+    assert not solution.converged
+    assert solution.residual == 5.0
+
+
 def test_pytrees_and_integer_inputs():
     def step(s, u):
         return {"a": 0.5 * s["a"] + u["x"], "b": (s["b"][0] * 0.1 + s["a"][0] + u["i"],)}
@@ -217,7 +277,10 @@ def test_same_function_is_traced_once():
     [
         (dict(solver="quazi"), "solver must be one of 'auto', 'quasi', 'sequential'.*'quazi'"),
         (dict(s0=np.zeros(3, int)), "s0 must be an array of floats, got dtype int64"),
-        (dict(s0={}), "s0 must hold at least one array"),
+        (dict(s0={}), "s0 must hold at least one number"),
+        (dict(s0=np.zeros(0)), "s0 must hold at least one number"),
+        (dict(step=3), "step could not be traced.*write a function"),
+        (dict(step=lambda s: s), "step could not be traced"),
         (dict(inputs=(np.zeros(3), np.zeros(4))), "one common leading axis.*3.*4"),
         (dict(inputs=np.zeros((0, 3))), "at least one step"),
         (dict(inputs=np.float64(1.0)), "leading axis"),

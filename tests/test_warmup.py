@@ -1,3 +1,4 @@
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -75,13 +76,6 @@ def test_without_warmup_the_kernel_runs_as_it_is():
         assert result.info.warmup is None
 
 
-def test_warmup_noise_is_not_that_of_the_draws():
-    # With all steps accepted, draws driven by the noise of the warm-up would repeat it.
-    short = pmcmc.sample(normal, np.zeros(2), 5, kernel=pmcmc.MALA(step_size=0.1), n_warmup=50)
-    plain = pmcmc.sample(normal, np.zeros(2), 5, kernel=pmcmc.MALA(step_size=0.1))
-    assert not np.allclose(short.positions, plain.positions)
-
-
 class WalkState(NamedTuple):
     position: jax.Array
     logdensity: jax.Array
@@ -136,3 +130,24 @@ def test_the_tuned_step_size_is_where_the_acceptance_rate_crosses_its_aim():
     result = pmcmc.sample(normal, np.zeros(2), 3, kernel=Walk(1e-3), n_warmup=2000)
     assert result.info.kernel.step_size == pytest.approx(1.0, rel=0.3)
     assert result.info.kernel.step_size == float(f"{result.info.kernel.step_size:.3g}")
+
+
+def test_the_final_step_size_is_the_average_of_dual_averaging():
+    warmup = (
+        result := pmcmc.sample(normal, np.zeros((2, 5)), 3, n_chains=2, n_warmup=400)
+    ).info.warmup
+    mu = math.log(warmup.step_size[0])
+    mean_error = log_average = 0.0
+    for i, rate in enumerate(warmup.acceptance_rate, start=1):
+        mean_error += ((0.574 - rate) - mean_error) / (i + 10)
+        log_step = mu - math.sqrt(i) / 0.05 * mean_error
+        log_average += i**-0.75 * (log_step - log_average)
+        if i < len(warmup.step_size):
+            assert warmup.step_size[i] == pytest.approx(math.exp(log_step), rel=1e-2)
+    assert result.info.kernel.step_size == pytest.approx(math.exp(log_average), rel=1e-2)
+    assert abs(log_average - log_step) > 0.02  # or the last would do as well
+
+
+def test_a_density_that_no_step_size_suits_is_refused():
+    with pytest.raises(ValueError, match=r"stays above 0.574.*can be normalised"):
+        pmcmc.sample(lambda x: 0.0 * jnp.sum(x), np.zeros(2), 10)

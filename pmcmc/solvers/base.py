@@ -66,7 +66,8 @@ class Trajectories(NamedTuple):
         aux: the pytree of the steps, leading axes `(chain, length)`.
         sweeps: parallel sweeps that each chain took.
         sequential_steps: steps that each chain took one at a time.
-        evaluations: of the map, per chain.
+        evaluations: of the map that went into the chain. In a batch, a device also evaluates the
+            windows of finished chains until the last one is finished.
         residual: largest `|s_t - f(s_{t-1})|` over steps and coordinates, per chain.
         scaled_residual: the same in units of the solver's tolerance, per chain.
         trace: of the first sweeps, as many as were asked for.

@@ -40,7 +40,6 @@ class _Chain(NamedTuple):
     start: jax.Array  # steps finished
     last: jax.Array  # the last finished state, (D,)
     guess: jax.Array  # iterates of the steps from start on, (W, D)
-    scale: jax.Array  # largest step known, per coordinate, (D,)
     store: Any  # (states, aux), finished up to start, room for W rows beyond the end
     block: jax.Array  # first step of the block
     spent: jax.Array  # sweeps spent on the block
@@ -85,7 +84,6 @@ def drive(
         start=count,
         last=s0,
         guess=jnp.repeat(s0[:, None], window, axis=1),
-        scale=jnp.zeros_like(s0),
         store=jax.tree.map(
             lambda x: jnp.zeros((n_chains, length + window, *x.shape), x.dtype), row
         ),
@@ -138,15 +136,9 @@ def _sweep(
         )
     )(previous, noise, probe_keys)
 
-    # What is small is judged by the steps that the chain takes: by those from its start, which all
-    # rows of the first sweep are, and by all finished ones.
-    steps = jnp.abs(value - previous)
-    steps = jnp.where(jnp.isfinite(steps) & is_live[:, None], steps, 0.0)
-    scale = jnp.where(chain.sweeps == 0, jnp.max(steps, axis=0), chain.scale)
-
     # A row is finished when it and all before it are within tolerance (NaN is not).
     error = jnp.where(value == chain.guess, 0.0, value - chain.guess)  # infinities may be equal
-    tolerance = method.atol * jnp.minimum(scale, 1.0)[None] + method.rtol * jnp.abs(chain.guess)
+    tolerance = _tolerance(method, chain.guess, _typical_step(value - previous, is_live))
     in_tolerances = jnp.where(error == 0, 0.0, jnp.abs(error) / tolerance)
     scaled_residual = jnp.max(in_tolerances, axis=-1)
     n_verified = jnp.sum(jnp.cumprod(is_live & (scaled_residual <= 1)), dtype=jnp.int32)
@@ -171,10 +163,9 @@ def _sweep(
     remaining = jnp.where(is_spent, jnp.maximum(block_end - start, 0), 0)
     is_new_block = start >= block_end
 
-    is_finished = row < n_finished
-
     def largest(old: jax.Array, of_rows: jax.Array) -> jax.Array:
-        return jnp.maximum(old, jnp.max(jnp.where(is_finished & ~is_exact, of_rows, 0.0)))
+        is_judged = (row < n_finished) & ~is_exact
+        return jnp.maximum(old, jnp.max(jnp.where(is_judged, of_rows, 0.0)))
 
     # Newton-type update: increments follow a linear recurrence driven by the errors.
     matrix = method.damping(matrix)
@@ -192,7 +183,6 @@ def _sweep(
         start=start,
         last=jnp.where(n_finished > 0, finished[jnp.maximum(n_finished - 1, 0)], chain.last),
         guess=_slide(update, n_finished),
-        scale=jnp.maximum(scale, jnp.max(jnp.where(is_finished[:, None], steps, 0.0), axis=0)),
         store=jax.tree.map(
             lambda out, new: lax.dynamic_update_slice_in_dim(out, new, chain.start, 0),
             chain.store,
@@ -209,6 +199,31 @@ def _sweep(
     return chain, remaining
 
 
+def _typical_step(steps: jax.Array, is_live: jax.Array) -> jax.Array:
+    """Geometric mean of the sizes of the steps of a window, `(W, D)`, per coordinate.
+
+    Rejections, which are no steps, do not count; one jump among many steps hardly does.
+    """
+    size = jnp.abs(steps)
+    counts = is_live[:, None] & jnp.isfinite(size) & (size > 0)
+    logs = jnp.where(counts, jnp.log(jnp.where(counts, size, 1.0)), 0.0)
+    n_steps = jnp.sum(counts, axis=0)
+    return jnp.where(n_steps > 0, jnp.exp(jnp.sum(logs, axis=0) / jnp.maximum(n_steps, 1)), 0.0)
+
+
+def _tolerance(method: Method, states: jax.Array, scale: jax.Array) -> jax.Array:
+    """Largest residual of a finished state, at most `atol + rtol * |s|`.
+
+    Where the chain moves by less than 1, or by less than its distance from the origin, its moves
+    are what counts: a tolerance as large as they are would let any chain pass. The last term is
+    rounding, below which a residual cannot be seen.
+    """
+    size = jnp.abs(states)
+    rounding = jnp.minimum(method.rtol, 2 * jnp.finfo(states.dtype).eps) * size
+    relative = method.rtol * jnp.minimum(size, scale[None])
+    return method.atol * jnp.minimum(scale, 1.0)[None] + jnp.maximum(relative, rounding)
+
+
 def _complete(recursion: Recursion, chains: _Chain, inputs: Any, remaining: jax.Array) -> _Chain:
     """Take the `remaining` steps of each chain one at a time."""
     n_chains, length = jax.tree.leaves(inputs)[0].shape[:2]
@@ -220,9 +235,8 @@ def _complete(recursion: Recursion, chains: _Chain, inputs: Any, remaining: jax.
         t = chains.start + i
         noise = jax.tree.map(lambda u: u[chain, jnp.minimum(t, length - 1)], inputs)
         new = jax.vmap(recursion.step)(state, noise)
-        # Chains with nothing left write out of bounds, which drops the row.
-        place = jnp.where(is_live, t, jnp.iinfo(jnp.int32).max)
-        store = jax.tree.map(lambda out, x: out.at[chain, place].set(x, mode="drop"), store, new)
+        # Chains with nothing left write to rows that are not finished, as sweeps do.
+        store = jax.tree.map(lambda out, x: out.at[chain, t].set(x), store, new)
         return jnp.where(is_live[:, None], new[0], state), store
 
     loop = (chains.last, chains.store)

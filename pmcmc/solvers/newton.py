@@ -25,15 +25,16 @@ _WINDOWS_PER_SEGMENT = 16  # the end of a segment drains the window: at most a f
     data_fields=["jacobian", "damping", "basis", "atol", "rtol", "max_sweeps"],
     meta_fields=["window", "fallback", "trace_sweeps"],
 )
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class ParallelNewton(Solver):
     """Evaluate a window of steps at once, sweep by sweep, until they solve the recursion.
 
     A sweep evaluates `f_t(s_{t-1})` for all steps of the window and solves the recursion with
     every `f_t` replaced by its linearisation, by a parallel scan. States become exact from left to
     right, whatever the linearisation; a step counts as finished only when it and all steps before
-    it satisfy `|s_t - f_t(s_{t-1})| <= atol * scale + rtol * |s_t|` in every coordinate, where
-    `scale` is the largest step that the chain has taken in that coordinate, at most 1.
+    it satisfy `|s_t - f_t(s_{t-1})| <= atol + rtol * |s_t|` in every coordinate. Where the typical
+    step of the chain in a coordinate is smaller than 1, or than `|s_t|`, it takes their place,
+    down to rounding: a chain on a small scale, or far from the origin, is judged by its moves.
 
     Args:
         jacobian: structure of the matrix that stands in for the Jacobian.
@@ -81,10 +82,18 @@ class ParallelNewton(Solver):
         if is_concrete(self.max_sweeps):
             check_count("max_sweeps", self.max_sweeps)
         check_count("trace_sweeps", self.trace_sweeps, minimum=0)
+        for name, example in {"jacobian": "Diagonal()", "damping": "Clip(rho=1.0)"}.items():
+            if is_concrete(getattr(self, name)):
+                raise ValueError(
+                    f"{name} must be an instance such as pmcmc.solvers.{example}, got "
+                    f"{getattr(self, name)!r}: write {name}=pmcmc.solvers.{example}."
+                )
         for name in ("atol", "rtol"):
             tolerance = getattr(self, name)
             if tolerance is not None:
                 check_positive(name, tolerance, f"{name}=1e-6")
+        if is_concrete(self.rtol) and not self.rtol < 1:
+            raise ValueError(f"rtol must be below 1, got {self.rtol!r}: write rtol=1e-6.")
         if self.fallback not in ("sequential", None):
             raise ValueError(
                 f"fallback must be 'sequential' or None, got {self.fallback!r}: write "
