@@ -28,7 +28,9 @@ def check_count(name: str, value: Any, minimum: int = 1) -> None:
     is_integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not is_integer or value < minimum:
         kind = "a positive integer" if minimum == 1 else f"an integer of at least {minimum}"
-        raise ValueError(f"{name} must be {kind}, got {value!r}: write e.g. {name}={minimum}.")
+        is_whole = isinstance(value, float) and value.is_integer() and value >= minimum
+        meant = int(value) if is_whole else minimum
+        raise ValueError(f"{name} must be {kind}, got {value!r}: write e.g. {name}={meant}.")
     if value > _LARGEST_COUNT:
         raise ValueError(f"{name} must be at most {_LARGEST_COUNT}, got {value!r}: write less.")
 
