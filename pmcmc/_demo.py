@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,8 @@ def main(argv: list[str] | None = None) -> None:
         description="Sample a real posterior with MALA, step by step and in parallel in time, and "
         "compare the chains.",
     )
-    parser.add_argument("--steps", type=_positive, default=8000, help="steps of each chain")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the noise")
+    parser.add_argument("--steps", type=_integer_from(1), default=8000, help="steps of each chain")
+    parser.add_argument("--seed", type=_integer_from(0), default=0, help="seed of the noise")
     parser.add_argument("--output", type=Path, default=Path("pmcmc-demo.png"), help="the picture")
     parser.add_argument("--version", action="version", version=f"pmcmc {__version__}")
     arguments = parser.parse_args(argv)
@@ -67,10 +68,13 @@ def main(argv: list[str] | None = None) -> None:
         print(f"picture: {arguments.output}")
 
 
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be a positive integer, got {text}")
-    return int(text)
+def _integer_from(minimum: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not text.isdecimal() or int(text) < minimum:
+            raise argparse.ArgumentTypeError(f"must be an integer from {minimum} on, got {text}")
+        return int(text)
+
+    return parse
 
 
 def _one_window(target: Target, result: Result, seed: int) -> Trace:

@@ -111,7 +111,7 @@ def check_start(problem: Problem, kernel: Kernel) -> None:
     Raises:
         ValueError: the log density has no gradient there, or one that is not finite.
     """
-    kernel = with_dtype(kernel, problem.positions.dtype)
+    kernel = with_dtype(kernel, problem.positions.dtype)  # may raise an error of its own
     try:
         states = init_states(problem.logdensity, kernel, problem.positions)
     except Exception as error:

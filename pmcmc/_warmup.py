@@ -13,7 +13,7 @@ from pmcmc._chain import Runner
 from pmcmc._evidence import Evidence
 
 _PROBE_STEPS = 5
-_MAX_PROBES = 60
+_MAX_PROBES = 100
 _N_WINDOWS = 40
 
 
@@ -130,11 +130,13 @@ def _with_reasonable_step_size(
         if is_too_small(step_size) != grows:
             return _with_step_size(kernel, step_size)
         step_size *= 2.0 if grows else 0.5
+    verdict = "stays above" if grows else "never reaches"
+    direction = "up" if grows else "down"
     raise ValueError(
-        f"the acceptance rate at x0 {'stays above' if grows else 'never reaches'} "
-        f"{kernel.target_acceptance_rate} down or up to step_size={step_size:.1g}, so no step size "
-        "can be tuned: check that the log density can be normalised and is smooth at x0, or write "
-        "kernel=pmcmc.MALA(step_size=...) with n_warmup=0."
+        f"the acceptance rate at x0 {verdict} {kernel.target_acceptance_rate} {direction} to "
+        f"step_size={step_size:.1g}, so no step size can be tuned: check that the log density can "
+        "be normalised and is smooth at x0, or write kernel=pmcmc.MALA(step_size=...) with "
+        "n_warmup=0."
     )
 
 

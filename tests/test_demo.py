@@ -25,8 +25,9 @@ def test_demo_prints_the_comparison_and_draws_it(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--steps", "0"], "must be a positive integer, got 0"),
+        (["--steps", "0"], "must be an integer from 1 on, got 0"),
         (["--steps", "many"], "--steps"),
+        (["--seed", "-1"], "must be an integer from 0 on, got -1"),
         (["--output", "missing/folder/chain.png"], "folder missing/folder does not exist"),
     ],
 )

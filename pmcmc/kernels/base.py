@@ -17,7 +17,8 @@ class Kernel(abc.ABC):
     are flat vectors of shape `(D,)`; `pmcmc.sample` ravels and unravels the user's pytrees.
 
     A kernel is a frozen dataclass registered as a pytree whose hyperparameters are leaves, so that
-    changing their values never recompiles. A state is a named tuple with at least a `position`.
+    changing their values never recompiles. A state is a named tuple with at least a `position` and
+    its `logdensity`.
     """
 
     target_acceptance_rate: ClassVar[float]
@@ -32,4 +33,8 @@ class Kernel(abc.ABC):
 
     @abc.abstractmethod
     def transition(self, logdensity: LogDensity, state: Any, noise: Any) -> tuple[Any, Any]:
-        """One step: `(state, info)`, with `info` a named tuple of scalars."""
+        """One step: `(state, info)`.
+
+        `info` is a named tuple of scalars, among them `acceptance_rate`, `is_accepted` and
+        `is_divergent`; with the log density they become the statistics of the step.
+        """
