@@ -32,8 +32,9 @@ def test_every_solver_gives_the_states_of_the_loop(solver, recursion, n_steps):
         np.testing.assert_allclose(solution.states, oracle, rtol=0, atol=1e-7)
 
 
-def test_residual_is_that_of_the_returned_states_even_without_contraction():
-    step, step_numpy = CHAOTIC
+@pytest.mark.parametrize("recursion", [CHAOTIC, RECURSIONS["tanh network"]])
+def test_residual_is_that_of_the_returned_states_even_without_contraction(recursion):
+    step, step_numpy = recursion
     inputs = draw(0, 400)
     s0 = np.array([0.1, 0.2, 0.3])
     solution = pmcmc.solve(step, s0, inputs, solver=pmcmc.ParallelNewton(window=50))
