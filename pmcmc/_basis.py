@@ -1,4 +1,4 @@
-"""The real eigenbasis of a log density."""
+"""Real eigenbases for the chains of a log density."""
 
 import functools
 
@@ -6,7 +6,10 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.optimize import minimize
 
+from pmcmc._chain import as_recursion, draw_noise
 from pmcmc._problem import FlatLogDensity
+from pmcmc.kernels import Kernel
+from pmcmc.solvers.bases import PILOT_STEPS, eigenbasis, jacobian_basis
 
 _MAX_ITERATIONS = 500  # near the mode is good enough
 
@@ -24,5 +27,22 @@ def hessian_basis(logdensity: FlatLogDensity, position: jax.Array) -> jax.Array:
     found = minimize(lambda x: -logdensity(x), position, method="BFGS", options=options).x
     mode = jnp.where(jnp.all(jnp.isfinite(found)), found, position)
     hessian = jax.hessian(logdensity)(mode)
-    basis = jnp.linalg.eigh((hessian + hessian.T) / 2)[1]
-    return jnp.where(jnp.all(jnp.isfinite(basis)), basis, jnp.eye(len(position), dtype=basis.dtype))
+    return eigenbasis(hessian)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 4))
+def pilot_basis(
+    logdensity: FlatLogDensity,
+    kernel: Kernel,
+    position: jax.Array,
+    rng_key: jax.Array,
+    n_parts: int,
+) -> jax.Array:
+    """Eigenbasis of the mean Jacobian of the first steps of a chain from `position`.
+
+    Rejected steps have the identity for a Jacobian and tell nothing: where a tuned kernel is not
+    known yet, the Hessian at the mode is the better guide.
+    """
+    noise = draw_noise(kernel, position[None], rng_key, jnp.uint32(0), PILOT_STEPS, PILOT_STEPS)
+    recursion = as_recursion(logdensity, kernel)
+    return jacobian_basis(recursion, position, jax.tree.map(lambda u: u[0], noise), n_parts)

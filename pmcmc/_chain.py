@@ -80,7 +80,7 @@ class Runner:
         last, result = _advance(
             self.logdensity,
             self.length,
-            self.solver,
+            self.solver.segment(first_step, self.length),
             with_dtype(kernel, positions.dtype),
             positions,
             rng_key,
@@ -105,13 +105,15 @@ def _advance(
     first_step: jax.Array,
     n_steps: jax.Array,
 ) -> tuple[jax.Array, Trajectories]:
-    noise = _draw_noise(kernel, positions, rng_key, first_step, n_steps, length)
-    result = solver.run(_as_recursion(logdensity, kernel), positions, noise, n_steps)
+    noise = draw_noise(kernel, positions, rng_key, first_step, n_steps, length)
+    result = solver.run(as_recursion(logdensity, kernel), positions, noise, n_steps)
     last = jnp.where(n_steps > 0, result.states[:, jnp.maximum(n_steps, 1) - 1], positions)
     return last, result
 
 
-def _as_recursion(logdensity: FlatLogDensity, kernel: Kernel) -> Recursion:
+def as_recursion(logdensity: FlatLogDensity, kernel: Kernel) -> Recursion:
+    """The chain of a kernel as a recursion of positions."""
+
     def advance(state: Any, noise: Any) -> tuple[Any, dict[str, jax.Array]]:
         state, info = kernel.transition(logdensity, state, noise)
         return state, {**info._asdict(), "logdensity": state.logdensity}
@@ -123,7 +125,7 @@ def _as_recursion(logdensity: FlatLogDensity, kernel: Kernel) -> Recursion:
     )
 
 
-def _draw_noise(
+def draw_noise(
     kernel: Kernel,
     positions: jax.Array,
     rng_key: jax.Array,

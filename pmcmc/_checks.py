@@ -17,10 +17,31 @@ def is_concrete(value: Any) -> bool:
 
 def check_positive(name: str, value: Any, example: str) -> None:
     """Raise unless `value` is a positive finite number."""
-    if value is None or (is_concrete(value) and not _is_number_above(value, 0.0)):
-        raise ValueError(
-            f"{name} must be a positive finite number, got {value!r}: write {example}."
-        )
+    check_above(name, value, 0.0, "a positive finite number", example)
+
+
+def check_above(name: str, value: Any, bound: float, kind: str, example: str) -> None:
+    """Raise unless `value` is a finite number above `bound`."""
+    if value is None or (is_concrete(value) and not _is_number_above(value, bound)):
+        raise ValueError(f"{name} must be {kind}, got {value!r}: write {example}.")
+
+
+def check_finite(name: str, value: Any, example: str) -> None:
+    """Raise unless `value` is a finite number."""
+    check_above(name, value, -np.inf, "a finite number", example)
+
+
+def check_not_negative(name: str, value: Any, example: str) -> None:
+    """Raise unless `value` is a finite number of at least 0."""
+    is_zero = is_concrete(value) and not isinstance(value, bool) and np.array_equal(value, 0)
+    if not is_zero:
+        check_above(name, value, 0.0, "a finite number of at least 0", example)
+
+
+def check_flag(name: str, value: Any) -> None:
+    """Raise unless `value` is True or False."""
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} must be True or False, got {value!r}: write {name}=True.")
 
 
 def check_count(name: str, value: Any, minimum: int = 1) -> None:

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 
 from pmcmc._chain import Segment
-from pmcmc.solvers import Trace
+from pmcmc.solvers import Outcome, Trace
 
 
 class Evidence(NamedTuple):
@@ -18,14 +18,14 @@ class Evidence(NamedTuple):
     sequential_steps: np.ndarray
     residual: np.ndarray
     scaled_residual: np.ndarray
-    converged: np.ndarray
+    outcome: np.ndarray
     trace: list[Trace]
 
     @classmethod
     def none(cls, n_chains: int) -> "Evidence":
         """Of no steps at all."""
         count, zero = np.zeros(n_chains, int), np.zeros(n_chains)
-        return cls(0, count, count, count, zero, zero, np.ones(n_chains, bool), [])
+        return cls(0, count, count, count, zero, zero, count, [])
 
     def add(self, segment: Segment) -> "Evidence":
         """With the next segment taken into account."""
@@ -38,6 +38,6 @@ class Evidence(NamedTuple):
             sequential_steps=self.sequential_steps + report.sequential_steps,
             residual=np.maximum(self.residual, report.residual),
             scaled_residual=np.maximum(self.scaled_residual, report.scaled_residual),
-            converged=self.converged & is_finite & (report.scaled_residual <= 1),
+            outcome=np.maximum(self.outcome, Outcome.of(report, is_finite)),
             trace=[*self.trace, jax.tree.map(np.asarray, report.trace)],
         )

@@ -1,5 +1,6 @@
 """What `sample` returns."""
 
+import warnings
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +11,7 @@ from pmcmc import _arviz
 from pmcmc._version import __version__
 from pmcmc._warmup import Warmup
 from pmcmc.kernels import Kernel
-from pmcmc.solvers import ParallelNewton, Solver, Trace
+from pmcmc.solvers import Outcome, ParallelNewton, Solver, Trace
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +32,8 @@ class Info:
         scaled_residual: the same in units of the tolerance, at most 1 if converged.
         atol, rtol: residuals are at most `atol + rtol * |s_t|` in every coordinate, less where the
             chain moves by little (see `ParallelNewton`); 0 for the loop.
-        converged: whether every step, of the warm-up too, is finite and within tolerance.
+        outcome: how the solver ended for each chain, warm-up included; an outcome names its `cause`
+            and `remedy`.
         trace: residual and finished steps per sweep, one `Trace` a segment of the chain.
         warmup: record of the warm-up, `None` where there was none.
         seconds_compile: tracing and compiling, about 0 when everything was compiled before.
@@ -51,13 +53,18 @@ class Info:
     scaled_residual: np.ndarray
     atol: float
     rtol: float
-    converged: np.ndarray
+    outcome: list[Outcome]
     trace: list[Trace] = field(repr=False)
     warmup: Warmup | None = field(repr=False)
     seconds_compile: float
     seconds_setup: float
     seconds_warmup: float
     seconds_run: float
+
+    @property
+    def converged(self) -> np.ndarray:
+        """Whether every step of a chain, of the warm-up too, is finite and within tolerance."""
+        return np.array(self.outcome) <= Outcome.FINISHED_WITH_SEQUENTIAL_STEPS
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -102,6 +109,7 @@ class Result:
             "kernel": repr(info.kernel),
             "solver": _name(info.solver),
             "converged": info.converged.astype(int),
+            "outcome": ", ".join(outcome.name for outcome in info.outcome),
             "residual": info.residual,
             "sequential_steps": info.sequential_steps,
         }
@@ -110,9 +118,14 @@ class Result:
     def summary(self) -> Any:
         """ArviZ's table: mean, sd, interval, effective sample sizes, R-hat; a row a number.
 
+        Warns:
+            UserWarning: a chain has not converged.
+
         Raises:
             ImportError: ArviZ is not installed.
         """
+        if not self.info.converged.all():
+            warnings.warn(self._evidence(), stacklevel=2)
         return _arviz.summary(self.to_arviz())
 
     def __repr__(self) -> str:
@@ -144,7 +157,9 @@ class Result:
         text = "step by step" if is_loop else "same as the loop's within tolerance"
         failed = np.flatnonzero(~info.converged)
         if failed.size:
-            text = f"NOT CONVERGED in chain {', '.join(map(str, failed))}"
+            worst = max(info.outcome)
+            chains = ", ".join(map(str, failed))
+            text = f"NOT CONVERGED in chain {chains}: {worst.cause}; {worst.remedy}"
         if is_loop:
             return text
         text += (
@@ -158,8 +173,9 @@ class Result:
 
 def _name(solver: Solver) -> str:
     if isinstance(solver, ParallelNewton):
+        damping = "" if solver.damping is None else f", {type(solver.damping).__name__}"
         basis = "no basis" if solver.basis is None else "in a basis"
-        return f"ParallelNewton ({type(solver.jacobian).__name__}, {basis})"
+        return f"ParallelNewton ({type(solver.jacobian).__name__}{damping}, {basis})"
     return type(solver).__name__
 
 

@@ -10,17 +10,33 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pmcmc._basis import hessian_basis
+from pmcmc._basis import hessian_basis, pilot_basis
 from pmcmc._chain import Runner
 from pmcmc._checks import check_count
 from pmcmc._draws import Draws
 from pmcmc._evidence import Evidence
-from pmcmc._problem import Problem, as_problem, check_linearizable, check_start, init_states
+from pmcmc._flat import flatten_states
+from pmcmc._problem import (
+    Problem,
+    as_problem,
+    check_linearizable,
+    check_start,
+    init_states,
+    with_dtype,
+)
 from pmcmc._progress import Progress
 from pmcmc._result import Info, Result
 from pmcmc._warmup import warm_up
 from pmcmc.kernels import MALA, Kernel
-from pmcmc.solvers import Auto, ParallelNewton, Sequential, Solver, as_solver
+from pmcmc.solvers import (
+    Auto,
+    Outcome,
+    ParallelNewton,
+    Sequential,
+    Solver,
+    TrajectoryGuess,
+    as_solver,
+)
 
 # The first step size of the warm-up is a start for its search only.
 _TUNED_KERNELS: dict[str, Kernel] = {"mala": MALA(step_size=0.1)}
@@ -58,8 +74,8 @@ def sample(
         n_steps: number of steps of each chain.
         kernel: the transition, e.g. `pmcmc.MALA(step_size=0.01)`; `None` or `"mala"` for MALA with
             a step size found in the warm-up.
-        solver: `"sequential"`, `"quasi"`, `"auto"`, or an instance such as
-            `pmcmc.ParallelNewton(window=128)`.
+        solver: `"auto"`, `"sequential"`, `"quasi"`, `"newton"`, ... (all are in
+            `pmcmc.solvers.PRESETS`), or an instance such as `pmcmc.ParallelNewton(window=128)`.
         n_chains: number of independent chains.
         n_warmup: steps before the draws, dropped, in which the step size of the kernel is tuned;
             `None` for 1,000 where `kernel` is not an instance and 0 where it is one.
@@ -90,8 +106,8 @@ def sample(
         check_start(problem, transition)
         if not isinstance(solver, Sequential):
             check_linearizable(problem, transition)
-        solver = _with_basis(solver, problem)
-        length = solver.segment_length(n_steps, positions.size)
+        solver = _resolve(solver, problem, transition, rng_key, n_steps)
+        length = solver.segment_length(n_steps, *positions.shape, positions.dtype)
         seconds_setup = time.perf_counter() - started
 
         line.say("compiling")
@@ -126,6 +142,7 @@ def sample(
         seconds_run = time.perf_counter() - started
 
     atol, rtol = solver.tolerances(positions.dtype)
+    outcomes = [evidence.outcome] if warmup is None else [evidence.outcome, warmup.outcome]
     return Result(
         positions=problem.unravel(draws.positions),
         stats=draws.stats,
@@ -140,7 +157,7 @@ def sample(
             sequential_steps=evidence.sequential_steps,
             residual=evidence.residual,
             scaled_residual=evidence.scaled_residual,
-            converged=evidence.converged & (True if warmup is None else warmup.converged),
+            outcome=[Outcome(max(codes)) for codes in zip(*outcomes, strict=True)],
             trace=evidence.trace,
             atol=float(atol),
             rtol=float(rtol),
@@ -197,13 +214,37 @@ def _as_key(rng_key: jax.Array | int) -> jax.Array:
     )
 
 
-def _with_basis(solver: Solver, problem: Problem) -> Solver:
-    """The solver with its basis found, where it asks for one."""
-    if not isinstance(solver, ParallelNewton) or not isinstance(solver.basis, str):
+def _resolve(
+    solver: Solver, problem: Problem, kernel: Kernel, rng_key: jax.Array, n_steps: int
+) -> Solver:
+    """The solver with its basis found and its guess flattened."""
+    if not isinstance(solver, ParallelNewton):
         return solver
-    is_wanted = solver.basis == "hessian" or problem.positions.shape[1] <= _MAX_HESSIAN_DIM
-    basis = hessian_basis(problem.logdensity, problem.positions[0]) if is_wanted else None
-    return dataclasses.replace(solver, basis=basis)
+    if isinstance(solver.basis, str):
+        solver = dataclasses.replace(solver, basis=_find_basis(solver, problem, kernel, rng_key))
+    if isinstance(solver.guess, TrajectoryGuess):
+        axes: tuple[int, ...] = (n_steps,)
+        if problem.has_chain_axis:
+            axes = (len(problem.positions), n_steps)
+        table = flatten_states(solver.guess.states, problem.layout, axes)
+        shape = (len(problem.positions), n_steps, -1)
+        solver = dataclasses.replace(solver, guess=TrajectoryGuess(np.reshape(table, shape)))
+    return solver
+
+
+def _find_basis(
+    solver: ParallelNewton, problem: Problem, kernel: Kernel, rng_key: jax.Array
+) -> jax.Array | None:
+    start = problem.positions[0]
+    n_parts = solver.jacobian.n_parts
+    if solver.basis == "jacobian":
+        solver.jacobian.check(1, start.size, start.dtype.itemsize)
+        return pilot_basis(
+            problem.logdensity, with_dtype(kernel, start.dtype), start, rng_key, n_parts
+        )
+    is_small = start.size <= _MAX_HESSIAN_DIM and solver.jacobian.uses_basis and n_parts == 1
+    is_wanted = solver.basis == "hessian" or is_small
+    return hessian_basis(problem.logdensity, start) if is_wanted else None
 
 
 def _unravel_state(problem: Problem, state: Any) -> Any:

@@ -8,18 +8,22 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 from jax.flatten_util import ravel_pytree
 
+from pmcmc._flat import flatten_states
 from pmcmc.solvers import (
     Auto,
+    Outcome,
     ParallelNewton,
     Recursion,
-    Sequential,
     Solver,
     Trace,
-    Trajectories,
+    TrajectoryGuess,
     as_solver,
 )
+from pmcmc.solvers.bases import jacobian_basis
+from pmcmc.solvers.derivatives import attach_derivative
 
 Step = Callable[[Any, Any], Any]
 
@@ -30,7 +34,8 @@ class Solution(NamedTuple):
     Args:
         states: pytree of the structure of `s0`, leaves with a leading axis of length `T`; entry
             `t` is the state after input `t`.
-        converged: whether every state is a number, not NaN, and within tolerance.
+        outcome: how it ended, an integer of `pmcmc.solvers.Outcome`, whose members name the cause
+            and the remedy; infinite states are allowed, NaN is not.
         residual: largest `|s_t - step(s_{t-1}, u_t)|` over all states and coordinates.
         scaled_residual: the same in units of the tolerance, at most 1 if converged.
         sweeps: parallel sweeps taken.
@@ -40,12 +45,17 @@ class Solution(NamedTuple):
     """
 
     states: Any
-    converged: jax.Array
+    outcome: jax.Array
     residual: jax.Array
     scaled_residual: jax.Array
     sweeps: jax.Array
     sequential_steps: jax.Array
     trace: Trace
+
+    @property
+    def converged(self) -> jax.Array:
+        """Whether every state is a number, not NaN, and within tolerance."""
+        return self.outcome <= Outcome.FINISHED_WITH_SEQUENTIAL_STEPS
 
 
 def solve(step: Step, s0: Any, inputs: Any, *, solver: Solver | Auto | str = "quasi") -> Solution:
@@ -59,44 +69,74 @@ def solve(step: Step, s0: Any, inputs: Any, *, solver: Solver | Auto | str = "qu
         step: `(state, input) -> state`, of the same structure, shapes and dtypes.
         s0: the known start, a pytree of float arrays.
         inputs: pytree of arrays with a leading axis of length `T`.
-        solver: `"quasi"`, `"sequential"`, `"auto"`, or an instance such as
-            `pmcmc.ParallelNewton(window=128)`.
+        solver: a name (`"newton"`, `"quasi"`, `"clip-elk"`, ...; all are in
+            `pmcmc.solvers.PRESETS`), or an instance such as `pmcmc.ParallelNewton(window=128)`.
+
+    Derivatives, forward and reverse, by `s0`, `inputs` and whatever `step` closes over are those of
+    the solution, by the implicit function theorem, to the tolerance of the solver; where the solver
+    did not converge they are NaN.
 
     Raises:
-        ValueError: an argument cannot be used, or a parallel solver is differentiated; the message
-            says why and what to write.
+        ValueError: an argument cannot be used; the message says why and what to write.
     """
     solver = as_solver(solver)
-    if isinstance(solver, ParallelNewton) and isinstance(solver.basis, str):
-        if solver.basis == "hessian":
-            raise ValueError(
-                "basis='hessian' needs a log density, which solve does not have: write basis=None "
-                "or an orthogonal matrix."
-            )
-        solver = dataclasses.replace(solver, basis=None)
     s0 = jax.tree.map(jnp.asarray, s0)
     _check_recursion(step, s0, inputs)
     flat, unravel = ravel_pytree(s0)
+    if isinstance(solver, ParallelNewton):
+        solver = _resolve(solver, step, s0, flat, unravel, inputs)
     return _solve(step, unravel, solver, flat, inputs)
+
+
+def _resolve(
+    solver: ParallelNewton,
+    step: Step,
+    s0: Any,
+    flat: jax.Array,
+    unravel: Callable[[jax.Array], Any],
+    inputs: Any,
+) -> ParallelNewton:
+    """The solver with its basis found and its guess flattened."""
+    if isinstance(solver.basis, str) and solver.basis == "hessian":
+        raise ValueError(
+            "basis='hessian' needs a log density, which solve does not have: write "
+            "basis='jacobian', basis=None or an orthogonal matrix."
+        )
+    if isinstance(solver.basis, str):
+        basis = None
+        if solver.basis == "jacobian":
+            n_parts = solver.jacobian.n_parts
+            solver.jacobian.check(1, flat.size, flat.dtype.itemsize)
+            basis = _jacobian_basis(step, unravel, n_parts, flat, inputs)
+        solver = dataclasses.replace(solver, basis=basis)
+    if isinstance(solver.guess, TrajectoryGuess):
+        length = len(jax.tree.leaves(inputs)[0])
+        table = flatten_states(solver.guess.states, s0, (length,))[None]
+        solver = dataclasses.replace(solver, guess=TrajectoryGuess(table))
+    return solver
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def _solve(
     step: Step, unravel: Callable[[jax.Array], Any], solver: Solver, s0: jax.Array, inputs: Any
 ) -> Solution:
-    def advance(state: jax.Array, u: Any) -> tuple[jax.Array, None]:
-        return ravel_pytree(step(unravel(state), u))[0], None
+    inputs = jax.tree.map(jnp.asarray, inputs)
+    closed, parameters = _close(step, unravel, s0, jax.tree.map(lambda u: u[0], inputs))
 
-    recursion = Recursion(carry=lambda s: s, advance=advance, state=lambda s: s)
-    batch = jax.tree.map(lambda u: jnp.asarray(u)[None], inputs)
-    length = jax.tree.leaves(batch)[0].shape[1]
-    result = jax.tree.map(lambda x: x[0], solver.run(recursion, s0[None], batch, length))
-    if not isinstance(solver, Sequential):
-        result = _without_derivative(result)
-    is_number = ~jnp.any(jnp.isnan(result.states))
+    # The sweeps see constants: derivatives are attached to what they find.
+    still = jax.tree.map(lax.stop_gradient, (parameters, s0, inputs))
+    batch = jax.tree.map(lambda x: x[None], still[1:])
+    length = jax.tree.leaves(inputs)[0].shape[0]
+    recursion = _as_recursion(lambda s, u: closed(s, u, still[0]))
+    trajectories = solver.run(recursion, *batch, length)
+    is_finite = ~jnp.any(jnp.isnan(trajectories.states), axis=(1, 2))
+    outcome = Outcome.of(trajectories, is_finite)[0]
+    result = jax.tree.map(lambda x: x[0], trajectories)
+    is_solution = outcome <= Outcome.FINISHED_WITH_SEQUENTIAL_STEPS
+    states = attach_derivative(closed, solver, parameters, s0, inputs, result.states, is_solution)
     return Solution(
-        states=jax.vmap(unravel)(result.states),
-        converged=is_number & (result.scaled_residual <= 1),
+        states=jax.vmap(unravel)(states),
+        outcome=outcome,
         residual=result.residual,
         scaled_residual=result.scaled_residual,
         sweeps=result.sweeps,
@@ -105,21 +145,41 @@ def _solve(
     )
 
 
-@jax.custom_jvp
-def _without_derivative(result: Trajectories) -> Trajectories:
-    """The result; differentiating it is an error.
+@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+def _jacobian_basis(
+    step: Step,
+    unravel: Callable[[jax.Array], Any],
+    n_parts: int,
+    s0: jax.Array,
+    inputs: Any,
+) -> jax.Array:
+    recursion = _as_recursion(lambda s, u: ravel_pytree(step(unravel(s), u))[0])
+    inputs = jax.tree.map(jnp.asarray, inputs)
+    return lax.stop_gradient(jacobian_basis(recursion, s0, inputs, n_parts))
 
-    The tangents of sweeps are those of the iteration, not of its solution: a guess that happens to
-    be right has none.
+
+def _as_recursion(step: Callable[[jax.Array, Any], jax.Array]) -> Recursion:
+    return Recursion(carry=lambda s: s, advance=lambda s, u: (step(s, u), None), state=lambda s: s)
+
+
+def _close(
+    step: Step, unravel: Callable[[jax.Array], Any], s0: jax.Array, u: Any
+) -> tuple[Callable[[jax.Array, Any, Any], jax.Array], list[Any]]:
+    """The step on flat states as `(state, input, parameters) -> state`, and its parameters.
+
+    Parameters are the arrays that the user's function closes over: they may be traced, and a
+    derivative may be taken by them.
     """
-    return result
+    closed, out = jax.make_jaxpr(
+        lambda s, u: ravel_pytree(step(unravel(s), u))[0], return_shape=True
+    )(s0, u)
+    del out
 
+    def on_parameters(s: jax.Array, u: Any, parameters: list[Any]) -> jax.Array:
+        arguments = jax.tree.leaves((s, u))
+        return jax.core.eval_jaxpr(closed.jaxpr, parameters, *arguments)[0]
 
-@_without_derivative.defjvp
-def _refuse_derivative(primals: Any, tangents: Any) -> Any:
-    raise ValueError(
-        "pmcmc.solve cannot be differentiated with a parallel solver: write solver='sequential'."
-    )
+    return on_parameters, closed.consts
 
 
 def _check_recursion(step: Step, s0: Any, inputs: Any) -> None:

@@ -26,7 +26,7 @@ class Warmup(NamedTuple):
         acceptance_rate: mean over the steps of each window, pooled over chains.
         sweeps: parallel sweeps taken, per chain.
         sequential_steps: steps taken one at a time, per chain.
-        converged: whether every step is finite and within tolerance, per chain.
+        outcome: how the solver ended, per chain, integers of `pmcmc.solvers.Outcome`.
     """
 
     n_steps: np.ndarray
@@ -34,7 +34,7 @@ class Warmup(NamedTuple):
     acceptance_rate: np.ndarray
     sweeps: np.ndarray
     sequential_steps: np.ndarray
-    converged: np.ndarray
+    outcome: np.ndarray
 
 
 def warm_up(
@@ -76,7 +76,7 @@ def warm_up(
         acceptance_rate=rates,
         sweeps=evidence.sweeps,
         sequential_steps=evidence.sequential_steps,
-        converged=evidence.converged,
+        outcome=evidence.outcome,
     )
     return kernel, positions, warmup
 

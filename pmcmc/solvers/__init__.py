@@ -1,14 +1,31 @@
 """Ways to evaluate a recursion `s_t = f(s_{t-1}, u_t)`; they know maps and arrays only."""
 
 from pmcmc.solvers.auto import Auto as Auto
+from pmcmc.solvers.base import Outcome as Outcome
 from pmcmc.solvers.base import Recursion as Recursion
 from pmcmc.solvers.base import Solver as Solver
 from pmcmc.solvers.base import Trace as Trace
 from pmcmc.solvers.base import Trajectories as Trajectories
+from pmcmc.solvers.damping import ELK as ELK
 from pmcmc.solvers.damping import Clip as Clip
+from pmcmc.solvers.damping import Damping as Damping
+from pmcmc.solvers.damping import Scale as Scale
+from pmcmc.solvers.guesses import ConstantGuess as ConstantGuess
+from pmcmc.solvers.guesses import FinishedGuess as FinishedGuess
+from pmcmc.solvers.guesses import Guess as Guess
+from pmcmc.solvers.guesses import IterateGuess as IterateGuess
+from pmcmc.solvers.guesses import JacobiGuess as JacobiGuess
+from pmcmc.solvers.guesses import RandomGuess as RandomGuess
+from pmcmc.solvers.guesses import SurrogateGuess as SurrogateGuess
+from pmcmc.solvers.guesses import TrajectoryGuess as TrajectoryGuess
 from pmcmc.solvers.newton import ParallelNewton as ParallelNewton
 from pmcmc.solvers.presets import PRESETS as PRESETS
 from pmcmc.solvers.presets import as_solver as as_solver
 from pmcmc.solvers.sequential import Sequential as Sequential
+from pmcmc.solvers.structures import Dense as Dense
 from pmcmc.solvers.structures import Diagonal as Diagonal
+from pmcmc.solvers.structures import DiagonalBlocks as DiagonalBlocks
+from pmcmc.solvers.structures import Fixed as Fixed
+from pmcmc.solvers.structures import Held as Held
+from pmcmc.solvers.structures import ScaledIdentity as ScaledIdentity
 from pmcmc.solvers.structures import Structure as Structure

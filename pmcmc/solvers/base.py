@@ -1,6 +1,7 @@
 """What a solver is given and what it returns: a recursion, and its trajectories."""
 
 import abc
+import enum
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -30,6 +31,51 @@ class Recursion(NamedTuple):
         return self.state(carry), aux
 
 
+class Outcome(enum.IntEnum):
+    """How the evaluation of a chain ended, from best to worst."""
+
+    FINISHED = 0
+    FINISHED_WITH_SEQUENTIAL_STEPS = 1
+    BUDGET_SPENT = 2
+    NOT_FINITE = 3
+
+    @classmethod
+    def of(cls, trajectories: "Trajectories", is_finite: jax.Array) -> jax.Array:
+        """The outcome of each chain as an integer; `is_finite` is whether its states are."""
+        was_helped = (trajectories.sweeps > 0) & (trajectories.sequential_steps > 0)
+        outcome = jnp.where(was_helped, cls.FINISHED_WITH_SEQUENTIAL_STEPS, cls.FINISHED)
+        is_within_tolerance = trajectories.scaled_residual <= 1
+        outcome = jnp.where(is_within_tolerance, outcome, cls.BUDGET_SPENT)
+        return jnp.where(is_finite, outcome, cls.NOT_FINITE)
+
+    @property
+    def cause(self) -> str:
+        """What happened."""
+        return _CAUSES[self]
+
+    @property
+    def remedy(self) -> str:
+        """What to do about it; empty where nothing is wrong."""
+        return _REMEDIES[self]
+
+
+_CAUSES = {
+    Outcome.FINISHED: "every state is within tolerance",
+    Outcome.FINISHED_WITH_SEQUENTIAL_STEPS: (
+        "every state is within tolerance; max_sweeps did not suffice for some, which were taken "
+        "one at a time"
+    ),
+    Outcome.BUDGET_SPENT: "max_sweeps were spent before every state was within tolerance",
+    Outcome.NOT_FINITE: "the recursion itself led to states that are not finite",
+}
+_REMEDIES = {
+    Outcome.FINISHED: "",
+    Outcome.FINISHED_WITH_SEQUENTIAL_STEPS: "raise max_sweeps, or take a smaller window",
+    Outcome.BUDGET_SPENT: "raise max_sweeps, or write fallback='sequential'",
+    Outcome.NOT_FINITE: "check the recursion at the last state before, which a loop would reach too",
+}
+
+
 class Trace(NamedTuple):
     """What each of the first sweeps saw, shape `(chain, sweep)`.
 
@@ -37,24 +83,26 @@ class Trace(NamedTuple):
         residual: largest `|s_t - f(s_{t-1})|` over the window before the sweep, NaN where the
             chain took no such sweep.
         finished: number of finished steps after the sweep, -1 where there was none.
+        reset: number of steps of the window whose new iterate overflowed and was replaced, -1 where
+            there was none.
     """
 
     residual: jax.Array
     finished: jax.Array
+    reset: jax.Array
 
     @classmethod
     def empty(cls, n_chains: int, length: int, dtype: Any) -> "Trace":
         shape = (n_chains, length)
-        return cls(jnp.full(shape, jnp.nan, dtype), jnp.full(shape, -1, jnp.int32))
+        counts = jnp.full(shape, -1, jnp.int32)
+        return cls(jnp.full(shape, jnp.nan, dtype), counts, counts)
 
-    def record(self, sweep: jax.Array, residual: jax.Array, finished: jax.Array) -> "Trace":
+    def record(self, sweep: jax.Array, *seen: jax.Array) -> "Trace":
         """The trace of one chain with a sweep recorded, if there is room for it."""
         if not self.residual.size:
             return self
-        return Trace(
-            self.residual.at[sweep].set(residual, mode="drop"),
-            self.finished.at[sweep].set(finished, mode="drop"),
-        )
+        rows = zip(self, seen, strict=True)
+        return Trace(*(old.at[sweep].set(new, mode="drop") for old, new in rows))
 
 
 class Trajectories(NamedTuple):
@@ -101,13 +149,23 @@ class Solver(abc.ABC):
         """
 
     @abc.abstractmethod
-    def segment_length(self, n_steps: int, state_size: int) -> int:
+    def segment_length(self, n_steps: int, n_chains: int, dim: int, dtype: Any) -> int:
         """How many of `n_steps` to evaluate at once, so that working memory stays bounded.
 
         Args:
             n_steps: length of the whole chain.
-            state_size: numbers in the states of all chains at one time.
+            n_chains: number of chains evaluated together.
+            dim: numbers in a state.
+            dtype: of the states.
         """
+
+    def segment(self, first_step: int, length: int) -> "Solver":
+        """The solver of `length` steps from `first_step` on, for what it is given per step."""
+        return self
+
+    def for_derivatives(self) -> "Solver":
+        """The solver for derivatives of a solution, which always finishes."""
+        return self
 
     @abc.abstractmethod
     def tolerances(self, dtype: Any) -> tuple[float | jax.Array, float | jax.Array]:

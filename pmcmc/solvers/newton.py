@@ -1,5 +1,6 @@
 """Newton and quasi-Newton methods, parallel in time."""
 
+import dataclasses
 import functools
 from dataclasses import dataclass
 from typing import Any
@@ -11,18 +12,20 @@ import numpy as np
 from pmcmc._checks import check_count, check_orthogonal, check_positive, is_concrete
 from pmcmc.solvers.base import Recursion, Solver, Trajectories
 from pmcmc.solvers.coordinates import Coordinates
-from pmcmc.solvers.damping import Clip
+from pmcmc.solvers.damping import Damping
 from pmcmc.solvers.driver import Method, drive
+from pmcmc.solvers.guesses import Guess, IterateGuess, TrajectoryGuess
 from pmcmc.solvers.structures import Diagonal, Structure
 
 _CPU_WINDOW = 64  # least arithmetic
 _ACCELERATOR_WINDOW = 512  # fewest sweeps
+_EXAMPLES = {"jacobian": "Diagonal()", "damping": "Clip(rho=1.0)", "guess": "IterateGuess()"}
 _WINDOWS_PER_SEGMENT = 16  # the end of a segment drains the window: at most a few per cent
 
 
 @functools.partial(
     jax.tree_util.register_dataclass,
-    data_fields=["jacobian", "damping", "basis", "atol", "rtol", "max_sweeps"],
+    data_fields=["jacobian", "damping", "basis", "guess", "atol", "rtol", "max_sweeps"],
     meta_fields=["window", "fallback", "trace_sweeps"],
 )
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -37,15 +40,21 @@ class ParallelNewton(Solver):
     down to rounding: a chain on a small scale, or far from the origin, is judged by its moves.
 
     Args:
-        jacobian: structure of the matrix that stands in for the Jacobian.
-        damping: what keeps the linear recurrence stable.
+        jacobian: structure of the matrix that stands in for the Jacobian, of `pmcmc.solvers`:
+            `Diagonal`, `Dense`, `DiagonalBlocks`, `ScaledIdentity`, `Held` or `Fixed`.
+        damping: what keeps the linear recurrence stable: `Clip`, `Scale`, `ELK`, or `None`.
         basis: orthogonal matrix, shape `(D, D)`, in whose coordinates `y = basis.T @ s` the
-            Jacobian is nearly diagonal; `"hessian"` for the eigenvectors of the Hessian of the log
-            density at its mode; `None` for the coordinates of the state; `"auto"` for
-            `"hessian"` where there is a log density of at most 1,000 coordinates and `None`
-            elsewhere.
-        window: number of steps in a sweep; `None` for 64 on a CPU and 512 elsewhere. It
-            changes speed and memory, never the chain.
+            Jacobian is nearly diagonal (for `DiagonalBlocks` of half that size, for both halves);
+            `"hessian"` for the eigenvectors of the Hessian of the log density at its mode, in
+            `sample`; `"jacobian"` for those of the Jacobian, symmetrised and averaged over the
+            first 64 steps of a loop; `None` for the coordinates of the state; `"auto"` for
+            `"hessian"` where it helps the structure and there is a log density of at most 1,000
+            coordinates, and `None` elsewhere.
+        guess: first guess of the states of steps that enter the window, of `pmcmc.solvers`:
+            `IterateGuess`, `ConstantGuess`, `FinishedGuess`, `JacobiGuess`, `RandomGuess`,
+            `SurrogateGuess` or `TrajectoryGuess`.
+        window: number of steps in a sweep; `"auto"` for 64 on a CPU and 512 elsewhere, fewer where
+            the matrices of so many would not fit. It changes speed and memory, never the chain.
         atol, rtol: tolerances of the residual; `None` for 1e-12 in float64 and 1e-5 in float32.
         max_sweeps: sweeps that may be spent on each window's length of steps, the last one being
             a check; `None` for no limit other than the `window` sweeps that always suffice.
@@ -59,9 +68,10 @@ class ParallelNewton(Solver):
     """
 
     jacobian: Structure = Diagonal()
-    damping: Clip = Clip()
+    damping: Damping | None = None
     basis: Any = "auto"
-    window: int | None = None
+    guess: Guess = IterateGuess()
+    window: int | str = "auto"
     atol: Any = None
     rtol: Any = None
     max_sweeps: Any = None
@@ -70,23 +80,24 @@ class ParallelNewton(Solver):
 
     def __post_init__(self) -> None:
         if isinstance(self.basis, str):
-            if self.basis not in ("auto", "hessian"):
+            if self.basis not in ("auto", "hessian", "jacobian"):
                 raise ValueError(
-                    f"basis must be 'auto', 'hessian', None or an orthogonal matrix, got "
-                    f"{self.basis!r}: write basis='hessian'."
+                    f"basis must be 'auto', 'hessian', 'jacobian', None or an orthogonal matrix, "
+                    f"got {self.basis!r}: write basis='auto'."
                 )
         elif is_concrete(self.basis):
             check_orthogonal("basis", self.basis)
-        if self.window is not None:
+        if self.window != "auto":
             check_count("window", self.window)
         if is_concrete(self.max_sweeps):
             check_count("max_sweeps", self.max_sweeps)
         check_count("trace_sweeps", self.trace_sweeps, minimum=0)
-        for name, example in {"jacobian": "Diagonal()", "damping": "Clip(rho=1.0)"}.items():
-            if is_concrete(getattr(self, name)):
+        for name, example in _EXAMPLES.items():
+            value = getattr(self, name)
+            if is_concrete(value) or isinstance(value, type):
                 raise ValueError(
                     f"{name} must be an instance such as pmcmc.solvers.{example}, got "
-                    f"{getattr(self, name)!r}: write {name}=pmcmc.solvers.{example}."
+                    f"{value!r}: write {name}=pmcmc.solvers.{example}."
                 )
         for name in ("atol", "rtol"):
             tolerance = getattr(self, name)
@@ -103,12 +114,23 @@ class ParallelNewton(Solver):
     def run(
         self, recursion: Recursion, s0: jax.Array, inputs: Any, n_steps: int | jax.Array
     ) -> Trajectories:
-        dim = s0.shape[1]
-        if self.basis is not None and self.basis.shape != (dim, dim):
+        n_chains, dim = s0.shape
+        length = jax.tree.leaves(inputs)[0].shape[1]
+        window = min(self._window(n_chains, dim, s0.dtype.itemsize), length)
+        self.jacobian.check(n_chains * window, dim, s0.dtype.itemsize)
+        size = dim // self.jacobian.n_parts
+        if self.basis is not None and self.basis.shape != (size, size):
             raise ValueError(
-                f"basis must have shape ({dim}, {dim}) for states of {dim} numbers, got "
+                f"basis must have shape ({size}, {size}) for states of {dim} numbers, got "
                 f"{self.basis.shape}: write basis=None, or 'hessian' where there is a log density."
             )
+        if isinstance(self.guess, TrajectoryGuess):
+            expected = (n_chains, length, dim)
+            if jnp.shape(self.guess.states) != expected:
+                raise ValueError(
+                    f"guess.states must have {length} states of {dim} numbers, like the solution, "
+                    f"for {n_chains} chains, got shape {jnp.shape(self.guess.states)}."
+                )
         atol, rtol = self.tolerances(s0.dtype)
         method = Method(
             structure=self.jacobian,
@@ -116,14 +138,13 @@ class ParallelNewton(Solver):
             coordinates=Coordinates(
                 None if self.basis is None else jnp.asarray(self.basis, s0.dtype)
             ),
+            guess=self.guess,
             atol=jnp.asarray(atol, s0.dtype),
             rtol=jnp.asarray(rtol, s0.dtype),
             max_sweeps=self.max_sweeps,
             is_completed=self.fallback == "sequential",
             n_traced=self.trace_sweeps,
         )
-        length = jax.tree.leaves(inputs)[0].shape[1]
-        window = min(self.window or _default_window(), length)
         return drive(method, recursion, s0, inputs, n_steps, window)
 
     def tolerances(self, dtype: Any) -> tuple[Any, Any]:
@@ -132,11 +153,30 @@ class ParallelNewton(Solver):
         rtol = default if self.rtol is None else self.rtol
         return atol, rtol
 
-    def segment_length(self, n_steps: int, state_size: int) -> int:
-        window = self.window or _default_window()
+    def segment(self, first_step: int, length: int) -> "ParallelNewton":
+        damping = None if self.damping is None else self.damping.segment(first_step, length)
+        return dataclasses.replace(
+            self, damping=damping, guess=self.guess.segment(first_step, length)
+        )
+
+    def for_derivatives(self) -> "ParallelNewton":
+        # Guesses and tolerances were meant for the states.
+        return dataclasses.replace(
+            self, guess=IterateGuess(), atol=None, rtol=None, fallback="sequential", trace_sweeps=0
+        )
+
+    def segment_length(self, n_steps: int, n_chains: int, dim: int, dtype: Any) -> int:
+        window = self._window(n_chains, dim, dtype.itemsize)
         # One program for all lengths, unless a large window was asked for to hold all of a chain.
         is_whole_chain = _default_window() < window and n_steps <= window
         return n_steps if is_whole_chain else _WINDOWS_PER_SEGMENT * window
+
+    def _window(self, n_chains: int, dim: int, itemsize: int) -> int:
+        if isinstance(self.window, int):
+            return self.window
+        most = self.jacobian.max_states(dim, itemsize)
+        default = _default_window()
+        return default if most is None else min(default, max(1, most // n_chains))
 
 
 def _default_window() -> int:

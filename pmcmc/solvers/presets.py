@@ -2,13 +2,23 @@
 
 from pmcmc.solvers.auto import Auto
 from pmcmc.solvers.base import Solver
+from pmcmc.solvers.damping import ELK, Clip, Scale
 from pmcmc.solvers.newton import ParallelNewton
 from pmcmc.solvers.sequential import Sequential
+from pmcmc.solvers.structures import Dense, Diagonal, DiagonalBlocks, ScaledIdentity
 
 PRESETS: dict[str, Solver | Auto] = {
     "auto": Auto(),
-    "quasi": ParallelNewton(),
     "sequential": Sequential(),
+    "newton": ParallelNewton(jacobian=Dense()),
+    "quasi": ParallelNewton(jacobian=Diagonal()),
+    "block": ParallelNewton(jacobian=DiagonalBlocks()),
+    "elk": ParallelNewton(jacobian=Dense(), damping=ELK(is_adaptive=True)),
+    "quasi-elk": ParallelNewton(jacobian=Diagonal(), damping=ELK(is_adaptive=True)),
+    "scale-elk": ParallelNewton(jacobian=Diagonal(), damping=Scale()),
+    "clip-elk": ParallelNewton(jacobian=Diagonal(), damping=Clip()),
+    "picard": ParallelNewton(jacobian=ScaledIdentity(1.0)),
+    "jacobi": ParallelNewton(jacobian=ScaledIdentity(0.0)),
 }
 
 

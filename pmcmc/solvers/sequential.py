@@ -49,8 +49,8 @@ class Sequential(Solver):
             trace=Trace.empty(n_chains, 0, s0.dtype),
         )
 
-    def segment_length(self, n_steps: int, state_size: int) -> int:
-        return max(256, min(_SEGMENT_STEPS, _SEGMENT_NUMBERS // state_size))
+    def segment_length(self, n_steps: int, n_chains: int, dim: int, dtype: Any) -> int:
+        return max(256, min(_SEGMENT_STEPS, _SEGMENT_NUMBERS // (n_chains * dim)))
 
     def tolerances(self, dtype: Any) -> tuple[float, float]:
         return 0.0, 0.0

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from pmcmc.solvers.coordinates import Coordinates
 
@@ -16,8 +17,42 @@ class Structure(abc.ABC):
 
     It owns all that differs between Newton-type methods: how the matrix is estimated from the map,
     how two matrices compose, how one is applied. Methods see one step of one chain. A structure is
-    a frozen dataclass registered as a pytree.
+    a frozen dataclass registered as a pytree, and so are its matrices: with every leaf zero they
+    are the zero matrix, and multiplying every leaf multiplies the matrix.
+
+    The methods below `apply` are what damping needs; a structure without them cannot be damped.
     """
+
+    @property
+    def uses_basis(self) -> bool:
+        """Whether the matrix is a better one in the right coordinates."""
+        return True
+
+    @property
+    def n_parts(self) -> int:
+        """Number of equal parts of the state that share one basis."""
+        return 1
+
+    @property
+    def every(self) -> int:
+        """Sweeps from one estimate of the matrices to the next."""
+        return 1
+
+    def max_states(self, dim: int, itemsize: int) -> int | None:
+        """The most states whose matrices fit into memory, `None` for no limit to speak of."""
+        return None
+
+    def check(self, n_states: int, dim: int, itemsize: int) -> None:
+        """Check that states of this kind can be handled.
+
+        Args:
+            n_states: states evaluated at once, in the windows of all chains.
+            dim: numbers in a state.
+            itemsize: bytes of a number.
+
+        Raises:
+            ValueError: they cannot; the message says what to choose instead.
+        """
 
     @abc.abstractmethod
     def linearize(
@@ -32,3 +67,61 @@ class Structure(abc.ABC):
     @abc.abstractmethod
     def apply(self, matrix: Any, vector: jax.Array) -> jax.Array:
         """The product of a matrix and a vector `(D,)`."""
+
+    def clip(self, matrix: Any, rho: jax.Array | float) -> Any:
+        """The matrix, or one near it, with a spectral norm of at most `rho`."""
+        raise self._lacks("clip")
+
+    def transpose(self, matrix: Any) -> Any:
+        """The transposed matrix."""
+        raise self._lacks("transpose")
+
+    def add(self, first: Any, second: Any) -> Any:
+        """The sum of two matrices."""
+        return jax.tree.map(lambda x, y: x + y, first, second)
+
+    def identity_like(self, matrix: Any) -> Any:
+        """The identity matrix."""
+        raise self._lacks("identity_like")
+
+    def resolvent(self, matrix: Any) -> Any:
+        """The inverse of identity plus matrix."""
+        raise self._lacks("resolvent")
+
+    def _lacks(self, name: str) -> Exception:
+        return NotImplementedError(
+            f"{type(self).__name__} has no method {name!r}, which this damping needs: implement "
+            "it, or write damping=None."
+        )
+
+
+def push(
+    step: StateMap, state: jax.Array, coordinates: Coordinates, tangents: jax.Array
+) -> tuple[jax.Array, Any, jax.Array]:
+    """Value of the map, its aux, and the products of its Jacobian with a batch of tangents.
+
+    Args:
+        step: the map of one step.
+        state: where to evaluate it.
+        coordinates: of the tangents and of the products.
+        tangents: shape `(batch, D)`.
+    """
+
+    def along(tangent: jax.Array) -> tuple[jax.Array, jax.Array, Any]:
+        out: tuple[jax.Array, jax.Array, Any] = jax.jvp(step, (state,), (tangent,), has_aux=True)
+        return out
+
+    value, pushed, aux = jax.vmap(along, out_axes=(None, 0, None))(coordinates.leave(tangents))
+    return value, aux, coordinates.enter(pushed)
+
+
+def probes(n_probes: int | None, state: jax.Array, rng_key: jax.Array) -> jax.Array:
+    """Vectors `(probe, D)` for Hutchinson's estimator of a diagonal, `sum(v * (A @ v))`.
+
+    Random signs over the square root of their number; for `None` the unit vectors, with which the
+    estimate is exact.
+    """
+    if n_probes is None:
+        return jnp.eye(state.shape[0], dtype=state.dtype)
+    signs = jax.random.rademacher(rng_key, (n_probes, *state.shape), state.dtype)
+    return signs / n_probes**0.5

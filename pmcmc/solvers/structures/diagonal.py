@@ -1,33 +1,42 @@
 """Diagonal transition matrices."""
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
+from pmcmc._checks import check_count
 from pmcmc.solvers.coordinates import Coordinates
-from pmcmc.solvers.structures.base import StateMap, Structure
+from pmcmc.solvers.structures.base import StateMap, probes, push
+from pmcmc.solvers.structures.elementwise import Elementwise
 
 
-@jax.tree_util.register_dataclass
+@functools.partial(jax.tree_util.register_dataclass, data_fields=[], meta_fields=["n_probes"])
 @dataclass(frozen=True)
-class Diagonal(Structure):
-    """Diagonal of the Jacobian `A`, estimated by one Hutchinson probe: `v * (A @ v)`.
+class Diagonal(Elementwise):
+    """Diagonal of the Jacobian `A` (quasi-DEER: Gonzalez et al., 2024).
 
-    With `v` a vector of random signs the estimate is unbiased, and exact where `A` is diagonal
-    (quasi-DEER: Gonzalez et al., 2024; for MCMC: Zoltowski et al., 2025). It costs one
-    Jacobian-vector product a step.
+    Estimated by Hutchinson's probes, the mean of `v * (A @ v)` over vectors `v` of random signs:
+    unbiased, and exact where `A` is diagonal (for MCMC: Zoltowski et al., 2025).
+
+    Args:
+        n_probes: Jacobian-vector products a step; `None` for the exact diagonal, with `D` of them.
+
+    Raises:
+        ValueError: `n_probes` is not a positive integer.
     """
+
+    n_probes: int | None = 1
+
+    def __post_init__(self) -> None:
+        if self.n_probes is not None:
+            check_count("n_probes", self.n_probes)
 
     def linearize(
         self, step: StateMap, state: jax.Array, coordinates: Coordinates, rng_key: jax.Array
     ) -> tuple[jax.Array, Any, jax.Array]:
-        probe = jax.random.rademacher(rng_key, state.shape, state.dtype)
-        value, pushed, aux = jax.jvp(step, (state,), (coordinates.leave(probe),), has_aux=True)
-        return value, aux, probe * coordinates.enter(pushed)
-
-    def compose(self, later: jax.Array, earlier: jax.Array) -> jax.Array:
-        return later * earlier
-
-    def apply(self, matrix: jax.Array, vector: jax.Array) -> jax.Array:
-        return matrix * vector
+        vectors = probes(self.n_probes, state, rng_key)
+        value, aux, pushed = push(step, state, coordinates, vectors)
+        return value, aux, jnp.sum(vectors * pushed, axis=0)

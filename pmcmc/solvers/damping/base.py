@@ -1,0 +1,45 @@
+"""What a way of damping has to offer."""
+
+import abc
+from typing import Any, NamedTuple
+
+import jax
+
+from pmcmc.solvers.structures import Structure
+
+
+class Recurrence(NamedTuple):
+    """The linear recurrence of a sweep, `y_t = A_t y_{t-1} + b_t` from `y_0 = 0`.
+
+    Args:
+        matrices: `A_1..A_W`, a pytree with leading axis `W`.
+        offsets: `b_1..b_W`, shape `(W, D)`.
+        steps: number of each step in the sequence, shape `(W,)`.
+    """
+
+    matrices: Any
+    offsets: jax.Array
+    steps: jax.Array
+
+
+class Damping(abc.ABC):
+    """Keeps the recurrence of a sweep from blowing up; a frozen dataclass registered as a pytree.
+
+    Any recurrence is valid: damping changes the number of sweeps, never the solution.
+    """
+
+    @abc.abstractmethod
+    def damp(self, structure: Structure, recurrence: Recurrence, state: Any) -> Recurrence:
+        """The damped recurrence."""
+
+    def init(self, dtype: Any) -> Any:
+        """What is carried from sweep to sweep, for one chain."""
+        return ()
+
+    def adapt(self, state: Any, before: jax.Array, now: jax.Array) -> Any:
+        """What is carried on, given the merit (sum of squared residuals) of the same steps."""
+        return state
+
+    def segment(self, first_step: int, length: int) -> "Damping":
+        """The damping of `length` steps from `first_step` on, for what is given per step."""
+        return self

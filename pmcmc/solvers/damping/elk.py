@@ -1,0 +1,155 @@
+"""Levenberg-Marquardt damping by a Kalman filter."""
+
+import functools
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from pmcmc._checks import check_flag, check_not_negative
+from pmcmc.solvers.damping.base import Damping, Recurrence
+from pmcmc.solvers.scan import scan
+from pmcmc.solvers.structures import Structure
+
+_FACTOR = 4.0
+_SMALLEST, _LARGEST = 1e-8, 1e8
+
+
+@functools.partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["regularization"],
+    meta_fields=["is_adaptive"],
+)
+@dataclass(frozen=True)
+class ELK(Damping):
+    """Hold the new iterate near the old one by a Kalman filter (ELK: Gonzalez et al., 2024).
+
+    The linearised recursion is taken for the dynamics of a state with unit process noise, and the
+    old iterate for an observation of it with variance `1 / regularization`. The filtered mean is the
+    new iterate: a Levenberg-Marquardt step that uses, like the recursion, the past only. With a
+    diagonal structure this is quasi-ELK. In terms of increments, with `P_t` the predicted
+    covariance and `G_t` the inverse of `I + regularization * P_t`, the recurrence becomes
+    `y_t = G_t (A_t y_{t-1} + b_t)`, whose matrices are at most `|A_t| / (1 + regularization)`. Nothing
+    is divided by the regularization, so that zero is allowed: it is no damping.
+
+    Args:
+        regularization: the penalty on the square of the increment, `lambda` in the literature, 0 or
+            more; where the filter is adaptive, the first one.
+        is_adaptive: whether it is divided by 4 after every sweep that reduced the merit (the sum of
+            squared residuals) and multiplied by 4 after every other one, within 1e-8 and 1e8.
+
+    Raises:
+        ValueError: `regularization` is negative or not finite, or `is_adaptive` not a bool.
+    """
+
+    regularization: float | jax.Array = 0.1
+    is_adaptive: bool = False
+
+    def __post_init__(self) -> None:
+        check_not_negative("regularization", self.regularization, "ELK(regularization=0.1)")
+        check_flag("is_adaptive", self.is_adaptive)
+
+    def init(self, dtype: Any) -> Any:
+        return jnp.asarray(self.regularization, dtype) if self.is_adaptive else ()
+
+    def adapt(self, state: Any, before: jax.Array, now: jax.Array) -> Any:
+        if not self.is_adaptive:
+            return state
+        smaller = jnp.maximum(state / _FACTOR, _SMALLEST)
+        larger = jnp.minimum(state * _FACTOR, _LARGEST)
+        is_known = ~jnp.isnan(before)  # it is NaN before the first sweep
+        return jnp.where(is_known, jnp.where(now < before, smaller, larger), state)
+
+    def damp(self, structure: Structure, recurrence: Recurrence, state: Any) -> Recurrence:
+        penalty = state if self.is_adaptive else self.regularization
+        penalty = jnp.asarray(penalty, recurrence.offsets.dtype)
+        # Covariances are squares of the matrices, of which products have to be finite.
+        bound = jnp.finfo(penalty.dtype).max ** 0.2
+        matrices = jax.tree.map(lambda leaf: jnp.clip(leaf, -bound, bound), recurrence.matrices)
+        gains = _gains(structure, matrices, penalty)
+        return recurrence._replace(
+            matrices=jax.vmap(structure.compose)(gains, matrices),
+            offsets=jax.vmap(structure.apply)(gains, recurrence.offsets),
+        )
+
+
+class _Element(NamedTuple):
+    """A stretch of the filter without its means (Sarkka & Garcia-Fernandez, 2021, lemma 8).
+
+    Given the state before the stretch, the state at its end has this transition matrix and
+    covariance; its observations say this much (information) about the state before it.
+    """
+
+    transition: Any
+    covariance: Any
+    information: Any
+
+
+def _gains(structure: Structure, matrices: Any, penalty: jax.Array) -> Any:
+    """`G_t`, the inverses of identity plus `penalty` times predicted covariance.
+
+    The state before the first step is known and the first step exact: its gain is the identity.
+    """
+
+    def times(factor: jax.Array, matrix: Any) -> Any:
+        return jax.tree.map(lambda leaf: factor * leaf, matrix)
+
+    def sandwich(outer: Any, inner: Any) -> Any:
+        product = structure.compose(structure.compose(outer, inner), structure.transpose(outer))
+        return _symmetric(structure, product)
+
+    def element(matrix: Any) -> _Element:
+        shrink = 1 / (1 + penalty)
+        return _Element(
+            transition=times(shrink, matrix),
+            covariance=times(shrink, structure.identity_like(matrix)),
+            information=times(
+                penalty * shrink, structure.compose(structure.transpose(matrix), matrix)
+            ),
+        )
+
+    def combine(earlier: _Element, later: _Element) -> _Element:
+        both = structure.compose(earlier.covariance, later.information)
+        resolvent = structure.resolvent(both)
+        through = structure.compose(later.transition, resolvent)
+        back = structure.compose(structure.transpose(earlier.transition), later.information)
+        return _Element(
+            transition=structure.compose(through, earlier.transition),
+            covariance=structure.add(
+                _symmetric(
+                    structure,
+                    structure.compose(
+                        structure.compose(through, earlier.covariance),
+                        structure.transpose(later.transition),
+                    ),
+                ),
+                later.covariance,
+            ),
+            information=structure.add(
+                _symmetric(
+                    structure,
+                    structure.compose(structure.compose(back, resolvent), earlier.transition),
+                ),
+                earlier.information,
+            ),
+        )
+
+    def gain(matrix: Any, covariance: Any) -> Any:
+        predicted = structure.add(sandwich(matrix, covariance), structure.identity_like(matrix))
+        return structure.resolvent(times(penalty, predicted))
+
+    elements = jax.vmap(element)(matrices)
+    # Nothing is uncertain at the first step, and what is before it does not matter.
+    known = jax.tree.map(lambda leaf: leaf.at[0].set(0.0), elements)
+    covariances = scan(combine, known).covariance
+    before = jax.tree.map(lambda leaf: jnp.roll(leaf, 1, axis=0), covariances)
+    gains = jax.vmap(gain)(matrices, before)
+    first = structure.identity_like(jax.tree.map(lambda leaf: leaf[0], matrices))
+    return jax.tree.map(lambda leaf, one: leaf.at[0].set(one), gains, first)
+
+
+def _symmetric(structure: Structure, matrix: Any) -> Any:
+    """The matrix, whose asymmetry is rounding, without it."""
+    both = structure.add(matrix, structure.transpose(matrix))
+    return jax.tree.map(lambda leaf: leaf / 2, both)

@@ -1,0 +1,192 @@
+"""First guesses for the states of steps that enter the window."""
+
+import abc
+import dataclasses
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from pmcmc._checks import check_finite, check_positive
+from pmcmc.solvers.scan import affine_scan
+from pmcmc.solvers.structures import Diagonal
+
+
+class Entry(NamedTuple):
+    """The window of one chain, with steps that just entered.
+
+    Args:
+        rows: iterates, shape `(W, D)`; those of the steps that entered are the last one before them.
+        is_new: which rows entered, shape `(W,)`, always the last ones.
+        steps: number of each row's step in the sequence, shape `(W,)`.
+        origin: the start of the sequence, shape `(D,)`.
+        last: the last finished state, shape `(D,)`.
+        inputs: of the whole sequence, leading axis `T`.
+        table: states that were given as a guess, shape `(T, D)`, or `None`.
+    """
+
+    rows: jax.Array
+    is_new: jax.Array
+    steps: jax.Array
+    origin: jax.Array
+    last: jax.Array
+    inputs: Any
+    table: jax.Array | None
+
+
+class Guess(abc.ABC):
+    """A first guess: any changes the number of sweeps, none the solution."""
+
+    @property
+    def is_swept(self) -> bool:
+        """Whether the first sweep of a step replaces its guess by the value of the map there."""
+        return False
+
+    @abc.abstractmethod
+    def enter(self, entry: Entry) -> jax.Array:
+        """The rows, shape `(W, D)`, with guesses for the new ones."""
+
+    def segment(self, first_step: int, length: int) -> "Guess":
+        """The guess for `length` steps from `first_step` on."""
+        return self
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class IterateGuess(Guess):
+    """The newest iterate of the step before: what sweeps know of where the chain is going."""
+
+    def enter(self, entry: Entry) -> jax.Array:
+        return entry.rows
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class ConstantGuess(Guess):
+    """The start of the sequence."""
+
+    def enter(self, entry: Entry) -> jax.Array:
+        return jnp.where(entry.is_new[:, None], entry.origin[None], entry.rows)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class FinishedGuess(Guess):
+    """The last finished state."""
+
+    def enter(self, entry: Entry) -> jax.Array:
+        return jnp.where(entry.is_new[:, None], entry.last[None], entry.rows)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class JacobiGuess(Guess):
+    """One Jacobi sweep from the newest iterate: every step as if taken from there.
+
+    It is taken in the first sweep of a step, for which the matrix is then zero.
+    """
+
+    @property
+    def is_swept(self) -> bool:
+        return True
+
+    def enter(self, entry: Entry) -> jax.Array:
+        return entry.rows
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class RandomGuess(Guess):
+    """Independent normal numbers, the same for a step whatever the window.
+
+    Args:
+        mean, sd: of the numbers, in units of the state.
+
+    Raises:
+        ValueError: `mean` is not finite, or `sd` not positive.
+    """
+
+    mean: float | jax.Array = 0.0
+    sd: float | jax.Array = 1.0
+
+    def __post_init__(self) -> None:
+        check_finite("mean", self.mean, "RandomGuess(mean=0.0)")
+        check_positive("sd", self.sd, "RandomGuess(sd=1.0)")
+
+    def enter(self, entry: Entry) -> jax.Array:
+        def draw(step: jax.Array) -> jax.Array:
+            key = jax.random.fold_in(jax.random.key(1), step)
+            return jax.random.normal(key, entry.origin.shape, entry.rows.dtype)
+
+        drawn = self.mean + self.sd * jax.vmap(draw)(entry.steps)
+        return jnp.where(entry.is_new[:, None], drawn.astype(entry.rows.dtype), entry.rows)
+
+
+@functools.partial(jax.tree_util.register_dataclass, data_fields=[], meta_fields=["step"])
+@dataclass(frozen=True)
+class SurrogateGuess(Guess):
+    """The states of a cheap recursion with the same inputs, such as a Gaussian chain.
+
+    For a Langevin chain, say, `lambda x, noise: mean + decay * (x - mean) + scale * noise.normal`.
+
+    Args:
+        step: `(state, input) -> state` on flat states `(D,)`, affine in the state and coordinate by
+            coordinate; of another one its linearisation is used.
+
+    Raises:
+        ValueError: `step` is not a function.
+    """
+
+    step: Callable[[jax.Array, Any], jax.Array]
+
+    def __post_init__(self) -> None:
+        if not callable(self.step):
+            raise ValueError(
+                f"step must be a function (state, input) -> state, got {self.step!r}: write "
+                "SurrogateGuess(lambda x, noise: 0.9 * x + noise.normal)."
+            )
+
+    def enter(self, entry: Entry) -> jax.Array:
+        ones = jnp.ones_like(entry.last)
+        inputs = jax.tree.map(lambda u: u[entry.steps], entry.inputs)
+        value, slope = jax.vmap(
+            lambda u: jax.jvp(lambda x: self.step(x, u), (entry.last,), (ones,))
+        )(inputs)
+        # Rows that are not new restart the recurrence: what enters goes on from them.
+        is_new = entry.is_new[:, None]
+        is_first = (jnp.arange(len(entry.rows)) == 0)[:, None]
+        offset = value - slope * jnp.where(is_first, 0.0, entry.last[None])
+        return affine_scan(
+            Diagonal(),
+            jnp.where(is_new, slope, 0.0),
+            jnp.where(is_new, offset, entry.rows),
+        )
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class TrajectoryGuess(Guess):
+    """Given states, for instance those of a run with slightly different parameters.
+
+    Args:
+        states: in `solve`, a pytree like `Solution.states`, leaves `(T, *event)`; in `sample`, a
+            pytree like `Result.positions`, leaves `(chain, step, *event)`. A warm-up starts from
+            them too.
+
+    Raises:
+        ValueError: when used, the states do not fit.
+    """
+
+    states: Any
+
+    def enter(self, entry: Entry) -> jax.Array:
+        assert entry.table is not None
+        return jnp.where(entry.is_new[:, None], entry.table[entry.steps], entry.rows)
+
+    def segment(self, first_step: int, length: int) -> "TrajectoryGuess":
+        steps = np.minimum(first_step + np.arange(length), self.states.shape[1] - 1)
+        return dataclasses.replace(self, states=np.asarray(self.states)[:, steps])

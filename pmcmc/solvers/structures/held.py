@@ -1,0 +1,35 @@
+"""Matrices held over several sweeps."""
+
+import functools
+from dataclasses import dataclass
+
+import jax
+
+from pmcmc._checks import check_count
+from pmcmc.solvers.structures.base import Structure
+from pmcmc.solvers.structures.wrapper import Wrapper
+
+
+@functools.partial(
+    jax.tree_util.register_dataclass, data_fields=["structure"], meta_fields=["every"]
+)
+@dataclass(frozen=True)
+class Held(Wrapper):
+    """A structure whose matrices are estimated in every few sweeps only (lagged, or chord, method).
+
+    Between two estimates a sweep takes no Jacobian-vector product; steps that enter the window use
+    the matrix of the step before them.
+
+    Args:
+        structure: what is held, e.g. `Diagonal()`.
+        every: sweeps from one estimate to the next.
+
+    Raises:
+        ValueError: `every` is not a positive integer.
+    """
+
+    structure: Structure
+    every: int = 2
+
+    def __post_init__(self) -> None:
+        check_count("every", self.every)

@@ -1,0 +1,45 @@
+"""Multiples of the identity."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from pmcmc._checks import check_finite
+from pmcmc.solvers.coordinates import Coordinates
+from pmcmc.solvers.structures.base import StateMap, probes, push
+from pmcmc.solvers.structures.elementwise import Elementwise
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class ScaledIdentity(Elementwise):
+    """`alpha` times the identity: 1 for Picard's method, 0 for Jacobi's.
+
+    Args:
+        alpha: the factor, for which no Jacobian-vector product is taken; `None` for the mean of the
+            diagonal of the Jacobian, estimated with one Hutchinson probe a step.
+
+    Raises:
+        ValueError: `alpha` is not a finite number.
+    """
+
+    alpha: float | jax.Array | None = None
+
+    def __post_init__(self) -> None:
+        if self.alpha is not None:
+            check_finite("alpha", self.alpha, "ScaledIdentity(1.0)")
+
+    @property
+    def uses_basis(self) -> bool:
+        return False
+
+    def linearize(
+        self, step: StateMap, state: jax.Array, coordinates: Coordinates, rng_key: jax.Array
+    ) -> tuple[jax.Array, Any, jax.Array]:
+        if self.alpha is not None:
+            return *step(state), jnp.asarray(self.alpha, state.dtype)
+        vectors = probes(1, state, rng_key)
+        value, aux, pushed = push(step, state, coordinates, vectors)
+        return value, aux, jnp.mean(vectors * pushed)

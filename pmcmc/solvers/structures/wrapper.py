@@ -1,0 +1,54 @@
+"""Structures around a structure."""
+
+from typing import Any
+
+import jax
+
+from pmcmc.solvers.coordinates import Coordinates
+from pmcmc.solvers.structures.base import StateMap, Structure
+
+
+class Wrapper(Structure):
+    """Behaves like the structure inside; final classes change what they are about."""
+
+    structure: Structure
+
+    @property
+    def uses_basis(self) -> bool:
+        return self.structure.uses_basis
+
+    @property
+    def n_parts(self) -> int:
+        return self.structure.n_parts
+
+    def max_states(self, dim: int, itemsize: int) -> int | None:
+        return self.structure.max_states(dim, itemsize)
+
+    def check(self, n_states: int, dim: int, itemsize: int) -> None:
+        self.structure.check(n_states, dim, itemsize)
+
+    def linearize(
+        self, step: StateMap, state: jax.Array, coordinates: Coordinates, rng_key: jax.Array
+    ) -> tuple[jax.Array, Any, Any]:
+        return self.structure.linearize(step, state, coordinates, rng_key)
+
+    def compose(self, later: Any, earlier: Any) -> Any:
+        return self.structure.compose(later, earlier)
+
+    def apply(self, matrix: Any, vector: jax.Array) -> jax.Array:
+        return self.structure.apply(matrix, vector)
+
+    def clip(self, matrix: Any, rho: jax.Array | float) -> Any:
+        return self.structure.clip(matrix, rho)
+
+    def transpose(self, matrix: Any) -> Any:
+        return self.structure.transpose(matrix)
+
+    def add(self, first: Any, second: Any) -> Any:
+        return self.structure.add(first, second)
+
+    def identity_like(self, matrix: Any) -> Any:
+        return self.structure.identity_like(matrix)
+
+    def resolvent(self, matrix: Any) -> Any:
+        return self.structure.resolvent(matrix)
