@@ -130,7 +130,7 @@ def draw_noise(
     positions: jax.Array,
     rng_key: jax.Array,
     first_step: jax.Array,
-    n_steps: jax.Array,
+    n_steps: int | jax.Array,
     length: int,
 ) -> Any:
     """Noise of the steps from `first_step` on, leading axes `(chain, length)`.

@@ -107,7 +107,8 @@ def sample(
         if not isinstance(solver, Sequential):
             check_linearizable(problem, transition)
         solver = _resolve(solver, problem, transition, rng_key, n_steps)
-        length = solver.segment_length(n_steps, *positions.shape, positions.dtype)
+        dim = positions.shape[1]
+        length = solver.segment_length(n_steps, n_chains, dim, positions.dtype)
         seconds_setup = time.perf_counter() - started
 
         line.say("compiling")

@@ -124,11 +124,12 @@ def _solve(
     closed, parameters = _close(step, unravel, s0, jax.tree.map(lambda u: u[0], inputs))
 
     # The sweeps see constants: derivatives are attached to what they find.
-    still = jax.tree.map(lax.stop_gradient, (parameters, s0, inputs))
-    batch = jax.tree.map(lambda x: x[None], still[1:])
+    constants, start, batch = jax.tree.map(
+        lax.stop_gradient, (parameters, s0[None], jax.tree.map(lambda u: u[None], inputs))
+    )
     length = jax.tree.leaves(inputs)[0].shape[0]
-    recursion = _as_recursion(lambda s, u: closed(s, u, still[0]))
-    trajectories = solver.run(recursion, *batch, length)
+    recursion = _as_recursion(lambda s, u: closed(s, u, constants))
+    trajectories = solver.run(recursion, start, batch, length)
     is_finite = ~jnp.any(jnp.isnan(trajectories.states), axis=(1, 2))
     outcome = Outcome.of(trajectories, is_finite)[0]
     result = jax.tree.map(lambda x: x[0], trajectories)
@@ -170,10 +171,7 @@ def _close(
     Parameters are the arrays that the user's function closes over: they may be traced, and a
     derivative may be taken by them.
     """
-    closed, out = jax.make_jaxpr(
-        lambda s, u: ravel_pytree(step(unravel(s), u))[0], return_shape=True
-    )(s0, u)
-    del out
+    closed = jax.make_jaxpr(lambda s, u: ravel_pytree(step(unravel(s), u))[0])(s0, u)
 
     def on_parameters(s: jax.Array, u: Any, parameters: list[Any]) -> jax.Array:
         arguments = jax.tree.leaves((s, u))

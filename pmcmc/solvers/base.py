@@ -72,7 +72,7 @@ _REMEDIES = {
     Outcome.FINISHED: "",
     Outcome.FINISHED_WITH_SEQUENTIAL_STEPS: "raise max_sweeps, or take a smaller window",
     Outcome.BUDGET_SPENT: "raise max_sweeps, or write fallback='sequential'",
-    Outcome.NOT_FINITE: "check the recursion at the last state before, which a loop would reach too",
+    Outcome.NOT_FINITE: "look at the last finite state, where a loop would fail too",
 }
 
 
@@ -83,8 +83,8 @@ class Trace(NamedTuple):
         residual: largest `|s_t - f(s_{t-1})|` over the window before the sweep, NaN where the
             chain took no such sweep.
         finished: number of finished steps after the sweep, -1 where there was none.
-        reset: number of steps of the window whose new iterate overflowed and was replaced, -1 where
-            there was none.
+        reset: number of steps of the window whose new iterate overflowed and was replaced, -1
+            where there was no sweep.
     """
 
     residual: jax.Array
@@ -92,10 +92,10 @@ class Trace(NamedTuple):
     reset: jax.Array
 
     @classmethod
-    def empty(cls, n_chains: int, length: int, dtype: Any) -> "Trace":
-        shape = (n_chains, length)
-        counts = jnp.full(shape, -1, jnp.int32)
-        return cls(jnp.full(shape, jnp.nan, dtype), counts, counts)
+    def empty(cls, length: int, dtype: Any) -> "Trace":
+        """Room for `length` sweeps of one chain."""
+        counts = jnp.full(length, -1, jnp.int32)
+        return cls(jnp.full(length, jnp.nan, dtype), counts, counts)
 
     def record(self, sweep: jax.Array, *seen: jax.Array) -> "Trace":
         """The trace of one chain with a sweep recorded, if there is room for it."""

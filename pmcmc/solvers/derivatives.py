@@ -33,7 +33,9 @@ def attach_derivative(
     Args:
         step: `(state, input, parameters) -> state`, which closes over nothing traced.
         solver: evaluates the recurrences.
-        parameters, s0, inputs: what the derivative is taken by, `s0` of shape `(D,)`.
+        parameters: what else the derivative is taken by.
+        s0: start, shape `(D,)`.
+        inputs: leading axis `T`.
         states: `s_1..s_T`, shape `(T, D)`.
         is_solution: whether the states solve the recursion.
     """

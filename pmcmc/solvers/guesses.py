@@ -20,7 +20,7 @@ class Entry(NamedTuple):
     """The window of one chain, with steps that just entered.
 
     Args:
-        rows: iterates, shape `(W, D)`; those of the steps that entered are the last one before them.
+        rows: iterates, shape `(W, D)`; steps that entered have the one of the step before them.
         is_new: which rows entered, shape `(W,)`, always the last ones.
         steps: number of each row's step in the sequence, shape `(W,)`.
         origin: the start of the sequence, shape `(D,)`.

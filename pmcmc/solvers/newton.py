@@ -13,9 +13,10 @@ from pmcmc._checks import check_count, check_orthogonal, check_positive, is_conc
 from pmcmc.solvers.base import Recursion, Solver, Trajectories
 from pmcmc.solvers.coordinates import Coordinates
 from pmcmc.solvers.damping import Damping
-from pmcmc.solvers.driver import Method, drive
+from pmcmc.solvers.driver import drive
 from pmcmc.solvers.guesses import Guess, IterateGuess, TrajectoryGuess
 from pmcmc.solvers.structures import Diagonal, Structure
+from pmcmc.solvers.window import Method
 
 _CPU_WINDOW = 64  # least arithmetic
 _ACCELERATOR_WINDOW = 512  # fewest sweeps

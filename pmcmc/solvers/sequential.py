@@ -46,7 +46,7 @@ class Sequential(Solver):
             evaluations=n_steps,
             residual=jnp.zeros(n_chains, s0.dtype),
             scaled_residual=jnp.zeros(n_chains, s0.dtype),
-            trace=Trace.empty(n_chains, 0, s0.dtype),
+            trace=Trace(*(x[None].repeat(n_chains, 0) for x in Trace.empty(0, s0.dtype))),
         )
 
     def segment_length(self, n_steps: int, n_chains: int, dim: int, dtype: Any) -> int:

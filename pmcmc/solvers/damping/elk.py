@@ -26,12 +26,12 @@ class ELK(Damping):
     """Hold the new iterate near the old one by a Kalman filter (ELK: Gonzalez et al., 2024).
 
     The linearised recursion is taken for the dynamics of a state with unit process noise, and the
-    old iterate for an observation of it with variance `1 / regularization`. The filtered mean is the
-    new iterate: a Levenberg-Marquardt step that uses, like the recursion, the past only. With a
+    old iterate for an observation of it with variance `1 / regularization`. The filtered mean is
+    the new iterate: a Levenberg-Marquardt step that uses, like the recursion, the past only. With a
     diagonal structure this is quasi-ELK. In terms of increments, with `P_t` the predicted
     covariance and `G_t` the inverse of `I + regularization * P_t`, the recurrence becomes
-    `y_t = G_t (A_t y_{t-1} + b_t)`, whose matrices are at most `|A_t| / (1 + regularization)`. Nothing
-    is divided by the regularization, so that zero is allowed: it is no damping.
+    `y_t = G_t (A_t y_{t-1} + b_t)`, whose matrices are at most `|A_t| / (1 + regularization)`.
+    Nothing is divided by the regularization, so that zero is allowed: it is no damping.
 
     Args:
         regularization: the penalty on the square of the increment, `lambda` in the literature, 0 or

@@ -27,7 +27,7 @@ class Scale(Damping):
         ValueError: `k` is not in [0, 1], or has more than one axis.
     """
 
-    k: float | jax.Array = 0.1
+    k: float | jax.Array | np.ndarray = 0.1
 
     def __post_init__(self) -> None:
         if self.k is not None and not is_concrete(self.k):

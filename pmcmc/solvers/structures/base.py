@@ -53,6 +53,7 @@ class Structure(abc.ABC):
         Raises:
             ValueError: they cannot; the message says what to choose instead.
         """
+        return  # most structures handle any state
 
     @abc.abstractmethod
     def linearize(

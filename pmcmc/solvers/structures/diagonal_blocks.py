@@ -17,9 +17,9 @@ from pmcmc.solvers.structures.base import StateMap, Structure, probes, push
 class DiagonalBlocks(Structure):
     """Diagonals of the four blocks of the Jacobian, for states of two halves.
 
-    The halves are position and momentum (a leapfrog step of HMC), or position and gradient. Products
-    of such matrices are such matrices (Zoltowski et al., 2025). A matrix has shape `(2, 2, D / 2)`:
-    entry `[i, j]` is how half `i` of the next state depends on half `j` of this one.
+    The halves are position and momentum (a leapfrog step of HMC), or position and gradient.
+    Products of such matrices are such matrices (Zoltowski et al., 2025). A matrix has shape
+    `(2, 2, D / 2)`: row `[i, j]` is how half `i` of the next state depends on half `j` of this.
 
     Args:
         n_probes: Hutchinson probes a half; `None` for the exact diagonals, with `D / 2` of them.
