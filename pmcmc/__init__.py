@@ -5,6 +5,7 @@ A transition whose noise is drawn in advance is a deterministic map, so a chain 
 chain that a loop would, to a stated tolerance.
 """
 
+from pmcmc import diagnostics as diagnostics
 from pmcmc import kernels as kernels
 from pmcmc import solvers as solvers
 from pmcmc import targets as targets

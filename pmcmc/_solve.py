@@ -80,19 +80,27 @@ def solve(step: Step, s0: Any, inputs: Any, *, solver: Solver | Auto | str = "qu
         ValueError: an argument cannot be used; the message says why and what to write.
     """
     solver = as_solver(solver)
+    flat, unravel = prepare(step, s0, inputs)
+    if isinstance(solver, ParallelNewton):
+        solver = _resolve(solver, step, flat, unravel, inputs)
+    return _solve(step, unravel, solver, flat, inputs)
+
+
+def prepare(step: Step, s0: Any, inputs: Any) -> tuple[jax.Array, Callable[[jax.Array], Any]]:
+    """The start as a flat vector, and the way back, once a recursion has been checked.
+
+    Raises:
+        ValueError: it cannot be used.
+    """
     s0 = jax.tree.map(jnp.asarray, s0)
     _check_recursion(step, s0, inputs)
-    flat, unravel = ravel_pytree(s0)
-    if isinstance(solver, ParallelNewton):
-        solver = _resolve(solver, step, s0, flat, unravel, inputs)
-    return _solve(step, unravel, solver, flat, inputs)
+    return ravel_pytree(s0)
 
 
 def _resolve(
     solver: ParallelNewton,
     step: Step,
-    s0: Any,
-    flat: jax.Array,
+    s0: jax.Array,
     unravel: Callable[[jax.Array], Any],
     inputs: Any,
 ) -> ParallelNewton:
@@ -106,12 +114,12 @@ def _resolve(
         basis = None
         if solver.basis == "jacobian":
             n_parts = solver.jacobian.n_parts
-            solver.jacobian.check(1, flat.size, flat.dtype.itemsize)
-            basis = _jacobian_basis(step, unravel, n_parts, flat, inputs)
+            solver.jacobian.check(1, s0.size, s0.dtype.itemsize)
+            basis = _jacobian_basis(step, unravel, n_parts, s0, inputs)
         solver = dataclasses.replace(solver, basis=basis)
     if isinstance(solver.guess, TrajectoryGuess):
         length = len(jax.tree.leaves(inputs)[0])
-        table = flatten_states(solver.guess.states, s0, (length,))[None]
+        table = flatten_states(solver.guess.states, unravel(s0), (length,))[None]
         solver = dataclasses.replace(solver, guess=TrajectoryGuess(table))
     return solver
 

@@ -1,5 +1,12 @@
+import warnings
+
 import jax
 import pytest
+
+with warnings.catch_warnings():
+    # ArviZ 0.23 announces 1.0 on the first import of a day.
+    warnings.simplefilter("ignore", FutureWarning)
+    import arviz  # noqa: F401
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")

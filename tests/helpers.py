@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import pmcmc
+from pmcmc import solvers
 
 # --- log densities, each as a JAX function and as an independent NumPy one with its gradient.
 
@@ -77,26 +78,189 @@ SOLVERS = {
     "quasi, window 16, short of sweeps": pmcmc.ParallelNewton(basis=None, window=16, max_sweeps=3),
 }
 
-# --- recursions, each as a JAX step and as an independent NumPy one; states of shape (3,)
+# --- structures, each with what damps it; states of 4 numbers
 
-_MIX = np.array([[0.5, -0.3, 0.2], [0.1, 0.6, -0.4], [-0.2, 0.3, 0.4]])
+STRUCTURES = {
+    "dense": solvers.Dense(),
+    "diagonal": solvers.Diagonal(),
+    "diagonal, 3 probes": solvers.Diagonal(n_probes=3),
+    "diagonal, exact": solvers.Diagonal(n_probes=None),
+    "blocks": solvers.DiagonalBlocks(),
+    "blocks, 2 probes": solvers.DiagonalBlocks(n_probes=2),
+    "blocks, exact": solvers.DiagonalBlocks(n_probes=None),
+    "scaled identity": solvers.ScaledIdentity(),
+    "identity": solvers.ScaledIdentity(1.0),
+    "zero": solvers.ScaledIdentity(0.0),
+    "dense, held": solvers.Held(solvers.Dense(), every=3),
+    "diagonal, fixed": solvers.Fixed(solvers.Diagonal(), np.array([0.5, 0.4, 0.3, 0.2])),
+}
+DAMPINGS = {
+    "clip": solvers.Clip(rho=0.9),
+    "scale": solvers.Scale(k=0.2),
+    "scale per step": solvers.Scale(k=np.linspace(0.0, 1.0, 400)),
+    "ELK": solvers.ELK(),
+    "ELK, adaptive": solvers.ELK(is_adaptive=True),
+}
+GUESSES = {
+    "constant": solvers.ConstantGuess(),
+    "finished": solvers.FinishedGuess(),
+    "jacobi": solvers.JacobiGuess(),
+    "random": solvers.RandomGuess(mean=0.1, sd=0.5),
+    "surrogate": solvers.SurrogateGuess(lambda s, u: 0.9 * s + u["normal"]),
+}
+_BASIS = np.linalg.qr(np.random.default_rng(5).normal(size=(4, 4)))[0]
 
 
-def metropolis(s, u):
-    proposal = s + u
-    return jnp.where(jnp.sum(jnp.cos(7 * s)) < jnp.sum(jnp.cos(5 * proposal)), proposal, s)
+def _newton(**choices):
+    return pmcmc.ParallelNewton(**{"window": 40, "fallback": None, "basis": None} | choices)
 
 
-def metropolis_numpy(s, u):
-    proposal = s + u
-    return proposal if np.sum(np.cos(7 * s)) < np.sum(np.cos(5 * proposal)) else s
+METHODS = (
+    {name: _newton(jacobian=structure) for name, structure in STRUCTURES.items()}
+    | {
+        f"{of}, {name}": _newton(jacobian=STRUCTURES[of], damping=damping)
+        for of, name, damping in [
+            (of, name, damping)
+            for name, damping in DAMPINGS.items()
+            for of in ("dense", "diagonal", "blocks")
+            if of == "diagonal" or name in ("clip", "ELK")
+        ]
+    }
+    | {f"diagonal, {name} guess": _newton(guess=guess) for name, guess in GUESSES.items()}
+    | {
+        "diagonal, in a basis": _newton(basis=_BASIS),
+        "blocks, in a basis": _newton(
+            jacobian=solvers.DiagonalBlocks(), basis=np.linalg.qr(_BASIS[:2, :2])[0]
+        ),
+        "diagonal, wide window": _newton(window=150),
+    }
+)
+
+# --- recursions, each as a JAX step and as an independent NumPy one; states of shape (4,), inputs
+# of four normal numbers and a uniform one
+
+_MIX = np.array(
+    [[0.5, -0.3, 0.2, 0.1], [0.1, 0.6, -0.4, 0.0], [-0.2, 0.3, 0.4, 0.2], [0.1, 0.0, -0.3, 0.5]]
+)
+_DECAY = np.array([0.9, 0.5, -0.7, 0.99])
+_DATA = np.random.default_rng(6).normal(size=(30, 4))
+_LABELS = (_DATA @ np.array([1.0, -1.0, 0.5, 0.0]) > 0).astype(float)
+
+
+def logistic(x):
+    logits = jnp.asarray(_DATA) @ x
+    return jnp.sum(jnp.asarray(_LABELS) * logits - jax.nn.softplus(logits)) - 0.5 * jnp.sum(x**2)
+
+
+def logistic_numpy(x):
+    logits = _DATA @ x
+    value = np.sum(_LABELS * logits - np.logaddexp(0.0, logits)) - 0.5 * np.sum(x**2)
+    return value, _DATA.T @ (_LABELS - 1 / (1 + np.exp(-logits))) - x
+
+
+_MEANS, _VARIANCES = np.array([[-1.4, 0.0], [1.6, 0.0]]), np.array([[0.45, 0.45], [0.54, 0.45]])
+_WEIGHTS = np.array([0.49, 0.51]) / np.sqrt(np.prod(_VARIANCES, axis=1))
+
+
+def two_well(x):
+    """Mixture of two normals in the plane (Gonzalez, 2026)."""
+    squares = jnp.sum((x[None] - jnp.asarray(_MEANS)) ** 2 / jnp.asarray(_VARIANCES), axis=1)
+    return jax.nn.logsumexp(-0.5 * squares, b=jnp.asarray(_WEIGHTS))
+
+
+def two_well_langevin(x, noise, step_size=0.01):
+    return x + step_size * jax.grad(two_well)(x) + math.sqrt(2 * step_size) * noise
+
+
+def two_well_langevin_numpy(x, noise, step_size=0.01):
+    offsets = x - _MEANS
+    densities = _WEIGHTS * np.exp(-0.5 * np.sum(offsets**2 / _VARIANCES, axis=1))
+    grad = -np.sum(densities[:, None] * offsets / _VARIANCES, axis=0) / densities.sum()
+    return x + step_size * grad + math.sqrt(2 * step_size) * noise
+
+
+def two_chains(step):
+    """Two chains in the plane side by side, as one of four numbers."""
+    return lambda s, u: jnp.concatenate(
+        [step(s[:2], u["normal"][:2]), step(s[2:], u["normal"][2:])]
+    )
+
+
+def mala(s, u):
+    kernel = pmcmc.MALA(step_size=0.08)
+    noise = pmcmc.kernels.MALANoise(u["normal"], u["uniform"])
+    return kernel.transition(logistic, kernel.init(logistic, s), noise)[0].position
+
+
+def mala_numpy(s, u):
+    noise = pmcmc.kernels.MALANoise([u["normal"]], [u["uniform"]])
+    return mala_loop(logistic_numpy, s, 0.08, noise)[0][0]
+
+
+def random_walk(s, u):
+    proposal = s + 0.5 * u["normal"]
+    is_accepted = jnp.log(u["uniform"]) < logistic(proposal) - logistic(s)
+    return jnp.where(is_accepted, proposal, s)
+
+
+def random_walk_numpy(s, u):
+    proposal = s + 0.5 * u["normal"]
+    ratio = logistic_numpy(proposal)[0] - logistic_numpy(s)[0]
+    return proposal if np.log(u["uniform"]) < ratio else s
+
+
+def hmc(s, u, step_size=0.3, n_leapfrog=3):
+    gradient = jax.grad(logistic)
+    position, momentum = s, u["normal"] + 0.5 * step_size * gradient(s)
+    for i in range(n_leapfrog):
+        position = position + step_size * momentum
+        size = step_size if i < n_leapfrog - 1 else 0.5 * step_size
+        momentum = momentum + size * gradient(position)
+    before = logistic(s) - 0.5 * jnp.sum(u["normal"] ** 2)
+    after = logistic(position) - 0.5 * jnp.sum(momentum**2)
+    return jnp.where(jnp.log(u["uniform"]) < after - before, position, s)
+
+
+def hmc_numpy(s, u, step_size=0.3, n_leapfrog=3):
+    position, momentum = s, u["normal"]
+    for _ in range(n_leapfrog):
+        momentum = momentum + 0.5 * step_size * logistic_numpy(position)[1]
+        position = position + step_size * momentum
+        momentum = momentum + 0.5 * step_size * logistic_numpy(position)[1]
+    before = logistic_numpy(s)[0] - 0.5 * np.sum(u["normal"] ** 2)
+    after = logistic_numpy(position)[0] - 0.5 * np.sum(momentum**2)
+    return position if np.log(u["uniform"]) < after - before else s
 
 
 RECURSIONS = {
-    "linear": (lambda s, u: 0.9 * s + u, lambda s, u: 0.9 * s + u),
-    "tanh network": (lambda s, u: jnp.tanh(_MIX @ s + u), lambda s, u: np.tanh(_MIX @ s + u)),
-    "hard decisions": (metropolis, metropolis_numpy),
+    "linear": (
+        lambda s, u: jnp.asarray(_DECAY) * s + u["normal"],
+        lambda s, u: _DECAY * s + u["normal"],
+    ),
+    "tanh network": (
+        lambda s, u: jnp.tanh(jnp.asarray(_MIX) @ s + u["normal"]),
+        lambda s, u: np.tanh(_MIX @ s + u["normal"]),
+    ),
+    "two-well Langevin": (
+        two_chains(two_well_langevin),
+        lambda s, u: np.concatenate(
+            [
+                two_well_langevin_numpy(s[:2], u["normal"][:2]),
+                two_well_langevin_numpy(s[2:], u["normal"][2:]),
+            ]
+        ),
+    ),
+    "MALA": (mala, mala_numpy),
+    "random walk": (random_walk, random_walk_numpy),
+    "HMC": (hmc, hmc_numpy),
 }
+
+
+def draw(seed, n_steps):
+    """Inputs of the recursions."""
+    rng = np.random.default_rng(seed)
+    return {"normal": rng.normal(size=(n_steps, 4)), "uniform": rng.uniform(size=n_steps)}
+
 
 # Errors double every step, so that a sweep finishes few steps and loops in other arithmetic differ.
 CHAOTIC = (
@@ -108,7 +272,7 @@ CHAOTIC = (
 def loop(step_numpy, s0, inputs):
     """The plain Python loop."""
     states, s = [], np.array(s0)
-    for u in inputs:
-        s = step_numpy(s, u)
+    for t in range(len(jax.tree.leaves(inputs)[0])):
+        s = step_numpy(s, jax.tree.map(lambda u: u[t], inputs))  # noqa: B023
         states.append(s)
     return np.array(states)

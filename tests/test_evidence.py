@@ -3,7 +3,7 @@ import pytest
 
 from pmcmc._chain import Segment
 from pmcmc._evidence import Evidence
-from pmcmc.solvers import Trace, Trajectories
+from pmcmc.solvers import Outcome, Trace, Trajectories
 
 
 def segment(residual, position=0.0):
@@ -17,7 +17,7 @@ def segment(residual, position=0.0):
         evaluations=count + 2,
         residual=np.array([residual, 0.0]) / 10,
         scaled_residual=np.array([residual, 0.0]),
-        trace=Trace(np.zeros((2, 0)), np.zeros((2, 0), int)),
+        trace=Trace(np.zeros((2, 0)), *np.zeros((2, 2, 0), int)),
     )
     return Segment(np.full((2, 5, 1), position), {}, None, report)
 
@@ -30,7 +30,9 @@ def test_one_bad_segment_anywhere_is_enough(bad, place):
     evidence = Evidence.none(2)
     for each in segments:
         evidence = evidence.add(each)
-    assert not evidence.converged[0]
+    assert evidence.outcome[0] >= Outcome.BUDGET_SPENT
+    is_finite = np.isfinite(bad.positions).all()
+    assert (evidence.outcome[0] == Outcome.NOT_FINITE) == (not is_finite)
 
 
 def test_counts_add_up_and_the_largest_residual_stays():
@@ -41,5 +43,5 @@ def test_counts_add_up_and_the_largest_residual_stays():
     assert evidence.evaluations.tolist() == [15, 18]
     assert evidence.scaled_residual.tolist() == [0.9, 0.0]
     assert evidence.residual[0] == pytest.approx(0.09)
-    assert evidence.converged.all()
+    assert evidence.outcome.tolist() == [Outcome.FINISHED_WITH_SEQUENTIAL_STEPS] * 2
     assert len(evidence.trace) == 3

@@ -21,6 +21,7 @@ def test_public_names():
         "Result",
         "Sequential",
         "Solution",
+        "diagnostics",
         "kernels",
         "sample",
         "solve",

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import pmcmc
+from pmcmc import solvers
 
 
 def normal(x):
@@ -67,7 +68,7 @@ GOOD = dict(logdensity=normal, x0=np.zeros(2), n_steps=10, kernel=pmcmc.MALA(ste
         (dict(n_warmup=-1), "n_warmup must be an integer of at least 0"),
         (dict(thin=0), "thin must be a positive integer"),
         (dict(thin=11), "thin must be at most n_steps=10, got 11"),
-        (dict(solver="quazi"), "solver must be one of 'auto', 'quasi', 'sequential'"),
+        (dict(solver="quazi"), "solver must be one of 'auto', 'sequential', 'newton'"),
         (dict(solver=pmcmc.ParallelNewton), "or an instance such as"),
         (dict(kernel="mela"), "kernel must be None, one of 'mala'.*'mela'"),
         (dict(kernel=pmcmc.MALA), "or an instance such as"),
@@ -134,7 +135,10 @@ def test_step_sizes_must_be_positive_numbers(step_size):
         (dict(basis=np.ones(2)), r"orthogonal matrix .* shape \(2,\)"),
         (dict(basis=np.eye(2, dtype=int)), "dtype int64"),
         (dict(basis=np.full((2, 2), np.nan)), "nan away from the identity"),
-        (dict(basis="eigen"), "basis must be 'auto', 'hessian', None or an orthogonal matrix"),
+        (
+            dict(basis="eigen"),
+            "basis must be 'auto', 'hessian', 'jacobian', None or an orthogonal matrix",
+        ),
         (dict(window=0), "window must be a positive integer"),
         (dict(window=2.5), "window must be a positive integer, got 2.5"),
         (dict(window=float("inf")), "window must be a positive integer, got inf"),
@@ -144,6 +148,9 @@ def test_step_sizes_must_be_positive_numbers(step_size):
         (dict(rtol=np.nan), "rtol must be a positive finite number"),
         (dict(rtol=2.0), "rtol must be below 1"),
         (dict(damping=0.5), r"damping must be an instance such as pmcmc.solvers.Clip"),
+        (dict(damping=pmcmc.solvers.Clip), "damping must be an instance such as"),
+        (dict(guess="random"), r"guess must be an instance such as pmcmc.solvers.IterateGuess"),
+        (dict(window="large"), "window must be a positive integer, got 'large'"),
         (dict(jacobian="diag"), r"jacobian must be an instance such as pmcmc.solvers.Diagonal"),
         (dict(fallback="loop"), "fallback must be 'sequential' or None, got 'loop'"),
         (dict(trace_sweeps=-1), "trace_sweeps must be an integer of at least 0"),
@@ -165,3 +172,32 @@ def test_numbers_that_do_not_fit_float32_are_named(float32):
         pmcmc.sample(**(GOOD | dict(x0=np.array([1e300, 0.0]))))
     with pytest.raises(ValueError, match="step_size must be a positive finite number"):
         pmcmc.sample(**(GOOD | dict(kernel=pmcmc.MALA(step_size=1e-50))))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: solvers.Scale(k=-0.1), "k must be a number from 0 to 1"),
+        (lambda: solvers.Scale(k=1.5), "k must be a number from 0 to 1"),
+        (lambda: solvers.Scale(k=np.nan), "k must be a number from 0 to 1"),
+        (lambda: solvers.Scale(k=np.array([0.1, 2.0])), "one entry a step"),
+        (lambda: solvers.Scale(k=np.zeros((2, 2))), "one entry a step"),
+        (lambda: solvers.Scale(k="half"), "k must be a number from 0 to 1.*got 'half'"),
+        (lambda: solvers.Scale(k=None), "k must be a number from 0 to 1.*got None"),
+        (lambda: solvers.ELK(-1.0), "regularization must be a finite number of at least 0"),
+        (lambda: solvers.ELK(np.inf), "regularization must be a finite number of at least 0"),
+        (lambda: solvers.ELK(None), "regularization must be a finite number of at least 0"),
+        (lambda: solvers.ELK(is_adaptive=1), "is_adaptive must be True or False, got 1"),
+        (lambda: solvers.Diagonal(n_probes=0), "n_probes must be a positive integer, got 0"),
+        (lambda: solvers.DiagonalBlocks(n_probes=1.5), "n_probes must be a positive integer"),
+        (lambda: solvers.Dense(memory_limit=0), "memory_limit must be a positive integer"),
+        (lambda: solvers.Held(solvers.Dense(), every=0), "every must be a positive integer"),
+        (lambda: solvers.ScaledIdentity(np.nan), "alpha must be a finite number, got nan"),
+        (lambda: solvers.RandomGuess(sd=0.0), "sd must be a positive finite number"),
+        (lambda: solvers.RandomGuess(mean=np.inf), "mean must be a finite number"),
+        (lambda: solvers.SurrogateGuess(3), "step must be a function"),
+    ],
+)
+def test_bad_choices_of_a_method_are_named(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()

@@ -78,7 +78,8 @@ def _attach_jvp(step: Step, primals: Any, tangents: Any) -> tuple[jax.Array, jax
     first = jax.tree.map(lambda u: u[0], inputs)
     direct = direct.at[0].add(push(s0, first, s0_dot))
     states_dot = lax.custom_linear_solve(residual, direct, solve, solve_transposed)
-    return states, jnp.where(is_solution, states_dot, jnp.nan)
+    # A factor, unlike a choice, also reaches the cotangents of reverse mode.
+    return states, states_dot * jnp.where(is_solution, 1.0, jnp.nan)
 
 
 def _recurrence(

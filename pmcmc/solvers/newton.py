@@ -120,10 +120,11 @@ class ParallelNewton(Solver):
         window = min(self._window(n_chains, dim, s0.dtype.itemsize), length)
         self.jacobian.check(n_chains * window, dim, s0.dtype.itemsize)
         size = dim // self.jacobian.n_parts
-        if self.basis is not None and self.basis.shape != (size, size):
+        basis = None if isinstance(self.basis, str) else self.basis  # a name was not resolved
+        if basis is not None and basis.shape != (size, size):
             raise ValueError(
                 f"basis must have shape ({size}, {size}) for states of {dim} numbers, got "
-                f"{self.basis.shape}: write basis=None, or 'hessian' where there is a log density."
+                f"{basis.shape}: write basis=None, or 'hessian' where there is a log density."
             )
         if isinstance(self.guess, TrajectoryGuess):
             expected = (n_chains, length, dim)
@@ -136,9 +137,7 @@ class ParallelNewton(Solver):
         method = Method(
             structure=self.jacobian,
             damping=self.damping,
-            coordinates=Coordinates(
-                None if self.basis is None else jnp.asarray(self.basis, s0.dtype)
-            ),
+            coordinates=Coordinates(None if basis is None else jnp.asarray(basis, s0.dtype)),
             guess=self.guess,
             atol=jnp.asarray(atol, s0.dtype),
             rtol=jnp.asarray(rtol, s0.dtype),

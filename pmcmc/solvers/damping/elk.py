@@ -13,7 +13,7 @@ from pmcmc.solvers.scan import scan
 from pmcmc.solvers.structures import Structure
 
 _FACTOR = 4.0
-_SMALLEST, _LARGEST = 1e-8, 1e8
+_SMALLEST, _LARGEST = 1e-8, 10.0
 
 
 @functools.partial(
@@ -36,8 +36,10 @@ class ELK(Damping):
     Args:
         regularization: the penalty on the square of the increment, `lambda` in the literature, 0 or
             more; where the filter is adaptive, the first one.
-        is_adaptive: whether it is divided by 4 after every sweep that reduced the merit (the sum of
-            squared residuals) and multiplied by 4 after every other one, within 1e-8 and 1e8.
+        is_adaptive: whether it is divided by 4 after every sweep that did not raise the merit (the
+            sum of squared residuals) and multiplied by 4 after every other one, from 1e-8 to 10.
+            Beyond that it would be of no use: a step that looks at the past only can raise the
+            merit however short it is.
 
     Raises:
         ValueError: `regularization` is negative or not finite, or `is_adaptive` not a bool.
@@ -59,7 +61,7 @@ class ELK(Damping):
         smaller = jnp.maximum(state / _FACTOR, _SMALLEST)
         larger = jnp.minimum(state * _FACTOR, _LARGEST)
         is_known = ~jnp.isnan(before)  # it is NaN before the first sweep
-        return jnp.where(is_known, jnp.where(now < before, smaller, larger), state)
+        return jnp.where(is_known, jnp.where(now <= before, smaller, larger), state)
 
     def damp(self, structure: Structure, recurrence: Recurrence, state: Any) -> Recurrence:
         penalty = state if self.is_adaptive else self.regularization

@@ -1,0 +1,110 @@
+"""Derivatives against those of a plain `lax.scan`."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+
+import pmcmc
+from pmcmc.solvers import ELK, Diagonal, DiagonalBlocks, Held, RandomGuess, ScaledIdentity
+
+MIX = np.random.default_rng(0).normal(size=(4, 4)) * 0.4
+INPUTS = np.random.default_rng(1).normal(size=(90, 4))
+COUNTS = jnp.arange(90)  # integers among the inputs have no derivative
+
+SOLVERS = {
+    "sequential": "sequential",
+    "quasi": "quasi",
+    "blocks": pmcmc.ParallelNewton(jacobian=DiagonalBlocks(), window=17),
+    "elk, held, random guess": pmcmc.ParallelNewton(
+        jacobian=Held(Diagonal(), every=2), damping=ELK(), guess=RandomGuess()
+    ),
+    "jacobi, in need of steps": pmcmc.ParallelNewton(jacobian=ScaledIdentity(0.0), max_sweeps=2),
+}
+
+
+def objective(states_of):
+    def value(theta, s0, inputs):
+        scale = jnp.array([2, 1, 2, 1])  # an integer closed over
+
+        def step(s, u):
+            x, i = u
+            return jnp.tanh(theta * (jnp.asarray(MIX) @ s) / scale + x * jnp.where(i % 2, 1.0, 0.5))
+
+        return jnp.sum(jnp.sin(states_of(step, s0, (inputs, COUNTS))[::7]) ** 2)
+
+    return value
+
+
+def scanned(step, s0, inputs):
+    return lax.scan(lambda s, u: (step(s, u),) * 2, s0, inputs)[1]
+
+
+def solved(solver):
+    return objective(lambda step, s0, inputs: pmcmc.solve(step, s0, inputs, solver=solver).states)
+
+
+LOOP = objective(scanned)
+AT = (0.9, np.linspace(-1, 1, 4), INPUTS)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_gradients_and_tangents_are_those_of_the_loop(solver):
+    value = solved(SOLVERS[solver])
+    gradients = jax.grad(value, argnums=(0, 1, 2))(*AT)
+    for got, expected in zip(gradients, jax.grad(LOOP, argnums=(0, 1, 2))(*AT), strict=True):
+        np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-10)
+    tangents = (1.0, np.ones(4), np.cos(INPUTS))
+    np.testing.assert_allclose(
+        jax.jvp(value, AT, tangents)[1], jax.jvp(LOOP, AT, tangents)[1], rtol=1e-9
+    )
+
+
+def test_derivatives_of_derivatives_under_jit_and_vmap():
+    value = solved("quasi")
+    expected = jax.grad(LOOP)(*AT)
+    np.testing.assert_allclose(jax.grad(jax.jit(value))(*AT), expected, rtol=1e-9)
+    thetas = jnp.array([0.5, 0.9])
+    along = jax.jit(jax.vmap(jax.grad(value), (0, None, None)))(thetas, *AT[1:])
+    np.testing.assert_allclose(along[1], expected, rtol=1e-9)
+    np.testing.assert_allclose(jax.hessian(value)(*AT), jax.hessian(LOOP)(*AT), rtol=1e-8)
+
+
+def test_a_guess_that_is_right_has_a_derivative_too():
+    def last(theta):
+        step = lambda s, u: 0.9 * s + theta * u  # noqa: E731
+        return pmcmc.solve(step, jnp.zeros(1), jnp.ones((50, 1))).states[-1, 0]
+
+    for theta in (0.0, 1.0):  # at 0 the first guess solves the recursion
+        expected = (1 - 0.9**50) / 0.1
+        np.testing.assert_allclose(jax.grad(last)(theta), expected, rtol=1e-10)
+        np.testing.assert_allclose(jax.jvp(last, (theta,), (1.0,))[1], expected, rtol=1e-10)
+
+
+def test_what_is_no_solution_has_no_derivative():
+    solver = pmcmc.ParallelNewton(max_sweeps=2, fallback=None, window=90)
+    value, gradient = jax.value_and_grad(solved(solver))(*AT)
+    assert np.isfinite(value)
+    assert np.isnan(gradient)
+
+
+def test_derivatives_along_a_chain_of_accepted_and_rejected_steps():
+    def positions(scale, solver):
+        def logdensity(x):
+            return -0.5 * jnp.sum((x / scale) ** 2)
+
+        def step(x, noise):
+            kernel = pmcmc.MALA(step_size=0.8)
+            return kernel.transition(logdensity, kernel.init(logdensity, x), noise)[0].position
+
+        noise = jax.vmap(pmcmc.MALA(step_size=0.8).draw_noise, (0, None))(
+            jax.random.split(jax.random.key(3), 100), jnp.zeros(2)
+        )
+        if solver is None:
+            return jnp.mean(scanned(step, jnp.ones(2), noise) ** 2)
+        return jnp.mean(pmcmc.solve(step, jnp.ones(2), noise, solver=solver).states ** 2)
+
+    expected = jax.grad(positions)(1.3, None)
+    assert abs(expected) > 0.01
+    np.testing.assert_allclose(jax.grad(positions)(1.3, "quasi"), expected, rtol=1e-8)

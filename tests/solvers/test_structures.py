@@ -1,0 +1,125 @@
+"""Structures against dense matrices."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from pmcmc.solvers import Dense, Diagonal, DiagonalBlocks, Fixed, Held, ScaledIdentity
+from pmcmc.solvers.coordinates import Coordinates
+
+JACOBIAN = np.random.default_rng(0).normal(size=(4, 4))
+BASIS = np.linalg.qr(np.random.default_rng(1).normal(size=(4, 4)))[0]
+HALF_BASIS = np.linalg.qr(np.random.default_rng(2).normal(size=(2, 2)))[0]
+
+
+def step(s):
+    return jnp.asarray(JACOBIAN) @ s + 1.0, jnp.sum(s)
+
+
+def to_dense(structure, matrix, dim=4):
+    return np.stack([structure.apply(matrix, e) for e in np.eye(dim)], axis=1)
+
+
+def linearize(structure, coordinates=None, seed=0):
+    state = jnp.array([0.1, 0.2, 0.3, 0.4])
+    coordinates = coordinates or Coordinates(None)
+    value, aux, matrix = structure.linearize(step, state, coordinates, jax.random.key(seed))
+    np.testing.assert_allclose(value, JACOBIAN @ state + 1.0, rtol=1e-14)
+    np.testing.assert_allclose(aux, 1.0)
+    return matrix
+
+
+def blocks_of(dense):
+    """The diagonals of the four blocks, as a dense matrix."""
+    mask = np.tile(np.eye(2, dtype=bool), (2, 2))
+    return np.where(mask, dense, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("structure", "basis", "expected"),
+    [
+        (Dense(), None, JACOBIAN),
+        (Dense(), BASIS, BASIS.T @ JACOBIAN @ BASIS),
+        (Diagonal(None), None, np.diag(np.diag(JACOBIAN))),
+        (Diagonal(None), BASIS, np.diag(np.diag(BASIS.T @ JACOBIAN @ BASIS))),
+        (DiagonalBlocks(None), None, blocks_of(JACOBIAN)),
+        (
+            DiagonalBlocks(None),
+            HALF_BASIS,
+            blocks_of(np.kron(np.eye(2), HALF_BASIS.T) @ JACOBIAN @ np.kron(np.eye(2), HALF_BASIS)),
+        ),
+        (ScaledIdentity(0.7), None, 0.7 * np.eye(4)),
+        (Fixed(Dense(), 2 * JACOBIAN), None, 2 * JACOBIAN),
+        (Held(Dense(), every=4), None, JACOBIAN),
+    ],
+)
+def test_exact_structures_are_parts_of_the_jacobian(structure, basis, expected):
+    matrix = linearize(structure, Coordinates(None if basis is None else jnp.asarray(basis)))
+    np.testing.assert_allclose(to_dense(structure, matrix), expected, atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("one", "four", "exact"),
+    [
+        (Diagonal(1), Diagonal(4), np.diag(np.diag(JACOBIAN))),
+        (DiagonalBlocks(1), DiagonalBlocks(4), blocks_of(JACOBIAN)),
+        (ScaledIdentity(), None, np.trace(JACOBIAN) / 4 * np.eye(4)),
+    ],
+)
+def test_probes_are_unbiased_and_more_of_them_vary_less(one, four, exact):
+    n = 1000
+    keys = jax.random.split(jax.random.key(0), n)
+    state = jnp.zeros(4)
+
+    def estimates(structure):
+        matrices = jax.vmap(
+            lambda key: structure.linearize(step, state, Coordinates(None), key)[2]
+        )(keys)
+        return np.stack([to_dense(structure, matrix) for matrix in matrices])
+
+    of_one = estimates(one)
+    sd = of_one.std(axis=0)
+    # Five standard errors; an estimate of no variance has to be exact.
+    assert np.all(np.abs(of_one.mean(axis=0) - exact) <= 5 * sd / np.sqrt(n) + 1e-12)
+    assert sd.max() > 0.1
+    if four is not None:
+        np.testing.assert_allclose(estimates(four).std(axis=0), sd / 2, atol=0.1 * sd.max())
+
+
+@pytest.mark.parametrize(
+    "structure", [Dense(), Diagonal(), DiagonalBlocks(), ScaledIdentity(), Held(DiagonalBlocks())]
+)
+def test_algebra_is_that_of_dense_matrices(structure):
+    first, second = linearize(structure, seed=1), linearize(structure, seed=2)
+    first, second = (jax.tree.map(lambda x: 1.7 * x, m) for m in (first, second))
+    if isinstance(structure, Diagonal | ScaledIdentity | DiagonalBlocks):
+        second = jax.tree.map(lambda x: x + 0.3, second)
+    dense = {id(m): to_dense(structure, m) for m in (first, second)}
+    a, b = dense[id(first)], dense[id(second)]
+    vector = np.arange(1.0, 5.0)
+
+    def assert_is(matrix, expected):
+        np.testing.assert_allclose(to_dense(structure, matrix), expected, rtol=1e-12, atol=1e-12)
+
+    np.testing.assert_allclose(structure.apply(first, vector), a @ vector, rtol=1e-12)
+    assert_is(structure.compose(second, first), b @ a)
+    assert_is(structure.transpose(first), a.T)
+    assert_is(structure.add(first, second), a + b)
+    assert_is(structure.identity_like(first), np.eye(4))
+    assert_is(structure.resolvent(first), np.linalg.inv(np.eye(4) + a))
+    clipped = to_dense(structure, structure.clip(first, 0.5))
+    assert np.linalg.norm(a, ord=2) > 0.5
+    np.testing.assert_allclose(np.linalg.norm(clipped, ord=2), 0.5, rtol=1e-12)
+    assert_is(structure.clip(first, 1e3), a)
+    zero = jax.tree.map(jnp.zeros_like, first)
+    assert_is(structure.clip(zero, 0.5), np.zeros((4, 4)))
+
+
+def test_dense_says_how_much_memory_it_would_need():
+    # 4 copies of 100 matrices of 1,000 x 1,000 numbers of 8 bytes
+    with pytest.raises(ValueError, match=r"about 2.98 GiB for a window of 100 states.*at most 67"):
+        Dense().check(100, 1000, 8)
+    Dense().check(67, 1000, 8)
+    with pytest.raises(ValueError, match=r"Dense.*write jacobian=pmcmc\.solvers\.Diagonal"):
+        Held(Dense()).check(1, 10**5, 8)
