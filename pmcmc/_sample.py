@@ -32,7 +32,6 @@ from pmcmc.solvers import (
     Auto,
     Outcome,
     ParallelNewton,
-    Sequential,
     Solver,
     TrajectoryGuess,
     as_solver,
@@ -104,7 +103,7 @@ def sample(
         line.say("preparing")
         started = time.perf_counter()
         check_start(problem, transition)
-        if not isinstance(solver, Sequential):
+        if isinstance(solver, ParallelNewton) and solver.jacobian.uses_derivatives:
             check_linearizable(problem, transition)
         solver = _resolve(solver, problem, transition, rng_key, n_steps)
         dim = positions.shape[1]

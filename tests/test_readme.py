@@ -1,15 +1,37 @@
-"""The code of the README runs as it is printed."""
+"""The code of the documentation runs as it is printed."""
 
 import re
 from pathlib import Path
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
-BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PRINTED = {
+    "README.md": ["pmcmc.Result: 4 x 2,000 draws", "ess_bulk"],
+    "docs/solvers.md": ["newton        ", "sweeps, gamma 0.00", "exponent -"],
+}
 
 
-def test_readme_example_runs(capsys):
-    assert len(BLOCKS) == 1
-    exec(BLOCKS[0], {})
+@pytest.mark.parametrize("page", PRINTED)
+def test_example_runs(page, capsys):
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), flags=re.DOTALL)
+    assert len(blocks) == 1
+    exec(blocks[0], {})
     printed = capsys.readouterr().out
-    assert "pmcmc.Result: 4 x 2,000 draws" in printed
-    assert "ess_bulk" in printed
+    for text in PRINTED[page]:
+        assert text in printed
+
+
+def test_every_page_is_tested():
+    assert {f"docs/{path.name}" for path in ROOT.glob("docs/*.md")} < set(PRINTED)
+
+
+def test_every_method_has_a_line_in_the_documentation():
+    from pmcmc import solvers
+
+    page = (ROOT / "docs" / "solvers.md").read_text()
+    for name in {*solvers.PRESETS} - {"auto"}:
+        assert f'| `"{name}"` |' in page
+    for kind in (solvers.Structure, solvers.Damping, solvers.Guess):
+        for cls in kind.__subclasses__():
+            assert cls.__name__ not in dir(solvers) or f"{cls.__name__}(" in page, cls

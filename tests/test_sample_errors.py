@@ -110,6 +110,8 @@ def test_what_cannot_be_differentiated_twice_is_referred_to_the_loop():
     logdensity.defvjp(lambda x: (value(x), (x, value(x))), lambda r, c: (-r[0] * c + 0 * r[1],))
     sequential = pmcmc.sample(**(GOOD | dict(logdensity=logdensity, solver="sequential")))
     assert np.isfinite(sequential.positions).all()
+    jacobi = pmcmc.sample(**(GOOD | dict(logdensity=logdensity, solver="jacobi")))
+    np.testing.assert_allclose(jacobi.positions, sequential.positions, rtol=1e-10)
     with pytest.raises(ValueError, match=r"(?s)forward mode.*write solver='sequential'"):
         pmcmc.sample(**(GOOD | dict(logdensity=logdensity, solver="quasi")))
 

@@ -302,7 +302,7 @@ def test_same_function_is_traced_once():
         ),
         (
             dict(solver=pmcmc.ParallelNewton(jacobian=Fixed(Diagonal(), np.ones(2)))),
-            r"matrix of Fixed\(Diagonal\(\), matrix\) must be .*\(3,\).*\(2,\)",
+            r"matrix of Fixed\(Diagonal\(\), matrix\) must have shape \(3,\).*got \(2,\)",
         ),
     ],
 )

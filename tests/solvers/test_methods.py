@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from jax import lax
 
-from pmcmc.solvers import Recursion
+import pmcmc
+from pmcmc.solvers import Recursion, scan
 
 from ..helpers import METHODS, RECURSIONS, draw, loop
 
@@ -66,3 +67,31 @@ def test_the_chains_accept_and_reject():
         chain = oracle[list(RECURSIONS).index(name) * len(SEEDS)]
         moved = np.mean(np.any(np.diff(chain, axis=0) != 0, axis=1))
         assert 0.3 < moved < 0.99, (name, moved)
+
+
+@pytest.mark.parametrize("method", ["dense, ELK", "diagonal, clip", "blocks"])
+def test_scans_in_rounds_as_on_an_accelerator_give_the_states_of_the_loop(method, monkeypatch):
+    monkeypatch.setattr(scan, "is_in_order", lambda: False)
+    step, step_numpy = RECURSIONS["tanh network"]
+    inputs = draw(0, 60)
+    fresh = functools.partial(step)  # not compiled for the other kind of scan before
+    found = pmcmc.solve(fresh, np.zeros(4), inputs, solver=METHODS[method])
+    oracle = loop(step_numpy, np.zeros(4), inputs)
+    np.testing.assert_allclose(found.states, oracle, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "method", ["dense", "dense, ELK", "diagonal, ELK, adaptive", "blocks, clip"]
+)
+def test_every_kind_of_arithmetic_works_in_float32(method, float32):
+    step, step_numpy = RECURSIONS["tanh network"]
+    inputs = jax.tree.map(np.float32, draw(0, 60))
+    found = pmcmc.solve(
+        lambda s, u: step(s, u).astype(jnp.float32),
+        np.zeros(4, np.float32),
+        inputs,
+        solver=METHODS[method],
+    )
+    assert found.converged
+    assert found.states.dtype == np.float32
+    np.testing.assert_allclose(found.states, loop(step_numpy, np.zeros(4), inputs), atol=1e-4)

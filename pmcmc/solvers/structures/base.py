@@ -29,6 +29,11 @@ class Structure(abc.ABC):
         return True
 
     @property
+    def uses_derivatives(self) -> bool:
+        """Whether the map is differentiated."""
+        return True
+
+    @property
     def n_parts(self) -> int:
         """Number of equal parts of the state that share one basis."""
         return 1

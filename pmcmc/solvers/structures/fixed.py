@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from pmcmc.solvers.coordinates import Coordinates
 from pmcmc.solvers.structures.base import StateMap, Structure
@@ -27,17 +28,23 @@ class Fixed(Wrapper):
     structure: Structure
     matrix: Any
 
+    @property
+    def uses_derivatives(self) -> bool:
+        return False
+
     def linearize(
         self, step: StateMap, state: jax.Array, coordinates: Coordinates, rng_key: jax.Array
     ) -> tuple[jax.Array, Any, Any]:
-        matrix = jax.tree.map(lambda x: jax.numpy.asarray(x, state.dtype), self.matrix)
-        expected = jax.eval_shape(
-            lambda: self.structure.linearize(step, state, coordinates, rng_key)[2]
-        )
-        got = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), matrix)
-        if got != jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), expected):
+        def of_any_map(state: jax.Array) -> Any:
+            return self.structure.linearize(lambda s: (s, None), state, coordinates, rng_key)[2]
+
+        matrix = jax.tree.map(lambda x: jnp.asarray(x, state.dtype), self.matrix)
+        expected = jax.tree.map(jnp.shape, jax.eval_shape(of_any_map, state))
+        got = jax.tree.map(jnp.shape, matrix)
+        if got != expected:
             raise ValueError(
-                f"matrix of Fixed({type(self.structure).__name__}(), matrix) must be {expected} "
-                f"for states of {state.shape[0]} numbers, got {got}: write one of that shape."
+                f"matrix of Fixed({type(self.structure).__name__}(), matrix) must have shape "
+                f"{expected} for states of {state.shape[0]} numbers, got {got}: write one of that "
+                "shape."
             )
         return *step(state), matrix

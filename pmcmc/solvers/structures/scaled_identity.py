@@ -35,6 +35,10 @@ class ScaledIdentity(Elementwise):
     def uses_basis(self) -> bool:
         return False
 
+    @property
+    def uses_derivatives(self) -> bool:
+        return self.alpha is None
+
     def linearize(
         self, step: StateMap, state: jax.Array, coordinates: Coordinates, rng_key: jax.Array
     ) -> tuple[jax.Array, Any, jax.Array]:

@@ -18,6 +18,10 @@ class Wrapper(Structure):
         return self.structure.uses_basis
 
     @property
+    def uses_derivatives(self) -> bool:
+        return self.structure.uses_derivatives
+
+    @property
     def n_parts(self) -> int:
         return self.structure.n_parts
 
