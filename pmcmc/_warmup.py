@@ -11,6 +11,7 @@ import numpy as np
 
 from pmcmc._chain import Runner
 from pmcmc._evidence import Evidence
+from pmcmc.solvers import Outcome
 
 _PROBE_STEPS = 5
 _MAX_PROBES = 100
@@ -35,6 +36,11 @@ class Warmup(NamedTuple):
     sweeps: np.ndarray
     sequential_steps: np.ndarray
     outcome: np.ndarray
+
+    @property
+    def converged(self) -> np.ndarray:
+        """Whether every step is finite and within tolerance, per chain."""
+        return self.outcome <= Outcome.FINISHED_WITH_SEQUENTIAL_STEPS
 
 
 def warm_up(

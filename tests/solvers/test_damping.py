@@ -56,7 +56,7 @@ def solution(structure, recurrence):
     return scan.affine_scan(structure, recurrence.matrices, recurrence.offsets)
 
 
-@pytest.mark.parametrize("penalty", [1e-6, 0.1, 1.0, 1e6])
+@pytest.mark.parametrize("penalty", [1e-6, 1.0, 1e6])
 @pytest.mark.parametrize("name", MATRICES)
 @pytest.mark.parametrize("in_order", [True, False])
 def test_elk_is_a_kalman_filter(name, penalty, in_order, monkeypatch):

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import pmcmc
 from pmcmc.solvers import Dense, Diagonal, DiagonalBlocks, Fixed, Held, ScaledIdentity
 from pmcmc.solvers.coordinates import Coordinates
 
@@ -123,3 +124,20 @@ def test_dense_says_how_much_memory_it_would_need():
     Dense().check(67, 1000, 8)
     with pytest.raises(ValueError, match=r"Dense.*write jacobian=pmcmc\.solvers\.Diagonal"):
         Held(Dense()).check(1, 10**5, 8)
+
+
+def test_held_matrices_are_estimated_in_every_few_sweeps_only():
+    # Newton's method with old matrices converges, but not quadratically.
+    def step(s, u):
+        return jnp.sin(2 * s) + u
+
+    inputs = np.random.default_rng(3).normal(size=(40, 1))
+    sweeps = [
+        int(pmcmc.solve(step, np.zeros(1), inputs, solver=_newton(jacobian)).sweeps)
+        for jacobian in (Dense(), Held(Dense(), every=1), Held(Dense(), every=4))
+    ]
+    assert sweeps[0] == sweeps[1] < sweeps[2] < 40
+
+
+def _newton(jacobian):
+    return pmcmc.ParallelNewton(jacobian=jacobian, window=40, fallback=None)
