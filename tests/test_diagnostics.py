@@ -89,6 +89,12 @@ def test_mismatch_of_elk_bounds_what_a_sweep_leaves_of_the_error():
     errors = diagnostics.error_per_sweep(affine, np.zeros(2), INPUTS, solver=solver, n_sweeps=6)
     rate = (errors[6] / errors[2]) ** (1 / 4)
     assert 0.01 < rate <= got.gamma
+    predicted, largest = np.eye(2), 0.0  # covariance, from the second step on
+    for _ in INPUTS[1:]:
+        largest = max(largest, np.linalg.norm(predicted, ord=2))
+        filtered = np.linalg.inv(np.linalg.inv(predicted) + 0.1 * np.eye(2))
+        predicted = MIX @ filtered @ MIX.T + np.eye(2)
+    np.testing.assert_allclose(got.mismatch, 0.1 * largest, rtol=1e-9)
     undamped = pmcmc.ParallelNewton(jacobian=Dense(), damping=ELK(0.0), basis=None)
     none = diagnostics.jacobian_mismatch(affine, np.zeros(2), INPUTS, solver=undamped)
     assert none.mismatch < 1e-12

@@ -134,6 +134,18 @@ def test_scale_takes_a_number_a_step():
     np.testing.assert_allclose(of_segment.k, [*k[15:], k[-1], k[-1], k[-1]])
 
 
+def test_a_sweep_of_elk_ends_at_the_filtered_means():
+    matrix = RNG.normal(size=(DIM, DIM)) / 2
+    solver = pmcmc.ParallelNewton(
+        jacobian=Dense(), damping=ELK(0.7), window=WINDOW, fallback=None, max_sweeps=2
+    )  # one sweep, and the check
+    found = pmcmc.solve(
+        lambda s, u: jnp.asarray(matrix) @ s + u, np.zeros(DIM), OFFSETS, solver=solver
+    )
+    expected = kalman_filter([matrix] * WINDOW, OFFSETS, 0.7)
+    np.testing.assert_allclose(found.states, expected, rtol=1e-10)
+
+
 def growth(s, u):
     """Growth to a capacity in a fluctuating environment (Beverton & Holt, 1957).
 
