@@ -38,6 +38,15 @@ def check_not_negative(name: str, value: Any, example: str) -> None:
         check_above(name, value, 0.0, "a finite number of at least 0", example)
 
 
+def check_part(name: str, value: Any, example: str) -> None:
+    """Raise where `value` cannot be an instance of one of our classes."""
+    if value is None or is_concrete(value) or isinstance(value, type):
+        raise ValueError(
+            f"{name} must be an instance such as pmcmc.solvers.{example}, got {value!r}: write "
+            f"{name}=pmcmc.solvers.{example}."
+        )
+
+
 def check_flag(name: str, value: Any) -> None:
     """Raise unless `value` is True or False."""
     if not isinstance(value, bool):

@@ -46,7 +46,7 @@ class Outcome(enum.IntEnum):
         outcome = jnp.where(was_helped, cls.FINISHED_WITH_SEQUENTIAL_STEPS, cls.FINISHED)
         is_within_tolerance = trajectories.scaled_residual <= 1
         outcome = jnp.where(is_within_tolerance, outcome, cls.BUDGET_SPENT)
-        return jnp.where(is_finite, outcome, cls.NOT_FINITE)
+        return jnp.where(is_finite, outcome, cls.NOT_FINITE).astype(jnp.int32)
 
     @property
     def cause(self) -> str:

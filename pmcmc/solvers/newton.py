@@ -9,18 +9,23 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pmcmc._checks import check_count, check_orthogonal, check_positive, is_concrete
+from pmcmc._checks import (
+    check_count,
+    check_orthogonal,
+    check_part,
+    check_positive,
+    is_concrete,
+)
 from pmcmc.solvers.base import Recursion, Solver, Trajectories
 from pmcmc.solvers.coordinates import Coordinates
 from pmcmc.solvers.damping import Damping
 from pmcmc.solvers.driver import drive
-from pmcmc.solvers.guesses import Guess, IterateGuess, TrajectoryGuess
+from pmcmc.solvers.guesses import IterateGuess, TrajectoryGuess
 from pmcmc.solvers.structures import Diagonal, Structure
 from pmcmc.solvers.window import Method
 
 _CPU_WINDOW = 64  # least arithmetic
 _ACCELERATOR_WINDOW = 512  # fewest sweeps
-_EXAMPLES = {"jacobian": "Diagonal()", "damping": "Clip(rho=1.0)", "guess": "IterateGuess()"}
 _WINDOWS_PER_SEGMENT = 16  # the end of a segment drains the window: at most a few per cent
 
 
@@ -53,7 +58,7 @@ class ParallelNewton(Solver):
             coordinates, and `None` elsewhere.
         guess: first guess of the states of steps that enter the window, of `pmcmc.solvers`:
             `IterateGuess`, `ConstantGuess`, `FinishedGuess`, `JacobiGuess`, `RandomGuess`,
-            `SurrogateGuess` or `TrajectoryGuess`.
+            `SurrogateGuess` or `TrajectoryGuess`; an array is a `TrajectoryGuess`.
         window: number of steps in a sweep; `"auto"` for 64 on a CPU and 512 elsewhere, fewer where
             the matrices of so many would not fit. It changes speed and memory, never the chain.
         atol, rtol: tolerances of the residual; `None` for 1e-12 in float64 and 1e-5 in float32.
@@ -71,7 +76,7 @@ class ParallelNewton(Solver):
     jacobian: Structure = Diagonal()
     damping: Damping | None = None
     basis: Any = "auto"
-    guess: Guess = IterateGuess()
+    guess: Any = IterateGuess()
     window: int | str = "auto"
     atol: Any = None
     rtol: Any = None
@@ -93,13 +98,12 @@ class ParallelNewton(Solver):
         if is_concrete(self.max_sweeps):
             check_count("max_sweeps", self.max_sweeps)
         check_count("trace_sweeps", self.trace_sweeps, minimum=0)
-        for name, example in _EXAMPLES.items():
-            value = getattr(self, name)
-            if is_concrete(value) or isinstance(value, type):
-                raise ValueError(
-                    f"{name} must be an instance such as pmcmc.solvers.{example}, got "
-                    f"{value!r}: write {name}=pmcmc.solvers.{example}."
-                )
+        if isinstance(self.guess, np.ndarray | jax.Array):
+            object.__setattr__(self, "guess", TrajectoryGuess(self.guess))
+        check_part("jacobian", self.jacobian, "Diagonal()")
+        check_part("guess", self.guess, "RandomGuess()")
+        if self.damping is not None:
+            check_part("damping", self.damping, "Clip(rho=1.0)")
         for name in ("atol", "rtol"):
             tolerance = getattr(self, name)
             if tolerance is not None:

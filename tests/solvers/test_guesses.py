@@ -77,7 +77,8 @@ def test_a_guess_that_is_right_takes_one_sweep_a_window():
 
     inputs = np.random.default_rng(2).normal(size=(60, 1))
     oracle = loop(lambda s, u: np.tanh(s + u), np.zeros(1), inputs)
-    for guess, sweeps in [(TrajectoryGuess(oracle), 3), (IterateGuess(), None)]:
+    right = [(TrajectoryGuess(oracle), 3), (oracle, 3), (jnp.asarray(oracle), 3)]
+    for guess, sweeps in [*right, (IterateGuess(), None)]:
         solver = pmcmc.ParallelNewton(guess=guess, window=20)
         solution = pmcmc.solve(step, np.zeros(1), inputs, solver=solver)
         np.testing.assert_allclose(solution.states, oracle, atol=1e-9)

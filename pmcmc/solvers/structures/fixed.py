@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from pmcmc._checks import check_part
 from pmcmc.solvers.coordinates import Coordinates
 from pmcmc.solvers.structures.base import StateMap, Structure
 from pmcmc.solvers.structures.wrapper import Wrapper
@@ -22,11 +23,14 @@ class Fixed(Wrapper):
             `(D, D)` for `Dense()`, `(2, 2, D / 2)` for `DiagonalBlocks()`.
 
     Raises:
-        ValueError: when used, the matrix has another shape.
+        ValueError: `structure` is none; when used, the matrix has another shape.
     """
 
     structure: Structure
     matrix: Any
+
+    def __post_init__(self) -> None:
+        check_part("structure", self.structure, "Dense()")
 
     @property
     def uses_derivatives(self) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import jax
 
-from pmcmc._checks import check_count
+from pmcmc._checks import check_count, check_part
 from pmcmc.solvers.structures.base import Structure
 from pmcmc.solvers.structures.wrapper import Wrapper
 
@@ -32,4 +32,5 @@ class Held(Wrapper):
     every: int = 2
 
     def __post_init__(self) -> None:
+        check_part("structure", self.structure, "Dense()")
         check_count("every", self.every)
