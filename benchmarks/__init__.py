@@ -1,0 +1,1 @@
+"""Measurements behind the choices and the promises of the package; `README.md` lists them."""
