@@ -1,13 +1,29 @@
 """Structures against dense matrices."""
 
+import functools
+from dataclasses import dataclass
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import pmcmc
-from pmcmc.solvers import Dense, Diagonal, DiagonalBlocks, Fixed, Held, ScaledIdentity
+from pmcmc.solvers import (
+    Clip,
+    Dense,
+    Diagonal,
+    DiagonalBlocks,
+    Fixed,
+    Held,
+    Recursion,
+    Scale,
+    ScaledIdentity,
+    Structure,
+)
 from pmcmc.solvers.coordinates import Coordinates
+
+from ..helpers import loop
 
 JACOBIAN = np.random.default_rng(0).normal(size=(4, 4))
 BASIS = np.linalg.qr(np.random.default_rng(1).normal(size=(4, 4)))[0]
@@ -129,7 +145,7 @@ def test_dense_says_how_much_memory_it_would_need():
 def test_held_matrices_are_estimated_in_every_few_sweeps_only():
     # Newton's method with old matrices converges, but not quadratically.
     def step(s, u):
-        return jnp.sin(2 * s) + u
+        return jnp.sin(s) + u
 
     inputs = np.random.default_rng(3).normal(size=(40, 1))
     sweeps = [
@@ -141,3 +157,44 @@ def test_held_matrices_are_estimated_in_every_few_sweeps_only():
 
 def _newton(jacobian):
     return pmcmc.ParallelNewton(jacobian=jacobian, window=40, fallback=None)
+
+
+def test_automatic_windows_fit_the_memory_of_the_matrices():
+    # 4 copies of 4 x 4 numbers of 8 bytes a state: 512 bytes, of which 10 states fit.
+    solver = pmcmc.ParallelNewton(jacobian=Dense(memory_limit=5120), fallback=None)
+    recursion = Recursion(lambda s: s, lambda s, u: (0.5 * s + u, None), lambda s: s)
+    inputs = jnp.ones((1, 100, 4))
+    found = jax.jit(lambda u: solver.run(recursion, jnp.zeros((1, 4)), u, 100))(inputs)
+    assert found.evaluations[0] == 10 * found.sweeps[0]
+
+
+@functools.partial(jax.tree_util.register_dataclass, data_fields=[], meta_fields=[])
+@dataclass(frozen=True)
+class RowSums(Structure):
+    """A structure as a user would write one: diagonal, with the row sums of the Jacobian."""
+
+    def linearize(self, step, state, coordinates, rng_key):
+        value, sums, aux = jax.jvp(step, (state,), (jnp.ones_like(state),), has_aux=True)
+        return value, aux, sums
+
+    def compose(self, later, earlier):
+        return later * earlier
+
+    def apply(self, matrix, vector):
+        return matrix * vector
+
+
+def test_three_methods_make_a_structure():
+    inputs = np.random.default_rng(4).normal(size=(50, 2))
+    oracle = loop(lambda s, u: 0.9 * s + u, np.zeros(2), inputs)
+
+    def run(damping):
+        solver = pmcmc.ParallelNewton(jacobian=RowSums(), damping=damping, window=50)
+        return pmcmc.solve(lambda s, u: 0.9 * s + u, np.zeros(2), inputs, solver=solver)
+
+    found = run(None)
+    np.testing.assert_allclose(found.states, oracle, atol=1e-10)
+    assert found.sweeps == 2
+    np.testing.assert_allclose(run(Scale(0.5)).states, oracle, atol=1e-10)
+    with pytest.raises(TypeError, match=r"RowSums has no method 'clip'.*write damping=None"):
+        run(Clip())

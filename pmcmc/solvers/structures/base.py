@@ -95,7 +95,7 @@ class Structure(abc.ABC):
         raise self._lacks("resolvent")
 
     def _lacks(self, name: str) -> Exception:
-        return NotImplementedError(
+        return TypeError(
             f"{type(self).__name__} has no method {name!r}, which this damping needs: implement "
             "it, or write damping=None."
         )
