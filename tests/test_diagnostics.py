@@ -145,7 +145,7 @@ def test_error_per_sweep_starts_from_the_guess():
 def test_newton_sweeps_of_two_well_langevin_grow_slowly():
     """At most 40 sweeps for each of 20 chains from standard normal guesses (Gonzalez, 2026: 35).
 
-    These are chains like any others: of 60 more, 58 take at most 40, one 44 and one 48.
+    These are chains like any others: of 80 more, 77 take at most 40, the others 44 to 48.
     """
 
     length = 10_000

@@ -13,8 +13,9 @@ from pmcmc.solvers.structures import Structure
 def is_in_order() -> bool:
     """Whether scans go through the sequence one by one.
 
-    On a CPU that is 2 to 7 times faster than any scan in rounds, for which matrices have to be
-    multiplied (`benchmarks/scans.py`); elsewhere an element after another costs a latency each.
+    On a CPU that is 1.2 to 8 times faster than scans in blocks or in rounds, for which matrices
+    have to be multiplied (`benchmarks/scans.py`); elsewhere one element after another costs a
+    latency each.
     """
     return jax.default_backend() == "cpu"
 
