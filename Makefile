@@ -9,7 +9,7 @@ demo: $(VENV)/installed
 	$(RUN) pmcmc
 
 test: $(VENV)/installed
-	$(RUN) pytest
+	$(RUN) pytest --numprocesses=auto
 
 lint: $(VENV)/installed
 	$(RUN) ruff format --check
