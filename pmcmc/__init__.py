@@ -15,7 +15,13 @@ from pmcmc._sample import sample as sample
 from pmcmc._solve import Solution as Solution
 from pmcmc._solve import solve as solve
 from pmcmc._version import __version__ as __version__
+from pmcmc.kernels import HMC as HMC
 from pmcmc.kernels import MALA as MALA
+from pmcmc.kernels import Barker as Barker
+from pmcmc.kernels import CustomKernel as CustomKernel
+from pmcmc.kernels import Langevin as Langevin
+from pmcmc.kernels import MetropolisHastings as MetropolisHastings
+from pmcmc.kernels import RandomWalkMetropolis as RandomWalkMetropolis
 from pmcmc.solvers import Auto as Auto
 from pmcmc.solvers import ParallelNewton as ParallelNewton
 from pmcmc.solvers import Sequential as Sequential

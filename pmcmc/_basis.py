@@ -32,7 +32,7 @@ def hessian_basis(logdensity: FlatLogDensity, position: jax.Array) -> jax.Array:
 
 @functools.partial(jax.jit, static_argnums=(0, 4))
 def pilot_basis(
-    logdensity: FlatLogDensity,
+    logdensity: FlatLogDensity | None,
     kernel: Kernel,
     position: jax.Array,
     rng_key: jax.Array,

@@ -1,7 +1,7 @@
 """A batch of chains, advanced by a kernel and a solver: where the two meet."""
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from pmcmc._problem import FlatLogDensity, with_dtype
-from pmcmc.kernels import Kernel
-from pmcmc.solvers import Recursion, Solver, Trajectories
+from pmcmc._problem import FlatLogDensity, Problem, first_line, with_dtype
+from pmcmc.kernels import HMC, Kernel, PhasePoint
+from pmcmc.solvers import Recursion, Solver, Stages, Trajectories
 
 _NOISE_BLOCK = 64
 
@@ -43,7 +43,7 @@ class Runner:
         length: largest number of steps to evaluate at once.
     """
 
-    logdensity: FlatLogDensity
+    logdensity: FlatLogDensity | None
     solver: Solver
     length: int
 
@@ -96,7 +96,7 @@ class Runner:
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def _advance(
-    logdensity: FlatLogDensity,
+    logdensity: FlatLogDensity | None,
     length: int,
     solver: Solver,
     kernel: Kernel,
@@ -111,18 +111,64 @@ def _advance(
     return last, result
 
 
-def as_recursion(logdensity: FlatLogDensity, kernel: Kernel) -> Recursion:
+def as_recursion(logdensity: FlatLogDensity | None, kernel: Kernel) -> Recursion:
     """The chain of a kernel as a recursion of positions."""
 
-    def advance(state: Any, noise: Any) -> tuple[Any, dict[str, jax.Array]]:
-        state, info = kernel.transition(logdensity, state, noise)
-        return state, {**info._asdict(), "logdensity": state.logdensity}
+    def described(state: Any, info: Any) -> tuple[Any, dict[str, jax.Array]]:
+        density = {} if state.logdensity is None else {"logdensity": state.logdensity}
+        return state, {**info._asdict(), **density}
 
-    return Recursion(
-        carry=lambda position: kernel.init(logdensity, position),
-        advance=advance,
-        state=lambda state: state.position,
-    )
+    def carry(position: jax.Array) -> Any:
+        return kernel.init(logdensity, position)
+
+    def advance(state: Any, noise: Any) -> tuple[Any, dict[str, jax.Array]]:
+        return described(*kernel.transition(logdensity, state, noise))
+
+    stages = None
+    if isinstance(kernel, HMC):
+        stages = _trajectory(logdensity, kernel, described)
+    return Recursion(carry, advance, lambda state: state.position, stages)
+
+
+def _trajectory(logdensity: Any, kernel: HMC, described: Callable[..., Any]) -> Stages:
+    """The leapfrog steps of a transition; where a trajectory is shorter, the rest stands still."""
+
+    def start(state: Any, noise: Any) -> jax.Array:
+        return jnp.concatenate(kernel.start(state, noise))
+
+    def step(point: jax.Array, noise: Any, index: jax.Array) -> jax.Array:
+        moved = jnp.concatenate(kernel.leap(logdensity, PhasePoint(*jnp.split(point, 2))))
+        return jnp.where(index < kernel.n_steps(noise) - 1, moved, point)
+
+    def finish(state: Any, noise: Any, point: jax.Array) -> tuple[Any, Any]:
+        end = PhasePoint(*jnp.split(point, 2))
+        return described(*kernel.finish(logdensity, state, noise, end))
+
+    return Stages(max(kernel.max_integration_steps - 1, 1), start, step, finish)
+
+
+def check_linearizable(problem: Problem, kernel: Kernel) -> None:
+    """Check that a step can be differentiated, as sweeps do.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    position = problem.positions[0]
+    kernel = with_dtype(kernel, position.dtype)
+    recursion = as_recursion(problem.logdensity, kernel)
+
+    def derivative(position: jax.Array, rng_key: jax.Array) -> Any:
+        noise = kernel.draw_noise(rng_key, position)
+        return jax.jvp(lambda x: recursion.step(x, noise)[0], (position,), (position,))
+
+    try:
+        jax.eval_shape(derivative, position, jax.random.key(0))
+    except Exception as error:
+        raise ValueError(
+            "parallel sweeps differentiate a step, and with it the gradient of the log density, in "
+            f"forward mode, which JAX cannot do here ({first_line(error)}): write "
+            "solver='sequential'."
+        ) from error
 
 
 def draw_noise(

@@ -53,6 +53,26 @@ def check_flag(name: str, value: Any) -> None:
         raise ValueError(f"{name} must be True or False, got {value!r}: write {name}=True.")
 
 
+def check_share(name: str, value: Any, example: str) -> None:
+    """Raise unless `value` is a number from 0 up to, but not including, 1."""
+    check_not_negative(name, value, example)
+    if not value < 1:
+        raise ValueError(f"{name} must be below 1, got {value!r}: write {example}.")
+
+
+def check_function(name: str, value: Any, example: str) -> None:
+    """Raise unless `value` is a function that can be told from others."""
+    if not callable(value) or isinstance(value, type):
+        raise ValueError(f"{name} must be a function, got {value!r}: write {name}={example}.")
+    try:
+        hash(value)
+    except TypeError as error:
+        raise ValueError(
+            f"{name} must be hashable for its compiled code to be found again, got an instance of "
+            f"{type(value).__name__}: write {name}=lambda *args: your_object(*args)."
+        ) from error
+
+
 def check_count(name: str, value: Any, minimum: int = 1) -> None:
     """Raise unless `value` is an integer of at least `minimum`."""
     is_integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)

@@ -32,14 +32,16 @@ class Problem(NamedTuple):
     """What is to be sampled, from where.
 
     Args:
-        logdensity: of a flat position `(D,)`.
+        logdensity: of a flat position `(D,)`, `None` where there is none.
         positions: starts, shape `(chain, D)`.
+        unravel_one: from a flat position to one as the user wrote it, under `jax.jit`.
         layout: shapes and dtypes of one position, a pytree as the user wrote it.
         has_chain_axis: whether the user's positions have a leading chain axis.
     """
 
-    logdensity: FlatLogDensity
+    logdensity: FlatLogDensity | None
     positions: jax.Array
+    unravel_one: Callable[[jax.Array], Any]
     layout: Any
     has_chain_axis: bool
 
@@ -58,13 +60,16 @@ class Problem(NamedTuple):
         return jax.tree.unflatten(treedef, events)
 
 
-def as_problem(logdensity: Callable[[Any], jax.Array], x0: Any, n_chains: int) -> Problem:
+def as_problem(
+    logdensity: Callable[[Any], jax.Array] | None, x0: Any, n_chains: int, kernel: Kernel
+) -> Problem:
     """Check the arguments of `sample` and flatten them.
 
     Raises:
         ValueError: an argument cannot be sampled; the message says why and what to write.
     """
-    if not callable(logdensity):
+    is_needed = logdensity is not None or kernel.uses_logdensity
+    if is_needed and not callable(logdensity):
         raise ValueError(
             f"logdensity must be a function of the position, got {logdensity!r}: write e.g. "
             "logdensity=lambda x: -0.5 * jnp.sum(x**2)."
@@ -101,25 +106,34 @@ def as_problem(logdensity: Callable[[Any], jax.Array], x0: Any, n_chains: int) -
             "write jax.config.update('jax_enable_x64', True) first."
         )
     layout = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), first)
-    _check_scalar(logdensity, layout)
-    return Problem(FlatLogDensity(logdensity, unravel), positions, layout, has_chain_axis)
+    flat = None
+    if logdensity is not None:
+        _check_scalar(logdensity, layout)
+        flat = FlatLogDensity(logdensity, unravel)
+    return Problem(flat, positions, unravel, layout, has_chain_axis)
 
 
 def check_start(problem: Problem, kernel: Kernel) -> None:
     """Check that the kernel can start.
 
     Raises:
-        ValueError: the log density has no gradient there, or one that is not finite.
+        ValueError: the kernel does not fit the positions, or the log density has no gradient
+            there, or one that is not finite.
     """
-    kernel = with_dtype(kernel, problem.positions.dtype)  # may raise an error of its own
+    # Casting may raise an error of the kernel's own, and so may drawing.
+    kernel = with_dtype(kernel, problem.positions.dtype)
+    jax.eval_shape(kernel.draw_noise, jax.random.key(0), problem.positions[0])
     try:
         states = init_states(problem.logdensity, kernel, problem.positions)
     except Exception as error:
         raise ValueError(
-            f"logdensity has no gradient that JAX can compute ({_first_line(error)}), and "
+            f"logdensity has no gradient that JAX can compute ({first_line(error)}), and "
             f"{type(kernel).__name__} needs one: write the log density with differentiable "
-            "jax.numpy operations and bounded loops such as lax.scan."
+            "jax.numpy operations and bounded loops such as lax.scan, or write "
+            "kernel='random_walk'."
         ) from error
+    if states.logdensity is None:
+        return
     values = np.asarray(states.logdensity)
     for chain in np.flatnonzero(~np.isfinite(values)):
         raise ValueError(
@@ -136,27 +150,7 @@ def check_start(problem: Problem, kernel: Kernel) -> None:
             )
 
 
-def check_linearizable(problem: Problem, kernel: Kernel) -> None:
-    """Check that what the kernel computes can be differentiated once more, as sweeps do.
-
-    Raises:
-        ValueError: it cannot.
-    """
-    try:
-        jax.eval_shape(
-            functools.partial(_linearized_states, problem.logdensity),
-            with_dtype(kernel, problem.positions.dtype),
-            problem.positions,
-        )
-    except Exception as error:
-        raise ValueError(
-            "parallel sweeps differentiate a step, and with it the gradient of the log density, in "
-            f"forward mode, which JAX cannot do here ({_first_line(error)}): write "
-            "solver='sequential'."
-        ) from error
-
-
-def init_states(logdensity: FlatLogDensity, kernel: Kernel, positions: jax.Array) -> Any:
+def init_states(logdensity: FlatLogDensity | None, kernel: Kernel, positions: jax.Array) -> Any:
     """States of the kernel at flat positions `(chain, D)`."""
     return _init_states(logdensity, with_dtype(kernel, positions.dtype), positions)
 
@@ -176,16 +170,8 @@ def with_dtype(kernel: Kernel, dtype: Any) -> Kernel:
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _init_states(logdensity: FlatLogDensity, kernel: Kernel, positions: jax.Array) -> Any:
+def _init_states(logdensity: FlatLogDensity | None, kernel: Kernel, positions: jax.Array) -> Any:
     return jax.vmap(lambda position: kernel.init(logdensity, position))(positions)
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def _linearized_states(logdensity: FlatLogDensity, kernel: Kernel, positions: jax.Array) -> Any:
-    def states(x: jax.Array) -> Any:
-        return _init_states(logdensity, kernel, x)
-
-    return jax.jvp(states, (positions,), (positions,))
 
 
 def _real_leaves(x0: Any) -> dict[str, np.ndarray]:
@@ -234,7 +220,7 @@ def _check_scalar(logdensity: Callable[[Any], jax.Array], position: Any) -> None
         out = jax.eval_shape(jax.jit(logdensity), position)
     except Exception as error:
         raise ValueError(
-            f"logdensity could not be traced by JAX at a position like x0 ({_first_line(error)}): "
+            f"logdensity could not be traced by JAX at a position like x0 ({first_line(error)}): "
             "write it with jax.numpy instead of numpy, jnp.where instead of if, and check that it "
             "takes one argument of the structure and shape of x0."
         ) from error
@@ -251,6 +237,7 @@ def _check_scalar(logdensity: Callable[[Any], jax.Array], position: Any) -> None
         )
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What an error says first, with its kind."""
     lines = str(error).strip().splitlines() or [""]
     return f"{type(error).__name__}: {lines[0]}"

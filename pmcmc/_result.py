@@ -106,7 +106,7 @@ class Result:
             "inference_library_version": __version__,
             "sampling_time": info.seconds_run,
             "tuning_steps": 0 if info.warmup is None else int(info.warmup.n_steps.sum()),
-            "kernel": repr(info.kernel),
+            "kernel": str(info.kernel),
             "solver": _name(info.solver),
             "converged": info.converged.astype(int),
             "outcome": ", ".join(outcome.name for outcome in info.outcome),

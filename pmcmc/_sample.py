@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from pmcmc._basis import hessian_basis, pilot_basis
-from pmcmc._chain import Runner
+from pmcmc._chain import Runner, check_linearizable
 from pmcmc._checks import check_count
 from pmcmc._draws import Draws
 from pmcmc._evidence import Evidence
@@ -19,7 +19,6 @@ from pmcmc._flat import flatten_states
 from pmcmc._problem import (
     Problem,
     as_problem,
-    check_linearizable,
     check_start,
     init_states,
     with_dtype,
@@ -27,7 +26,7 @@ from pmcmc._problem import (
 from pmcmc._progress import Progress
 from pmcmc._result import Info, Result
 from pmcmc._warmup import warm_up
-from pmcmc.kernels import MALA, Kernel
+from pmcmc.kernels import HMC, MALA, Barker, Kernel, RandomWalkMetropolis
 from pmcmc.solvers import (
     Auto,
     Outcome,
@@ -38,14 +37,19 @@ from pmcmc.solvers import (
 )
 
 # The first step size of the warm-up is a start for its search only.
-_TUNED_KERNELS: dict[str, Kernel] = {"mala": MALA(step_size=0.1)}
+_TUNED_KERNELS: dict[str, Kernel] = {
+    "mala": MALA(step_size=0.1),
+    "hmc": HMC(step_size=0.1, num_integration_steps=10),
+    "random_walk": RandomWalkMetropolis(step_size=0.1),
+    "barker": Barker(step_size=0.1),
+}
 _DEFAULT_WARMUP = 1000
 _MAX_HESSIAN_DIM = 1000
 _WARMUP_STREAM = np.uint32(2**32 - 1)  # no chain has this index
 
 
 def sample(
-    logdensity: Callable[[Any], jax.Array],
+    logdensity: Callable[[Any], jax.Array] | None,
     x0: Any,
     n_steps: int,
     *,
@@ -66,18 +70,20 @@ def sample(
     Args:
         logdensity: log density up to a constant, from a position to a real scalar. Pass the same
             function again to use what has been compiled for it; as with `jax.jit`, data that it
-            closes over are read the first time only.
+            closes over are read the first time only. `None` for a `CustomKernel` without one.
         x0: start, a pytree of float arrays. With `n_chains > 1` each leaf has a leading axis of
             that length, one start a chain; with one chain it has none, and all axes are part of
             the position.
         n_steps: number of steps of each chain.
-        kernel: the transition, e.g. `pmcmc.MALA(step_size=0.01)`; `None` or `"mala"` for MALA with
-            a step size found in the warm-up.
+        kernel: the transition, e.g. `pmcmc.MALA(step_size=0.01)`, of `pmcmc.kernels`; `"mala"`
+            (also `None`), `"hmc"`, `"barker"` or `"random_walk"` for one with a step size found in
+            the warm-up.
         solver: `"auto"`, `"sequential"`, `"quasi"`, `"newton"`, ... (all are in
             `pmcmc.solvers.PRESETS`), or an instance such as `pmcmc.ParallelNewton(window=128)`.
         n_chains: number of independent chains.
-        n_warmup: steps before the draws, dropped, in which the step size of the kernel is tuned;
-            `None` for 1,000 where `kernel` is not an instance and 0 where it is one.
+        n_warmup: steps before the draws, dropped, in which the step size of the kernel is tuned,
+            if it has an acceptance rate to aim at; `None` for 1,000 where `kernel` is not an
+            instance and 0 where it is one.
         thin: keep every `thin`-th step.
         rng_key: a key of `jax.random`, or an integer seed.
         progress: show a line on stderr; `None` to show it where stderr is a terminal.
@@ -93,11 +99,12 @@ def sample(
     if thin > n_steps:
         raise ValueError(f"thin must be at most n_steps={n_steps}, got {thin}: write thin=1.")
     n_warmup = _as_n_warmup(n_warmup, kernel)
-    transition = _as_kernel(kernel)
+    given = _as_kernel(kernel)
     solver = as_solver(solver)
     rng_key = _as_key(rng_key)
-    problem = as_problem(logdensity, x0, n_chains)
+    problem = as_problem(logdensity, x0, n_chains, given)
     positions = problem.positions
+    transition = given.flatten(problem.unravel_one)
 
     with Progress(progress, n_chains) as line:
         line.say("preparing")
@@ -145,9 +152,9 @@ def sample(
     outcomes = [evidence.outcome] if warmup is None else [evidence.outcome, warmup.outcome]
     return Result(
         positions=problem.unravel(draws.positions),
-        stats=draws.stats,
+        stats=draws.stats | _constants(transition, draws.stats),
         info=Info(
-            kernel=transition,
+            kernel=given if given.target_acceptance_rate is None else transition,
             solver=solver,
             device=str(positions.device),
             dtype=np.dtype(positions.dtype),
@@ -184,6 +191,13 @@ def _as_kernel(kernel: Kernel | str | None) -> Kernel:
     )
 
 
+def _constants(kernel: Kernel, stats: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Statistics that are the same in every step."""
+    if not hasattr(kernel, "step_size"):
+        return {}
+    return {"step_size": np.full_like(stats["acceptance_rate"], kernel.step_size)}
+
+
 def _as_n_warmup(n_warmup: int | None, kernel: Kernel | str | None) -> int:
     is_tuned = isinstance(kernel, Kernel)
     if n_warmup is None:
@@ -191,8 +205,8 @@ def _as_n_warmup(n_warmup: int | None, kernel: Kernel | str | None) -> int:
     check_count("n_warmup", n_warmup, minimum=0)
     if n_warmup == 0 and not is_tuned:
         raise ValueError(
-            f"n_warmup=0 leaves the step size of kernel={kernel!r} untuned: write "
-            "kernel=pmcmc.MALA(step_size=0.01), or n_warmup=1000."
+            f"n_warmup=0 leaves the step size of kernel={kernel!r} untuned: write an instance such "
+            "as kernel=pmcmc.MALA(step_size=0.01), or n_warmup=1000."
         )
     return n_warmup
 
@@ -242,9 +256,14 @@ def _find_basis(
         return pilot_basis(
             problem.logdensity, with_dtype(kernel, start.dtype), start, rng_key, n_parts
         )
-    is_small = start.size <= _MAX_HESSIAN_DIM and solver.jacobian.uses_basis and n_parts == 1
-    is_wanted = solver.basis == "hessian" or is_small
-    return hessian_basis(problem.logdensity, start) if is_wanted else None
+    # With blocks the parts of the state are position and momentum, which share the basis.
+    is_small = start.size <= _MAX_HESSIAN_DIM and solver.jacobian.uses_basis
+    is_wanted = solver.basis == "hessian" or (is_small and kernel.uses_gradient)
+    if not is_wanted:
+        return None
+    if problem.logdensity is None:
+        raise ValueError("basis='hessian' needs a log density, got None: write basis=None.")
+    return hessian_basis(problem.logdensity, start)
 
 
 def _unravel_state(problem: Problem, state: Any) -> Any:

@@ -23,7 +23,7 @@ class Warmup(NamedTuple):
 
     Args:
         n_steps: length of each window.
-        step_size: step size used in each window.
+        step_size: step size used in each window, NaN where there is none.
         acceptance_rate: mean over the steps of each window, pooled over chains.
         sweeps: parallel sweeps taken, per chain.
         sequential_steps: steps taken one at a time, per chain.
@@ -54,16 +54,19 @@ def warm_up(
     """Tune `kernel.step_size` towards the acceptance rate that the kernel aims at.
 
     Dual averaging (Nesterov, 2009; Hoffman & Gelman, 2014) with one update a window; windows grow,
-    so that updates are frequent at first and precise later. Chains share one step size.
+    so that updates are frequent at first and precise later. Chains share one step size. A kernel
+    that aims at no rate just takes the steps.
 
     Returns:
         The kernel with the averaged step size, the last positions, and a record.
     """
-    kernel = _with_reasonable_step_size(runner, kernel, positions, rng_key)
-    averaging = _DualAveraging.start(float(kernel.step_size), kernel.target_acceptance_rate)
+    averaging = None
+    if kernel.target_acceptance_rate is not None:
+        kernel = _with_reasonable_step_size(runner, kernel, positions, rng_key)
+        averaging = _DualAveraging.start(float(kernel.step_size), kernel.target_acceptance_rate)
     record = []
     evidence = Evidence.none(len(positions))
-    for size in _window_sizes(n_steps):
+    for size in [n_steps] if averaging is None else _window_sizes(n_steps):
         of_segments = []
         for segment in runner.run(kernel, positions, rng_key, evidence.n_steps, size):
             positions = segment.last
@@ -71,10 +74,12 @@ def warm_up(
             evidence = evidence.add(segment)
             on_steps(segment.positions.shape[1])
         rate = _pooled_rate(np.concatenate(of_segments, axis=1))
-        record.append((size, float(kernel.step_size), rate))
-        averaging = averaging.update(rate)
-        kernel = _with_step_size(kernel, math.exp(averaging.log_step_size))
-    kernel = _with_step_size(kernel, math.exp(averaging.averaged_log_step_size))
+        record.append((size, float(getattr(kernel, "step_size", math.nan)), rate))
+        if averaging is not None:
+            averaging = averaging.update(rate)
+            kernel = _with_step_size(kernel, math.exp(averaging.log_step_size))
+    if averaging is not None:
+        kernel = _with_step_size(kernel, math.exp(averaging.averaged_log_step_size))
     sizes, step_sizes, rates = map(np.array, zip(*record, strict=True))
     warmup = Warmup(
         n_steps=sizes,
@@ -141,8 +146,8 @@ def _with_reasonable_step_size(
     raise ValueError(
         f"the acceptance rate at x0 {verdict} {kernel.target_acceptance_rate} {direction} to "
         f"step_size={step_size:.1g}, so no step size can be tuned: check that the log density can "
-        "be normalised and is smooth at x0, or write kernel=pmcmc.MALA(step_size=...) with "
-        "n_warmup=0."
+        f"be normalised and is smooth at x0, or write kernel=pmcmc.{type(kernel).__name__}"
+        "(step_size=...) with n_warmup=0."
     )
 
 

@@ -15,9 +15,15 @@ def test_public_names():
     public = {name for name in dir(pmcmc) if not name.startswith("_")}
     assert public == {
         "Auto",
+        "Barker",
+        "CustomKernel",
+        "HMC",
         "Info",
+        "Langevin",
         "MALA",
+        "MetropolisHastings",
         "ParallelNewton",
+        "RandomWalkMetropolis",
         "Result",
         "Sequential",
         "Solution",

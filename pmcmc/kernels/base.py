@@ -1,12 +1,28 @@
 """What a transition has to offer to be run in parallel in time."""
 
 import abc
+import dataclasses
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 
 LogDensity = Callable[[jax.Array], jax.Array]
+
+
+class State(NamedTuple):
+    """Position `(D,)` and the log density there: `None` where there is no log density."""
+
+    position: jax.Array
+    logdensity: jax.Array | None
+
+
+class GradientState(NamedTuple):
+    """Position `(D,)`, log density there, and its gradient `(D,)`."""
+
+    position: jax.Array
+    logdensity: jax.Array
+    logdensity_grad: jax.Array
 
 
 class Kernel(abc.ABC):
@@ -18,23 +34,62 @@ class Kernel(abc.ABC):
 
     A kernel is a frozen dataclass registered as a pytree whose hyperparameters are leaves, so that
     changing their values never recompiles. A state is a named tuple with at least a `position` and
-    its `logdensity`.
+    its `logdensity`. A kernel of your own needs `draw_noise` and `transition`.
     """
 
-    target_acceptance_rate: ClassVar[float]
+    uses_logdensity: ClassVar[bool] = True
+    uses_gradient: ClassVar[bool] = False
+    target_acceptance_rate: ClassVar[float | None] = None  # None: there is no step size to tune
 
-    @abc.abstractmethod
-    def init(self, logdensity: LogDensity, position: jax.Array) -> Any:
-        """State of the chain at `position`: the position and what the next step can reuse."""
+    def init(self, logdensity: Any, position: jax.Array) -> Any:
+        """State of the chain at `position`: the position and what the next step can reuse.
+
+        Args:
+            logdensity: from a flat position to a scalar; `None` where there is none.
+            position: shape `(D,)`.
+        """
+        return State(position, None if logdensity is None else logdensity(position))
 
     @abc.abstractmethod
     def draw_noise(self, rng_key: jax.Array, position: jax.Array) -> Any:
-        """Noise of one step, a pytree. Only the shape and dtype of `position` may be used."""
+        """Noise of one step, a pytree. Only the shape and dtype of `position` may be used.
+
+        Raises:
+            ValueError: the kernel does not fit positions of this shape.
+        """
 
     @abc.abstractmethod
-    def transition(self, logdensity: LogDensity, state: Any, noise: Any) -> tuple[Any, Any]:
+    def transition(self, logdensity: Any, state: Any, noise: Any) -> tuple[Any, Any]:
         """One step: `(state, info)`.
 
         `info` is a named tuple of scalars, among them `acceptance_rate`, `is_accepted` and
         `is_divergent`; with the log density they become the statistics of the step.
         """
+
+    def flatten(self, unravel: Callable[[jax.Array], Any]) -> "Kernel":
+        """The kernel for flat positions.
+
+        For kernels made of functions that users write for positions of their own structure.
+
+        Args:
+            unravel: from a flat position to that structure.
+        """
+        return self
+
+    def __str__(self) -> str:
+        """Hyperparameters that are set, arrays by their shape."""
+        texts = [
+            f"{field.name}={_short(getattr(self, field.name))}"
+            for field in dataclasses.fields(self)  # type: ignore[arg-type]
+            if getattr(self, field.name) is not field.default
+        ]
+        return f"{type(self).__name__}({', '.join(texts)})"
+
+
+def _short(value: Any) -> str:
+    shape = getattr(value, "shape", ())
+    if shape:
+        return f"<array of shape {shape}>"
+    if callable(value):
+        return getattr(value, "__qualname__", repr(value))
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -4,6 +4,7 @@ from pmcmc.solvers.auto import Auto as Auto
 from pmcmc.solvers.base import Outcome as Outcome
 from pmcmc.solvers.base import Recursion as Recursion
 from pmcmc.solvers.base import Solver as Solver
+from pmcmc.solvers.base import Stages as Stages
 from pmcmc.solvers.base import Trace as Trace
 from pmcmc.solvers.base import Trajectories as Trajectories
 from pmcmc.solvers.damping import ELK as ELK

@@ -9,6 +9,24 @@ import jax
 import jax.numpy as jnp
 
 
+class Stages(NamedTuple):
+    """A step that is a recursion itself, such as a trajectory of leapfrog steps.
+
+    The state of the inner recursion has two halves, such as position and momentum.
+
+    Args:
+        length: number of inner steps.
+        start: `(carry, input) -> inner state`, shape `(2 * D,)`.
+        step: `(inner state, input, index) -> inner state`.
+        finish: `(carry, input, inner state) -> (carry, aux)`.
+    """
+
+    length: int
+    start: Callable[[Any, Any], jax.Array]
+    step: Callable[[jax.Array, Any, jax.Array], jax.Array]
+    finish: Callable[[Any, Any, jax.Array], tuple[Any, Any]]
+
+
 class Recursion(NamedTuple):
     """The recursion `s_t = f(s_{t-1}, u_t)`, in the form a loop likes and the form sweeps like.
 
@@ -19,11 +37,13 @@ class Recursion(NamedTuple):
         carry: from a state, shape `(D,)`, to what a loop carries.
         advance: `(carry, input) -> (carry, aux)`, with `aux` a pytree that describes the step.
         state: from what a loop carries back to the state.
+        stages: `advance` as a recursion of its own, where it is one.
     """
 
     carry: Callable[[jax.Array], Any]
     advance: Callable[[Any, Any], tuple[Any, Any]]
     state: Callable[[Any], jax.Array]
+    stages: Stages | None = None
 
     def step(self, state: jax.Array, inputs: Any) -> tuple[jax.Array, Any]:
         """One step from the bare state: `(next state, aux)`."""

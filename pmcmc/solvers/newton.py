@@ -21,6 +21,7 @@ from pmcmc.solvers.coordinates import Coordinates
 from pmcmc.solvers.damping import Damping
 from pmcmc.solvers.driver import drive
 from pmcmc.solvers.guesses import IterateGuess, TrajectoryGuess
+from pmcmc.solvers.nested import run_stages
 from pmcmc.solvers.structures import Diagonal, Structure
 from pmcmc.solvers.window import Method
 
@@ -119,6 +120,8 @@ class ParallelNewton(Solver):
     def run(
         self, recursion: Recursion, s0: jax.Array, inputs: Any, n_steps: int | jax.Array
     ) -> Trajectories:
+        if recursion.stages is not None and self.jacobian.n_parts == 2:
+            return run_stages(self, recursion, recursion.stages, s0, inputs, n_steps)
         n_chains, dim = s0.shape
         length = jax.tree.leaves(inputs)[0].shape[1]
         window = min(self._window(n_chains, dim, s0.dtype.itemsize), length)

@@ -1,0 +1,78 @@
+"""Barker proposal."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from pmcmc._checks import check_positive
+from pmcmc.kernels import metric
+from pmcmc.kernels.base import GradientState, LogDensity
+from pmcmc.kernels.metropolis import MetropolisKernel
+
+
+class BarkerNoise(NamedTuple):
+    """Normal draws `(D,)` of the move, uniform ones `(D,)` of its signs, one for the decision."""
+
+    normal: jax.Array
+    sign: jax.Array
+    uniform: jax.Array
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Barker(MetropolisKernel):
+    """Barker proposal, which large gradients cannot spoil (Livingstone & Zanella, 2022).
+
+    Each coordinate moves by `step_size * sqrt(C) * |normal|`, in the direction in which the
+    gradient points with a probability that grows with it; `C` is the inverse mass matrix.
+
+    Args:
+        step_size: positive scalar, in units of the position over those of `sqrt(C)`.
+        inverse_mass_matrix: `None` for the identity, or a vector `(D,)`.
+
+    Raises:
+        ValueError: `step_size` is not a positive finite number, or `inverse_mass_matrix` not a
+            positive vector.
+    """
+
+    step_size: float | jax.Array
+    inverse_mass_matrix: Any = None
+
+    uses_gradient = True
+    target_acceptance_rate = 0.4  # Livingstone & Zanella (2022)
+
+    def __post_init__(self) -> None:
+        check_positive("step_size", self.step_size, "Barker(step_size=0.1)")
+        metric.check_inverse_mass_matrix(self.inverse_mass_matrix)
+        if getattr(self.inverse_mass_matrix, "ndim", 1) != 1:
+            raise ValueError(
+                "inverse_mass_matrix of Barker must be None or a vector, since its coordinates "
+                f"move on their own, got {self.inverse_mass_matrix!r}: write its diagonal."
+            )
+
+    def init(self, logdensity: LogDensity, position: jax.Array) -> GradientState:
+        return GradientState(position, *jax.value_and_grad(logdensity)(position))
+
+    def draw_noise(self, rng_key: jax.Array, position: jax.Array) -> BarkerNoise:
+        normal_key, sign_key, uniform_key = jax.random.split(rng_key, 3)
+        normal = jax.random.normal(normal_key, position.shape, position.dtype)
+        return BarkerNoise(
+            metric.scale_move(self.inverse_mass_matrix, normal),
+            jax.random.uniform(sign_key, position.shape, position.dtype),
+            jax.random.uniform(uniform_key, (), position.dtype),
+        )
+
+    def propose(self, state: GradientState, noise: BarkerNoise) -> jax.Array:
+        move = self.step_size * noise.normal
+        is_kept = noise.sign < jax.nn.sigmoid(move * state.logdensity_grad)
+        return state.position + jnp.where(is_kept, move, -move)
+
+    def log_proposal_ratio(
+        self, state: GradientState, proposal: GradientState, noise: BarkerNoise
+    ) -> jax.Array:
+        move = proposal.position - state.position
+        forth = jax.nn.log_sigmoid(move * state.logdensity_grad)
+        back = jax.nn.log_sigmoid(-move * proposal.logdensity_grad)
+        return jnp.sum(back - forth)

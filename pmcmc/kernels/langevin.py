@@ -1,0 +1,64 @@
+"""Unadjusted Langevin algorithm."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from pmcmc._checks import check_positive
+from pmcmc.kernels import metric
+from pmcmc.kernels.base import GradientState, Kernel, LogDensity
+from pmcmc.kernels.metropolis import Info, always_accepted
+
+
+class LangevinNoise(NamedTuple):
+    """Normal draw `(D,)` with the inverse mass matrix for its covariance."""
+
+    normal: jax.Array
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Langevin(Kernel):
+    """Langevin step without a correction (Roberts & Tweedie, 1996).
+
+    The next position is `x + step_size * C @ grad + sqrt(2 * step_size) * normal`, where `normal`
+    has the covariance `C`, the inverse mass matrix. The stationary law is biased by the step size.
+
+    Args:
+        step_size: positive scalar, in squared units of the position over those of `C`.
+        inverse_mass_matrix: `None` for the identity, a vector `(D,)`, or a matrix `(D, D)`.
+
+    Raises:
+        ValueError: `step_size` is not a positive finite number, or `inverse_mass_matrix` not
+            positive definite.
+    """
+
+    step_size: float | jax.Array
+    inverse_mass_matrix: Any = None
+
+    uses_gradient = True
+
+    def __post_init__(self) -> None:
+        check_positive("step_size", self.step_size, "Langevin(step_size=0.01)")
+        metric.check_inverse_mass_matrix(self.inverse_mass_matrix)
+
+    def init(self, logdensity: LogDensity, position: jax.Array) -> GradientState:
+        return GradientState(position, *jax.value_and_grad(logdensity)(position))
+
+    def draw_noise(self, rng_key: jax.Array, position: jax.Array) -> LangevinNoise:
+        normal = jax.random.normal(rng_key, position.shape, position.dtype)
+        return LangevinNoise(metric.scale_move(self.inverse_mass_matrix, normal))
+
+    def transition(
+        self, logdensity: LogDensity, state: GradientState, noise: LangevinNoise
+    ) -> tuple[GradientState, Info]:
+        move = diffuse(self, state, noise.normal)
+        return self.init(logdensity, state.position + move), always_accepted(move)
+
+
+def diffuse(kernel: Any, state: GradientState, normal: jax.Array) -> jax.Array:
+    """The Langevin move from a state: drift and diffusion."""
+    drift = kernel.step_size * metric.multiply(kernel.inverse_mass_matrix, state.logdensity_grad)
+    return drift + jnp.sqrt(2 * kernel.step_size) * normal

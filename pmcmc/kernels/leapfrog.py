@@ -1,0 +1,34 @@
+"""The leapfrog integrator of Hamiltonian dynamics."""
+
+from typing import Any, NamedTuple
+
+import jax
+
+from pmcmc.kernels import metric
+from pmcmc.kernels.base import LogDensity
+
+
+class PhasePoint(NamedTuple):
+    """Position `(D,)` and momentum `(D,)`; between steps the momentum is half a step ahead."""
+
+    position: jax.Array
+    momentum: jax.Array
+
+
+def kick(
+    position: jax.Array, momentum: jax.Array, gradient: jax.Array, size: jax.Array | float
+) -> PhasePoint:
+    """Move the momentum along the gradient of the log density."""
+    return PhasePoint(position, momentum + size * gradient)
+
+
+def leap(
+    logdensity: LogDensity, point: PhasePoint, size: Any, inverse_mass_matrix: Any
+) -> PhasePoint:
+    """A whole step of the position, and a whole step of the momentum with the gradient there.
+
+    Its Jacobian is `[[I, size * C], [size * H, I + size**2 * H @ C]]` with the Hessian `H` of the
+    log density at the new position and the inverse mass matrix `C`.
+    """
+    position = point.position + size * metric.multiply(inverse_mass_matrix, point.momentum)
+    return kick(position, point.momentum, jax.grad(logdensity)(position), size)

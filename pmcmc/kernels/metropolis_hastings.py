@@ -1,0 +1,83 @@
+"""Metropolis-Hastings algorithm with proposals of the user's own."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+
+from pmcmc._checks import check_function
+from pmcmc.kernels.base import LogDensity, State
+from pmcmc.kernels.flatten import FlatDraw, FlatMap, FlatScalar
+from pmcmc.kernels.metropolis import MetropolisKernel
+from pmcmc.kernels.random_walk import without_derivative
+
+
+class MetropolisHastingsNoise(NamedTuple):
+    """What the user's sampler drew for the proposal, and a uniform draw."""
+
+    proposal: Any
+    uniform: jax.Array
+
+
+@functools.partial(
+    jax.tree_util.register_dataclass,
+    data_fields=[],
+    meta_fields=["proposal", "noise", "log_ratio"],
+)
+@dataclass(frozen=True)
+class MetropolisHastings(MetropolisKernel):
+    """Accept or reject what `proposal` proposes (Hastings, 1970); no gradient is used.
+
+    Positions have the structure of `x0`. Data that the functions close over are read once.
+
+    Args:
+        proposal: `(position, noise) -> position`, the proposal as a map over noise. Sweeps
+            differentiate it.
+        noise: `(rng_key, position) -> noise`, a pytree of arrays; only shapes and dtypes of the
+            position may be used.
+        log_ratio: `(position, proposal) -> log q(position | proposal) - log q(proposal |
+            position)` for the density `q` of the proposal; `None` where it is symmetric.
+
+    Raises:
+        ValueError: an argument is not a function.
+    """
+
+    proposal: Callable[[Any, Any], Any]
+    noise: Callable[[jax.Array, Any], Any]
+    log_ratio: Callable[[Any, Any], jax.Array] | None = None
+
+    def __post_init__(self) -> None:
+        check_function("proposal", self.proposal, "lambda x, noise: x + noise")
+        check_function("noise", self.noise, "lambda key, x: jax.random.normal(key, x.shape)")
+        if self.log_ratio is not None:
+            check_function("log_ratio", self.log_ratio, "lambda x, proposal: log_q_ratio")
+
+    def init(self, logdensity: LogDensity, position: jax.Array) -> State:
+        return State(position, without_derivative(logdensity, position))
+
+    def draw_noise(self, rng_key: jax.Array, position: jax.Array) -> MetropolisHastingsNoise:
+        proposal_key, uniform_key = jax.random.split(rng_key)
+        return MetropolisHastingsNoise(
+            self.noise(proposal_key, position),
+            jax.random.uniform(uniform_key, (), position.dtype),
+        )
+
+    def propose(self, state: State, noise: MetropolisHastingsNoise) -> jax.Array:
+        return self.proposal(state.position, noise.proposal)
+
+    def log_proposal_ratio(
+        self, state: State, proposal: State, noise: MetropolisHastingsNoise
+    ) -> jax.Array | float:
+        if self.log_ratio is None:
+            return 0.0
+        positions = jax.lax.stop_gradient((state.position, proposal.position))
+        return self.log_ratio(*positions)
+
+    def flatten(self, unravel: Callable[[jax.Array], Any]) -> "MetropolisHastings":
+        return MetropolisHastings(
+            FlatMap(self.proposal, unravel),
+            FlatDraw(self.noise, unravel),
+            None if self.log_ratio is None else FlatScalar(self.log_ratio, unravel),
+        )

@@ -1,0 +1,78 @@
+"""Random-walk Metropolis algorithm."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+
+from pmcmc._checks import check_function, check_positive
+from pmcmc.kernels import metric
+from pmcmc.kernels.base import LogDensity, State
+from pmcmc.kernels.metropolis import MetropolisKernel
+
+
+class RandomWalkNoise(NamedTuple):
+    """Draw `(D,)` of the move before it is scaled by the step size, and a uniform draw."""
+
+    move: jax.Array
+    uniform: jax.Array
+
+
+@functools.partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["step_size", "inverse_mass_matrix"],
+    meta_fields=["draw"],
+)
+@dataclass(frozen=True)
+class RandomWalkMetropolis(MetropolisKernel):
+    """Symmetric proposals around the position (Metropolis et al., 1953); no gradient is used.
+
+    The proposal is `x + step_size * factor @ draw(...)`, where `factor` is the Cholesky factor of
+    the inverse mass matrix: with normal draws, `step_size**2` times that matrix is the covariance
+    of the move.
+
+    Args:
+        step_size: positive scalar, in units of the position over those of `factor`.
+        inverse_mass_matrix: `None` for the identity, a vector `(D,)`, or a matrix `(D, D)`.
+        draw: `(rng_key, shape, dtype) -> array`, draws from a law that is symmetric around zero,
+            such as `jax.random.normal`, `jax.random.laplace` or `jax.random.cauchy`.
+
+    Raises:
+        ValueError: `step_size` is not a positive finite number, `inverse_mass_matrix` not positive
+            definite, or `draw` not a function.
+    """
+
+    step_size: float | jax.Array
+    inverse_mass_matrix: Any = None
+    draw: Callable[..., jax.Array] = jax.random.normal
+
+    target_acceptance_rate = 0.234  # optimal as D grows: Roberts, Gelman & Gilks (1997)
+
+    def __post_init__(self) -> None:
+        check_positive("step_size", self.step_size, "RandomWalkMetropolis(step_size=0.1)")
+        metric.check_inverse_mass_matrix(self.inverse_mass_matrix)
+        check_function("draw", self.draw, "jax.random.normal")
+
+    def init(self, logdensity: LogDensity, position: jax.Array) -> State:
+        return State(position, without_derivative(logdensity, position))
+
+    def draw_noise(self, rng_key: jax.Array, position: jax.Array) -> RandomWalkNoise:
+        move_key, uniform_key = jax.random.split(rng_key)
+        move = self.draw(move_key, position.shape, position.dtype)
+        return RandomWalkNoise(
+            metric.scale_move(self.inverse_mass_matrix, move),
+            jax.random.uniform(uniform_key, (), position.dtype),
+        )
+
+    def propose(self, state: State, noise: RandomWalkNoise) -> jax.Array:
+        return state.position + self.step_size * noise.move
+
+    def log_proposal_ratio(self, state: State, proposal: State, noise: RandomWalkNoise) -> float:
+        return 0.0
+
+
+def without_derivative(logdensity: LogDensity, position: jax.Array) -> jax.Array:
+    """The log density where it only steers decisions, which have no derivative anyway."""
+    return logdensity(jax.lax.stop_gradient(position))
