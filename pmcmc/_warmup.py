@@ -109,7 +109,9 @@ class _DualAveraging:
         return cls(target, log_step_size, log_step_size, log_step_size, 0.0, 0)
 
     def update(self, acceptance_rate: float) -> "_DualAveraging":
-        t0, gamma, kappa = 10.0, 0.05, 0.75  # Hoffman & Gelman (2014), section 3.2.1
+        # Section 3.2.1 of Hoffman & Gelman (2014), but for gamma: their 0.05, for single steps,
+        # makes step sizes go to and fro where mean rates of whole windows fall steeply.
+        t0, gamma, kappa = 10.0, 0.25, 0.75
         count = self.count + 1
         weight = 1 / (count + t0)
         error = (1 - weight) * self.mean_error + weight * (self.target - acceptance_rate)

@@ -190,9 +190,7 @@ KERNELS = {
         metropolis_hastings_numpy,
     ),
     "Gibbs": (
-        pmcmc.CustomKernel(
-            two_block_gibbs, lambda key, x: jax.random.normal(key, (2, 2), x.dtype)
-        ),
+        pmcmc.CustomKernel(two_block_gibbs, lambda key, x: jax.random.normal(key, (2, 2), x.dtype)),
         two_block_gibbs_numpy,
     ),
 }

@@ -140,7 +140,7 @@ def test_the_final_step_size_is_the_average_of_dual_averaging():
     mean_error = log_average = 0.0
     for i, rate in enumerate(warmup.acceptance_rate, start=1):
         mean_error += ((0.574 - rate) - mean_error) / (i + 10)
-        log_step = mu - math.sqrt(i) / 0.05 * mean_error
+        log_step = mu - math.sqrt(i) / 0.25 * mean_error
         log_average += i**-0.75 * (log_step - log_average)
         if i < len(warmup.step_size):
             assert warmup.step_size[i] == pytest.approx(math.exp(log_step), rel=1e-2)

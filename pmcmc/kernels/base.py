@@ -48,7 +48,10 @@ class Kernel(abc.ABC):
             logdensity: from a flat position to a scalar; `None` where there is none.
             position: shape `(D,)`.
         """
-        return State(position, None if logdensity is None else logdensity(position))
+        if logdensity is None:
+            return State(position, None)
+        # It steers decisions only, which have no derivative: none is ever asked for.
+        return State(position, logdensity(jax.lax.stop_gradient(position)))
 
     @abc.abstractmethod
     def draw_noise(self, rng_key: jax.Array, position: jax.Array) -> Any:

@@ -8,10 +8,9 @@ from typing import Any, NamedTuple
 import jax
 
 from pmcmc._checks import check_function
-from pmcmc.kernels.base import LogDensity, State
+from pmcmc.kernels.base import State
 from pmcmc.kernels.flatten import FlatDraw, FlatMap, FlatScalar
 from pmcmc.kernels.metropolis import MetropolisKernel
-from pmcmc.kernels.random_walk import without_derivative
 
 
 class MetropolisHastingsNoise(NamedTuple):
@@ -53,9 +52,6 @@ class MetropolisHastings(MetropolisKernel):
         check_function("noise", self.noise, "lambda key, x: jax.random.normal(key, x.shape)")
         if self.log_ratio is not None:
             check_function("log_ratio", self.log_ratio, "lambda x, proposal: log_q_ratio")
-
-    def init(self, logdensity: LogDensity, position: jax.Array) -> State:
-        return State(position, without_derivative(logdensity, position))
 
     def draw_noise(self, rng_key: jax.Array, position: jax.Array) -> MetropolisHastingsNoise:
         proposal_key, uniform_key = jax.random.split(rng_key)

@@ -9,7 +9,7 @@ import jax
 
 from pmcmc._checks import check_function, check_positive
 from pmcmc.kernels import metric
-from pmcmc.kernels.base import LogDensity, State
+from pmcmc.kernels.base import State
 from pmcmc.kernels.metropolis import MetropolisKernel
 
 
@@ -55,9 +55,6 @@ class RandomWalkMetropolis(MetropolisKernel):
         metric.check_inverse_mass_matrix(self.inverse_mass_matrix)
         check_function("draw", self.draw, "jax.random.normal")
 
-    def init(self, logdensity: LogDensity, position: jax.Array) -> State:
-        return State(position, without_derivative(logdensity, position))
-
     def draw_noise(self, rng_key: jax.Array, position: jax.Array) -> RandomWalkNoise:
         move_key, uniform_key = jax.random.split(rng_key)
         move = self.draw(move_key, position.shape, position.dtype)
@@ -71,8 +68,3 @@ class RandomWalkMetropolis(MetropolisKernel):
 
     def log_proposal_ratio(self, state: State, proposal: State, noise: RandomWalkNoise) -> float:
         return 0.0
-
-
-def without_derivative(logdensity: LogDensity, position: jax.Array) -> jax.Array:
-    """The log density where it only steers decisions, which have no derivative anyway."""
-    return logdensity(jax.lax.stop_gradient(position))

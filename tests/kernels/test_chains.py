@@ -11,7 +11,15 @@ import pytest
 
 import pmcmc
 
-from ..helpers import KERNELS, as_matrix, kernel_loop, logistic, logistic_numpy, noise_of
+from ..helpers import (
+    KERNELS,
+    as_matrix,
+    double_well,
+    kernel_loop,
+    logistic,
+    logistic_numpy,
+    noise_of,
+)
 
 N_STEPS = 200
 START = np.array([0.4, -0.3, 0.8, 0.2])
@@ -57,7 +65,7 @@ def test_the_loops_move_and_reject():
         if isinstance(kernel, pmcmc.Langevin | pmcmc.CustomKernel):
             assert decisions.all()
         else:
-            assert 0.5 < rates.mean() < 0.99, name
+            assert 0.4 < rates.mean() < 0.99, name
             assert not decisions.all()
 
 
@@ -192,13 +200,13 @@ def test_names_are_kernels_with_a_step_size_that_is_found():
 def test_float32_chains_of_hmc_keep_the_residual_contract(float32, solver):
     kernel = pmcmc.HMC(np.float32(0.25), 4)
     result = pmcmc.sample(
-        logistic, START.astype(np.float32), N_STEPS, kernel=kernel, solver=solver
+        double_well, START.astype(np.float32), N_STEPS, kernel=kernel, solver=solver
     )
     assert result.positions.dtype == np.float32
     assert result.info.converged.all()
     noise = noise_of(kernel, jax.random.key(0), 0, N_STEPS, 4)
     before = jnp.concatenate([START.astype(np.float32)[None], result.positions[0, :-1]])
-    step = jax.vmap(lambda x, u: kernel.transition(logistic, kernel.init(logistic, x), u)[0])
+    step = jax.vmap(lambda x, u: kernel.transition(double_well, kernel.init(double_well, x), u)[0])
     error = np.abs(step(before, noise).position - result.positions[0])
     near_tie = np.abs(np.log(noise.uniform) - np.log(result.stats["acceptance_rate"][0])) < 1e-4
     assert error[~near_tie].max() < 5e-5
