@@ -59,4 +59,10 @@ class FlatScalar(_Flat):
     """`(position, proposal) -> scalar`."""
 
     def __call__(self, position: jax.Array, proposal: jax.Array) -> jax.Array:
-        return self._call(self.unravel(position), self.unravel(proposal))
+        value = self._call(self.unravel(position), self.unravel(proposal))
+        if jnp.shape(value) != ():
+            raise ValueError(
+                f"{self!r} must return a scalar, got shape {jnp.shape(value)}: write e.g. "
+                "jnp.sum(...)."
+            )
+        return value
