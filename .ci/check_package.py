@@ -17,6 +17,7 @@ for names in (in_wheel, in_sdist):
         "pmcmc/py.typed",
         "pmcmc/targets/data/README.md",
         "pmcmc/targets/data/breast_cancer_wisconsin.csv",
+        "pmcmc/targets/data/german_credit_reference.csv",
     ):
         assert needed in names, f"{needed} is missing"
     links = [name for name in names if name.split("/")[0] in ("kernels", "targets")]

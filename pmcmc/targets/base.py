@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -9,19 +10,37 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Reference:
-    """Posterior moments known from elsewhere, to check a sampler against.
+    """Moments known from elsewhere, to check a sampler against.
+
+    They are of what `Target.constrain` returns, and have its structure.
 
     Args:
-        mean: posterior means, shape `(dim,)`.
-        sd: posterior standard deviations, shape `(dim,)`.
-        mcse_mean: Monte Carlo standard errors of `mean`, shape `(dim,)`; zeros if exact.
+        mean: means.
+        sd: standard deviations.
+        mcse_mean: Monte Carlo standard errors of `mean`; zeros if exact.
         origin: how the figures were made.
     """
 
-    mean: np.ndarray
-    sd: np.ndarray
-    mcse_mean: np.ndarray
+    mean: Any
+    sd: Any
+    mcse_mean: Any
     origin: str
+
+
+class Transition(NamedTuple):
+    """A transition that leaves the target as it is: the arguments of `pmcmc.CustomKernel`.
+
+    Args:
+        step: `(position, noise) -> position`.
+        noise: `(rng_key, position) -> noise`.
+    """
+
+    step: Callable[[jax.Array, Any], jax.Array]
+    noise: Callable[[jax.Array, jax.Array], Any]
+
+
+def _as_it_is(position: jax.Array) -> jax.Array:
+    return position
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,8 +52,12 @@ class Target:
         logdensity: log density up to a constant, from a position of shape `(dim,)` to a scalar.
         dim: number of coordinates.
         initial_position: a reasonable start, shape `(dim,)`.
-        reference: posterior moments to check against.
+        reference: moments to check against.
         citation: where the model and the data come from, with the licence of the data.
+        constrain: from a position to the quantities that the reference is about: a dictionary of
+            the model's parameters, or the position itself.
+        draw: an exact draw of the position from a key, where there is one.
+        gibbs: a Gibbs scan, where there is one.
     """
 
     name: str
@@ -43,3 +66,6 @@ class Target:
     initial_position: np.ndarray
     reference: Reference
     citation: str
+    constrain: Callable[[jax.Array], Any] = _as_it_is
+    draw: Callable[[jax.Array], jax.Array] | None = None
+    gibbs: Transition | None = None

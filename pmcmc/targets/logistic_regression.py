@@ -1,13 +1,12 @@
 """Bayesian logistic regression on real data."""
 
 import functools
-from importlib import resources
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-from pmcmc.targets.base import Reference, Target
+from pmcmc.targets.base import Target
+from pmcmc.targets.logistic import logistic_logdensity, standardise
+from pmcmc.targets.tables import read_numbers, read_reference
 
 
 @functools.cache
@@ -22,37 +21,18 @@ def logistic_regression() -> Target:
     Data: 569 cases of the breast cancer Wisconsin (diagnostic) data set; source and licence are in
     the citation of the target.
     """
-    table = _read("breast_cancer_wisconsin.csv")
-    is_malignant, features = table[:, 0], table[:, 1:]
-    standardised = (features - features.mean(axis=0)) / features.std(axis=0)
-    # A case contributes log sigmoid(sign * logit). The sign is folded into its row.
-    design = np.column_stack([np.ones(len(table)), standardised])
-    signed_design = design * (2 * is_malignant - 1)[:, None]
-    dim = design.shape[1]
-
-    def logdensity(coefficients: jax.Array) -> jax.Array:
-        rows = jnp.asarray(signed_design, coefficients.dtype)
-        logits = jnp.matmul(rows, coefficients, precision=jax.lax.Precision.HIGHEST)
-        return jnp.sum(jax.nn.log_sigmoid(logits)) - 0.5 * jnp.sum(coefficients**2)
-
-    mean, sd, mcse_mean = _read("breast_cancer_wisconsin_reference.csv").T
+    table = read_numbers("breast_cancer_wisconsin.csv")
+    logdensity, dim = logistic_logdensity(standardise(table[:, 1:]), table[:, 0])
     return Target(
         name="breast cancer logistic regression",
         logdensity=logdensity,
         dim=dim,
         initial_position=np.zeros(dim),
-        reference=Reference(
-            mean=mean,
-            sd=sd,
-            mcse_mean=mcse_mean,
-            origin="NumPyro 0.22.0 NUTS in float64 (JAX 0.10.2): 4 chains of 25,000 draws after "
-            "2,000 warm-up steps each; largest R-hat 1.0001, smallest bulk ESS 95,707",
+        reference=read_reference(
+            "breast_cancer_wisconsin_reference.csv",
+            "NumPyro 0.22.0 NUTS in float64 (JAX 0.10.2): 4 chains of 25,000 draws after 2,000 "
+            "warm-up steps each; largest R-hat 1.0001, smallest bulk ESS 95,707",
         ),
         citation="Wolberg, W., Mangasarian, O., Street, N., & Street, W. (1993). Breast Cancer "
         "Wisconsin (Diagnostic). UCI Machine Learning Repository. doi:10.24432/C5DW2B. CC BY 4.0",
     )
-
-
-def _read(name: str) -> np.ndarray:
-    with resources.files("pmcmc.targets").joinpath("data", name).open() as file:
-        return np.loadtxt(file, delimiter=",", skiprows=1)
