@@ -15,19 +15,28 @@ _MAX_ITERATIONS = 500  # near the mode is good enough
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def hessian_basis(logdensity: FlatLogDensity, position: jax.Array) -> jax.Array:
-    """Eigenvectors of the Hessian of the log density at its mode, columns of a `(D, D)` matrix.
+def hessian_basis(
+    logdensity: FlatLogDensity, position: jax.Array, inverse_mass_matrix: jax.Array | None
+) -> jax.Array:
+    """Directions in which Hessian and metric are diagonal, columns of a `(D, D)` matrix.
 
-    In these coordinates the Jacobian of a Langevin-type step, `I + step_size * Hessian`, is
-    diagonal at the mode and nearly so around it. The mode is searched by BFGS from `position`; any
-    orthogonal matrix is valid, so where the search or the Hessian is not finite, the start and the
-    identity take their place.
+    With `C = L L^T` the inverse mass matrix and `Q` the eigenvectors of `L^T H L`, where `H` is the
+    Hessian of the log density at its mode, they are those of `L Q`. In these coordinates the
+    Jacobian of a Langevin-type step, `I + step_size * C H`, is diagonal at the mode and nearly so
+    around it. The mode is searched by BFGS from `position`; any invertible matrix is valid, so
+    where the search or the Hessian is not finite, the start and the identity take their place.
     """
     options = {"maxiter": _MAX_ITERATIONS}
     found = minimize(lambda x: -logdensity(x), position, method="BFGS", options=options).x
     mode = jnp.where(jnp.all(jnp.isfinite(found)), found, position)
     hessian = jax.hessian(logdensity)(mode)
-    return eigenbasis(hessian)
+    if inverse_mass_matrix is None:
+        return eigenbasis(hessian)
+    if inverse_mass_matrix.ndim == 1:
+        factor = jnp.diag(jnp.sqrt(inverse_mass_matrix))
+    else:
+        factor = jnp.linalg.cholesky(inverse_mass_matrix)
+    return factor @ eigenbasis(factor.T @ hessian @ factor)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 4))

@@ -1,5 +1,6 @@
 """Checks of arguments. Each error names the argument, what was got and what to write instead."""
 
+import math
 import numbers
 from typing import Any
 
@@ -85,22 +86,22 @@ def check_count(name: str, value: Any, minimum: int = 1) -> None:
         raise ValueError(f"{name} must be at most {_LARGEST_COUNT}, got {value!r}: write less.")
 
 
-def check_orthogonal(name: str, value: Any) -> None:
-    """Raise unless `value` is a square orthogonal matrix of real numbers."""
+def check_invertible(name: str, value: Any) -> None:
+    """Raise unless `value` is a square matrix of real numbers with an inverse to rely on."""
     example = f"write {name}=numpy.linalg.qr(matrix)[0], {name}='hessian' or {name}=None"
     if not isinstance(value, np.ndarray | jax.Array):
-        raise ValueError(f"{name} must be an orthogonal matrix, got {value!r}: {example}.")
+        raise ValueError(f"{name} must be an invertible matrix, got {value!r}: {example}.")
     matrix = np.asarray(value)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.dtype.kind != "f":
         raise ValueError(
-            f"{name} must be an orthogonal matrix of floating-point numbers, got an array of shape "
+            f"{name} must be an invertible matrix of floating-point numbers, got an array of shape "
             f"{matrix.shape} and dtype {matrix.dtype}: {example}."
         )
-    defect = np.max(np.abs(matrix.T @ matrix - np.eye(len(matrix))))
-    if not defect <= 1e-3:
+    condition = np.linalg.cond(matrix) if np.isfinite(matrix).all() else math.inf
+    if not condition < 0.1 / np.finfo(matrix.dtype).eps:
         raise ValueError(
-            f"{name} must be an orthogonal matrix, but {name}.T @ {name} is {defect:.2g} away from "
-            f"the identity: {example}."
+            f"{name} must be an invertible matrix, got one of condition number {condition:.2g}: "
+            f"{example}."
         )
 
 

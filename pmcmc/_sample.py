@@ -263,7 +263,8 @@ def _find_basis(
         return None
     if problem.logdensity is None:
         raise ValueError("basis='hessian' needs a log density, got None: write basis=None.")
-    return hessian_basis(problem.logdensity, start)
+    metric = getattr(with_dtype(kernel, start.dtype), "inverse_mass_matrix", None)
+    return hessian_basis(problem.logdensity, start, metric)
 
 
 def _unravel_state(problem: Problem, state: Any) -> Any:

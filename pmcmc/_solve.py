@@ -108,7 +108,7 @@ def _resolve(
     if isinstance(solver.basis, str) and solver.basis == "hessian":
         raise ValueError(
             "basis='hessian' needs a log density, which solve does not have: write "
-            "basis='jacobian', basis=None or an orthogonal matrix."
+            "basis='jacobian', basis=None or an invertible matrix."
         )
     if isinstance(solver.basis, str):
         basis = None

@@ -131,14 +131,16 @@ def _mismatch(
     previous = jnp.concatenate([s0[None], states[:-1]])
     length, dim = states.shape
     keys = jax.random.split(jax.random.key(0), length)
-    structure, coordinates = method.jacobian, Coordinates(method.basis)
+    structure = method.jacobian
+    basis = None if method.basis is None else jnp.asarray(method.basis, s0.dtype)
+    coordinates = Coordinates.of(basis)
 
     def matrices_of(structure: Any, coordinates: Coordinates) -> Any:
         return jax.vmap(
             lambda s, u, key: structure.linearize(lambda x: (f(x, u), None), s, coordinates, key)[2]
         )(previous, inputs, keys)
 
-    jacobians = matrices_of(Dense(), Coordinates(None))
+    jacobians = matrices_of(Dense(), Coordinates.of(None))
     units = jnp.eye(dim, dtype=s0.dtype)
     recurrence = Recurrence(matrices_of(structure, coordinates), states, jnp.arange(length))
 
@@ -148,20 +150,16 @@ def _mismatch(
             return rows
         return method.damping.damp(structure, rows, method.damping.init(s0.dtype))
 
-    def in_state(columns: jax.Array) -> jax.Array:
-        """From columns in the basis, `(D, T, D)`, to matrices `(T, D, D)` on states."""
-        if coordinates.basis is None:
-            return jnp.moveaxis(columns, 0, 2)
-        left = coordinates.leave(columns)
-        return coordinates.leave(jnp.moveaxis(left, 0, 2))
+    def in_state(apply: Callable[[jax.Array], jax.Array]) -> jax.Array:
+        """Matrices on states, `(T, D, D)`, of linear maps `(D,) -> (T, D)` in the basis."""
+        columns = coordinates.leave(jax.vmap(apply)(coordinates.enter(units)))
+        return jnp.moveaxis(columns, 0, 2)
 
     # The damped recurrence is y_t = E_t y_{t-1} + G_t b_t: the inverse of a block bidiagonal matrix
     # with G_t^-1 on its diagonal and -G_t^-1 E_t below, which stands in for I and -A_t.
     damped = damp(units[0]).matrices
-    products = in_state(
-        jax.vmap(lambda v: jax.vmap(lambda m: structure.apply(m, v))(damped))(units)
-    )
-    gains = in_state(jax.vmap(lambda v: damp(v).offsets)(units))
+    products = in_state(lambda v: jax.vmap(lambda m: structure.apply(m, v))(damped))
+    gains = in_state(lambda v: damp(v).offsets)
     inverse_gains = jnp.linalg.inv(gains)
     below = jacobians - inverse_gains @ products
     on_diagonal = inverse_gains - units[None]

@@ -132,14 +132,14 @@ def test_step_sizes_must_be_positive_numbers(step_size):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (dict(basis=np.ones((2, 2))), "orthogonal matrix, but .* away from the identity"),
-        (dict(basis=[[1.0, 0.0], [0.0, 1.0]]), r"orthogonal matrix, got \[\[1.0"),
-        (dict(basis=np.ones(2)), r"orthogonal matrix .* shape \(2,\)"),
+        (dict(basis=np.ones((2, 2))), "invertible matrix, got one of condition number"),
+        (dict(basis=[[1.0, 0.0], [0.0, 1.0]]), r"invertible matrix, got \[\[1.0"),
+        (dict(basis=np.ones(2)), r"invertible matrix .* shape \(2,\)"),
         (dict(basis=np.eye(2, dtype=int)), "dtype int64"),
-        (dict(basis=np.full((2, 2), np.nan)), "nan away from the identity"),
+        (dict(basis=np.full((2, 2), np.nan)), "condition number inf"),
         (
             dict(basis="eigen"),
-            "basis must be 'auto', 'hessian', 'jacobian', None or an orthogonal matrix",
+            "basis must be 'auto', 'hessian', 'jacobian', None or an invertible matrix",
         ),
         (dict(window=0), "window must be a positive integer"),
         (dict(window=2.5), "window must be a positive integer, got 2.5"),

@@ -41,7 +41,7 @@ def jacobian_basis(recursion: Recursion, s0: jax.Array, inputs: Any, n_parts: in
     def advance(carry: tuple[jax.Array, jax.Array], u: Any) -> tuple[Any, None]:
         state, total = carry
         state, _, jacobian = Dense().linearize(
-            lambda s: recursion.step(s, u), state, Coordinates(None), jax.random.key(0)
+            lambda s: recursion.step(s, u), state, Coordinates.of(None), jax.random.key(0)
         )
         return (state, total + jacobian), None
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from pmcmc._checks import (
     check_count,
-    check_orthogonal,
+    check_invertible,
     check_part,
     check_positive,
     is_concrete,
@@ -50,13 +50,13 @@ class ParallelNewton(Solver):
         jacobian: structure of the matrix that stands in for the Jacobian, of `pmcmc.solvers`:
             `Diagonal`, `Dense`, `DiagonalBlocks`, `ScaledIdentity`, `Held` or `Fixed`.
         damping: what keeps the linear recurrence stable: `Clip`, `Scale`, `ELK`, or `None`.
-        basis: orthogonal matrix, shape `(D, D)`, in whose coordinates `y = basis.T @ s` the
-            Jacobian is nearly diagonal (for `DiagonalBlocks` of half that size, for both halves);
-            `"hessian"` for the eigenvectors of the Hessian of the log density at its mode, in
-            `sample`; `"jacobian"` for those of the Jacobian, symmetrised and averaged over the
-            first 64 steps of a loop; `None` for the coordinates of the state; `"auto"` for
-            `"hessian"` where it helps the structure and there is a log density of at most 1,000
-            coordinates, and `None` elsewhere.
+        basis: invertible matrix, shape `(D, D)`, in whose coordinates `y`, `s = basis @ y`, the
+            Jacobian is nearly diagonal (for `DiagonalBlocks` of half that size: the second half is
+            a momentum); `"hessian"`, in `sample`, for one that makes the metric of the kernel and
+            the Hessian of the log density at its mode diagonal; `"jacobian"` for the eigenvectors
+            of the Jacobian, symmetrised and averaged over the first 64 steps of a loop; `None` for
+            the coordinates of the state; `"auto"` for `"hessian"` where it helps the structure and
+            there is a log density of at most 1,000 coordinates, and `None` elsewhere.
         guess: first guess of the states of steps that enter the window, of `pmcmc.solvers`:
             `IterateGuess`, `ConstantGuess`, `FinishedGuess`, `JacobiGuess`, `RandomGuess`,
             `SurrogateGuess` or `TrajectoryGuess`; an array is a `TrajectoryGuess`.
@@ -71,7 +71,7 @@ class ParallelNewton(Solver):
         trace_sweeps: number of sweeps (of each segment of 16 windows) to record in the trace.
 
     Raises:
-        ValueError: an argument is out of range, or `basis` is not an orthogonal matrix.
+        ValueError: an argument is out of range, or `basis` is not an invertible matrix.
     """
 
     jacobian: Structure = Diagonal()
@@ -89,11 +89,11 @@ class ParallelNewton(Solver):
         if isinstance(self.basis, str):
             if self.basis not in ("auto", "hessian", "jacobian"):
                 raise ValueError(
-                    f"basis must be 'auto', 'hessian', 'jacobian', None or an orthogonal matrix, "
+                    f"basis must be 'auto', 'hessian', 'jacobian', None or an invertible matrix, "
                     f"got {self.basis!r}: write basis='auto'."
                 )
         elif is_concrete(self.basis):
-            check_orthogonal("basis", self.basis)
+            check_invertible("basis", self.basis)
         if self.window != "auto":
             check_count("window", self.window)
         if is_concrete(self.max_sweeps):
@@ -144,7 +144,7 @@ class ParallelNewton(Solver):
         method = Method(
             structure=self.jacobian,
             damping=self.damping,
-            coordinates=Coordinates(None if basis is None else jnp.asarray(basis, s0.dtype)),
+            coordinates=Coordinates.of(None if basis is None else jnp.asarray(basis, s0.dtype)),
             guess=self.guess,
             atol=jnp.asarray(atol, s0.dtype),
             rtol=jnp.asarray(rtol, s0.dtype),

@@ -40,7 +40,7 @@ def to_dense(structure, matrix, dim=4):
 
 def linearize(structure, coordinates=None, seed=0):
     state = jnp.array([0.1, 0.2, 0.3, 0.4])
-    coordinates = coordinates or Coordinates(None)
+    coordinates = coordinates or Coordinates.of(None)
     value, aux, matrix = structure.linearize(step, state, coordinates, jax.random.key(seed))
     np.testing.assert_allclose(value, JACOBIAN @ state + 1.0, rtol=1e-14)
     np.testing.assert_allclose(aux, 1.0)
@@ -72,7 +72,7 @@ def blocks_of(dense):
     ],
 )
 def test_exact_structures_are_parts_of_the_jacobian(structure, basis, expected):
-    matrix = linearize(structure, Coordinates(None if basis is None else jnp.asarray(basis)))
+    matrix = linearize(structure, Coordinates.of(None if basis is None else jnp.asarray(basis)))
     np.testing.assert_allclose(to_dense(structure, matrix), expected, atol=1e-14)
 
 
@@ -91,7 +91,7 @@ def test_probes_are_unbiased_and_more_of_them_vary_less(one, four, exact):
 
     def estimates(structure):
         matrices = jax.vmap(
-            lambda key: structure.linearize(step, state, Coordinates(None), key)[2]
+            lambda key: structure.linearize(step, state, Coordinates.of(None), key)[2]
         )(keys)
         return np.stack([to_dense(structure, matrix) for matrix in matrices])
 

@@ -1,0 +1,210 @@
+"""Every kernel on every target by several solvers: `python -m benchmarks --help`.
+
+For each kernel and target a step size with an acceptance rate of about 0.7 is found first, and a
+diagonal metric: both from loops. Then one chain is evaluated by the loop, by BlackJAX's kernel in
+`lax.scan` where it has the kernel, and by each solver. Times are of one run, compilation apart, the
+faster of two. On a machine with an accelerator all is done there, and then on its CPU.
+"""
+
+import argparse
+import dataclasses
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import arviz
+import blackjax
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import pmcmc
+from benchmarks._record import print_table, write
+from pmcmc import solvers
+
+TARGETS = [
+    "correlated_gaussian", "two_well", "gaussian_mixture", "banana", "funnel", "eight_schools",
+    "eight_schools_gibbs", "lotka_volterra", "logistic_regression", "german_credit",
+    "stochastic_volatility", "item_response",
+]  # fmt: skip
+KERNELS = {
+    "MALA": pmcmc.MALA(0.1),
+    "HMC": pmcmc.HMC(0.1, 8),
+    "RandomWalkMetropolis": pmcmc.RandomWalkMetropolis(0.1),
+    "Barker": pmcmc.Barker(0.1),
+}
+SOLVERS: dict[str, Any] = {
+    "quasi": "quasi",
+    "exact diagonal": pmcmc.ParallelNewton(jacobian=solvers.Diagonal(n_probes=None)),
+    "newton": "newton",
+    "block": "block",
+}
+MOST_DIMENSIONS = {"exact diagonal": 31, "newton": 31, "block": 50, "quasi": 1000}
+AIM, PILOT_STEPS, N_SEARCH = 0.7, 500, 12
+
+
+def pilot(target: pmcmc.targets.Target) -> tuple[np.ndarray, np.ndarray]:
+    """A position of the target and its variances: the end and the draws of a loop of HMC."""
+    result = pmcmc.sample(
+        target.logdensity,
+        target.initial_position,
+        2_000,
+        kernel="hmc",
+        solver="sequential",
+        progress=False,
+    )
+    return result.positions[0, -1], result.positions[0].var(axis=0)
+
+
+def tuned(kernel: Any, target: pmcmc.targets.Target, start: np.ndarray) -> Any:
+    """The kernel with a step size at which a short loop accepts 0.7, by bisection."""
+    low, high = np.log(1e-4), np.log(1e1)
+    for _ in range(N_SEARCH):
+        middle = (low + high) / 2
+        trial = dataclasses.replace(kernel, step_size=float(f"{np.exp(middle):.2g}"))
+        result = pmcmc.sample(
+            target.logdensity, start, PILOT_STEPS, kernel=trial, solver="sequential"
+        )
+        if result.stats["acceptance_rate"].mean() > AIM:
+            low = middle
+        else:
+            high = middle
+    return trial
+
+
+def run(target: pmcmc.targets.Target, start: Any, kernel: Any, solver: Any, n: int) -> Any:
+    """The result of the second of two runs, which has nothing to compile, and both times."""
+
+    def once() -> Any:
+        logdensity = None if isinstance(kernel, pmcmc.CustomKernel) else target.logdensity
+        return pmcmc.sample(logdensity, start, n, kernel=kernel, solver=solver, rng_key=1)
+
+    first, second = once(), once()
+    seconds = min(first.info.seconds_run, second.info.seconds_run)
+    return second, first.info.seconds_compile, seconds
+
+
+def blackjax_step(kernel: Any, logdensity: Any, dim: int) -> tuple[Callable[..., Any], Any] | None:
+    """BlackJAX's step `(key, state) -> (state, info)` and its `init`, where it has the kernel."""
+    if isinstance(kernel, pmcmc.HMC):
+        step = blackjax.hmc.build_kernel()
+        metric = jnp.asarray(kernel.inverse_mass_matrix)
+        number = kernel.num_integration_steps
+        return lambda key, state: step(
+            key, state, logdensity, kernel.step_size, metric, number
+        ), blackjax.hmc.init
+    if isinstance(kernel, pmcmc.RandomWalkMetropolis):
+        scale = kernel.step_size * jnp.sqrt(jnp.asarray(kernel.inverse_mass_matrix))
+        walk = blackjax.mcmc.random_walk
+        rwm = walk.build_additive_step()
+        return lambda key, state: rwm(key, state, logdensity, walk.normal(scale)), walk.init
+    if isinstance(kernel, pmcmc.MALA):  # without a metric: one step costs nearly the same
+        mala = blackjax.mala.build_kernel()
+        size = kernel.step_size * float(np.min(kernel.inverse_mass_matrix))
+        return lambda key, state: mala(key, state, logdensity, size), blackjax.mala.init
+    return None
+
+
+def blackjax_seconds(kernel: Any, target: pmcmc.targets.Target, start: Any, n: int) -> float | None:
+    """Seconds of BlackJAX's chain in `lax.scan`, the faster of two runs."""
+    found = blackjax_step(kernel, target.logdensity, target.dim)
+    if found is None:
+        return None
+    step, init = found
+
+    @jax.jit
+    def chain(start: jax.Array, key: jax.Array) -> Any:
+        def body(state: Any, key: jax.Array) -> Any:
+            state, info = step(key, state)
+            return state, (state.position, info.acceptance_rate)
+
+        return jax.lax.scan(body, init(start, target.logdensity), jax.random.split(key, n))[1]
+
+    seconds = []
+    for _ in range(3):
+        started = time.perf_counter()
+        jax.block_until_ready(chain(jnp.asarray(start), jax.random.key(1)))
+        seconds.append(time.perf_counter() - started)
+    return min(seconds[1:])
+
+
+def least_ess(result: Any) -> float:
+    """Smallest bulk effective sample size over the coordinates."""
+    return float(np.min(arviz.ess(arviz.convert_to_dataset({"x": result.positions}))["x"].values))
+
+
+def rows_of(name: str, kernels: list[str], chosen: list[str], n: int) -> Iterator[dict[str, Any]]:
+    """One row a solver, the loop first."""
+    target = getattr(pmcmc.targets, name)()
+    start, variances = pilot(target)
+    cases = {
+        kernel: tuned(
+            dataclasses.replace(KERNELS[kernel], inverse_mass_matrix=variances), target, start
+        )
+        for kernel in kernels
+    }
+    if target.gibbs is not None:
+        cases["Gibbs"] = pmcmc.CustomKernel(*target.gibbs)
+    for kernel_name, kernel in cases.items():
+        loop, _, loop_seconds = run(target, start, kernel, "sequential", n)
+        theirs = blackjax_seconds(kernel, target, start, n)
+        common = {
+            "target": name,
+            "D": target.dim,
+            "kernel": kernel_name,
+            "step size": getattr(kernel, "step_size", None),
+            "acceptance": float(loop.stats["acceptance_rate"].mean()),
+            "ESS": least_ess(loop),
+            "T": n,
+            "loop, us/step": 1e6 * loop_seconds / n,
+            "BlackJAX, us/step": None if theirs is None else 1e6 * theirs / n,
+        }
+        for solver in chosen:
+            if target.dim > MOST_DIMENSIONS[solver] or (solver == "block" and kernel_name != "HMC"):
+                continue
+            result, compile_seconds, seconds = run(target, start, kernel, SOLVERS[solver], n)
+            info = result.info
+            yield common | {
+                "solver": solver,
+                "sweeps": int(info.sweeps[0]),
+                "work/step": float(info.work_per_step[0]),
+                "residual": float(info.residual[0]),
+                "largest difference": float(np.abs(result.positions - loop.positions).max()),
+                "compile, s": compile_seconds,
+                "us/step": 1e6 * seconds / n,
+                "loop / solver": loop_seconds / seconds,
+            }
+
+
+def main() -> None:
+    """Parse arguments, run the cases, write and print the results."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--targets", nargs="+", default=TARGETS, choices=TARGETS)
+    parser.add_argument("--kernels", nargs="+", default=list(KERNELS), choices=list(KERNELS))
+    parser.add_argument("--solvers", nargs="+", default=list(SOLVERS), choices=list(SOLVERS))
+    parser.add_argument("--n-steps", type=int, default=1_000)
+    parser.add_argument("--name", default="samplers", help="of the file of results")
+    chosen = parser.parse_args()
+    jax.config.update("jax_enable_x64", True)
+    rows: list[dict[str, Any]] = []
+    for target in chosen.targets:
+        for row in rows_of(target, chosen.kernels, chosen.solvers, chosen.n_steps):
+            rows.append(row)
+            print({k: v for k, v in row.items() if k in SHOWN}, file=sys.stderr, flush=True)
+        write(f"{chosen.name}-{jax.default_backend()}", rows=rows)
+    print_table([{k: row[k] for k in SHOWN} for row in rows])
+    if jax.default_backend() != "cpu":
+        command = [sys.executable, "-m", "benchmarks", *sys.argv[1:]]
+        subprocess.run(command, env=os.environ | {"JAX_PLATFORMS": "cpu"}, check=True)
+
+
+SHOWN = [
+    "target", "D", "kernel", "step size", "acceptance", "ESS", "solver", "sweeps", "work/step",
+    "residual", "us/step", "loop, us/step", "BlackJAX, us/step", "loop / solver",
+]  # fmt: skip
+
+if __name__ == "__main__":
+    main()

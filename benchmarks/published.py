@@ -1,0 +1,81 @@
+"""Sweeps for two chains of the literature, each in one window as long as the chain.
+
+HMC on the banana (step size 0.5, 8 leapfrog steps, float32, 100,000 steps): published are 139
+sweeps of dense Newton and 534 of the exact diagonal (Zoltowski et al., 2025, arXiv:2508.18413). And
+the Gibbs scan of eight schools with a variance for each school, 10,000 steps of 2 chains.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import pmcmc
+from benchmarks._record import print_table, write
+from pmcmc import solvers
+
+METHODS: dict[str, Any] = {
+    "newton": solvers.Dense(),
+    "exact diagonal": solvers.Diagonal(n_probes=None),
+    "Hutchinson diagonal": solvers.Diagonal(),
+}
+
+
+def row(name: str, method: str, n_chains: int, window: int, *arguments: Any, **given: Any) -> dict:
+    """Sample with one method, and with the loop, and compare."""
+    solver = pmcmc.ParallelNewton(jacobian=METHODS[method], basis=None, window=window)
+    common = dict(n_chains=n_chains, progress=False, **given)
+    loop = pmcmc.sample(*arguments, solver="sequential", **common)
+    seconds, result = [], None
+    for _ in range(2):
+        result = pmcmc.sample(*arguments, solver=solver, **common)
+        seconds.append(result.info.seconds_run)
+    loop = pmcmc.sample(*arguments, solver="sequential", **common)
+    decisions = result.stats["is_accepted"] == loop.stats["is_accepted"]
+    found = {
+        "chain": name,
+        "T": arguments[2],
+        "window": window,
+        "method": method,
+        "acceptance": float(loop.stats["acceptance_rate"].mean()),
+        "sweeps": str(result.info.sweeps.tolist()),
+        "residual in tolerances": float(result.info.scaled_residual.max()),
+        "same decisions": float(decisions.mean()),
+        "largest difference": float(np.abs(result.positions - loop.positions).max()),
+        "seconds": min(seconds),
+        "loop, seconds": loop.info.seconds_run,
+    }
+    print(found, flush=True)
+    return found
+
+
+def main() -> None:
+    """Run both chains with all methods."""
+    rows = []
+    target = pmcmc.targets.banana()
+    for window in (100_000, 64):
+        for method in METHODS:
+            rows.append(
+                row(
+                    "HMC, banana, float32", method, 1, window, target.logdensity,
+                    np.zeros(2, np.float32), 100_000, kernel=pmcmc.HMC(0.5, 8),
+                )
+            )  # fmt: skip
+    with jax.enable_x64(True):
+        target = pmcmc.targets.eight_schools_gibbs()
+        starts = jnp.stack([jnp.asarray(target.initial_position)] * 2)
+        for window in (10_000, 64):
+            for method in METHODS:
+                rows.append(
+                    row(
+                        "Gibbs, eight schools, float64", method, 2, window, None, starts, 10_000,
+                        kernel=pmcmc.CustomKernel(*target.gibbs),
+                    )
+                )  # fmt: skip
+    write(f"published-{jax.default_backend()}", rows=rows)
+    print_table(rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""Chains of targets, in parallel over their length: the loop's, and the reference's moments."""
+
+import numpy as np
+import pytest
+
+import pmcmc
+
+from .moments import check_moments
+
+T = 300
+KERNELS = {
+    "MALA": lambda size, metric: pmcmc.MALA(0.5 * size, metric),
+    "HMC": lambda size, metric: pmcmc.HMC(0.8 * size**0.5, 4, metric),
+    "random walk": lambda size, metric: pmcmc.RandomWalkMetropolis(0.6 * size**0.5, metric),
+    "Barker": lambda size, metric: pmcmc.Barker(0.9 * size**0.5, metric),
+}
+# Scales of the position, for a metric, and a factor for the step size; large targets but once.
+CASES = {
+    "banana": ([3.0, 3.0], 0.3),
+    "eight_schools": ([1.0] * 8 + [3.3, 1.0], 0.5),
+    "german_credit": (None, 0.2),
+    "lotka_volterra": ([0.11, 0.15, 0.11, 0.15, 0.085, 0.09, 0.17, 0.17], 0.15),
+    "two_well": ([1.6, 0.7], 0.5),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_chains_of_targets_are_those_of_the_loop(name, kernel):
+    target = getattr(pmcmc.targets, name)()
+    scales, size = CASES[name]
+    scales = target.reference.sd if scales is None else np.array(scales)
+    kernel = KERNELS[kernel](size, scales**2)
+    loop, quasi = (
+        pmcmc.sample(target.logdensity, target.initial_position, T, kernel=kernel, solver=solver)
+        for solver in ("sequential", "quasi")
+    )
+    assert 0.3 < loop.stats["acceptance_rate"].mean() < 0.99
+    np.testing.assert_array_equal(quasi.stats["is_accepted"], loop.stats["is_accepted"])
+    np.testing.assert_allclose(quasi.positions, loop.positions, rtol=0, atol=1e-7)
+    assert quasi.info.converged.all()
+    assert quasi.info.sequential_steps[0] == 0
+
+
+@pytest.mark.parametrize("name", ["stochastic_volatility", "item_response"])
+def test_chains_in_500_dimensions_are_those_of_the_loop(name):
+    target = getattr(pmcmc.targets, name)()
+    loop, quasi = (
+        pmcmc.sample(
+            target.logdensity, target.initial_position, 40, kernel=pmcmc.MALA(0.004), solver=solver
+        )
+        for solver in ("sequential", "quasi")
+    )
+    assert 0.3 < loop.stats["acceptance_rate"].mean() < 0.99
+    np.testing.assert_array_equal(quasi.stats["is_accepted"], loop.stats["is_accepted"])
+    np.testing.assert_allclose(quasi.positions, loop.positions, rtol=0, atol=1e-7)
+
+
+def test_ten_thousand_gibbs_steps_are_those_of_the_loop():
+    target = pmcmc.targets.eight_schools_gibbs()
+    starts = target.initial_position + np.array([[0.0], [0.3]])
+    kernel = pmcmc.CustomKernel(*target.gibbs)
+    loop, quasi = (
+        pmcmc.sample(None, starts, 10_000, kernel=kernel, solver=solver, n_chains=2)
+        for solver in ("sequential", "quasi")
+    )
+    np.testing.assert_allclose(quasi.positions, loop.positions, rtol=0, atol=1e-8)
+    assert quasi.info.converged.all()
+    assert (quasi.info.sequential_steps == 0).all()
+    check_moments(target, quasi)
+
+
+@pytest.mark.parametrize(
+    ("name", "solver", "kernel", "n_steps"),
+    [
+        ("eight_schools", "quasi", pmcmc.HMC(0.45, 6, np.array([0.9] * 8 + [11.0, 1.2])), 6_000),
+        (
+            "lotka_volterra",
+            "quasi",
+            pmcmc.HMC(0.35, 6, np.array([0.11, 0.15, 0.11, 0.15, 0.085, 0.09, 0.17, 0.17]) ** 2),
+            2_500,
+        ),
+    ],
+)
+def test_draws_in_parallel_over_length_agree_with_posteriordb(name, solver, kernel, n_steps):
+    target = getattr(pmcmc.targets, name)()
+    result = pmcmc.sample(
+        target.logdensity, np.tile(target.initial_position, (2, 1)), n_steps,
+        kernel=kernel, solver=solver, n_chains=2,
+    )  # fmt: skip
+    assert 0.6 < result.stats["acceptance_rate"].mean() < 0.99
+    assert not result.stats["is_divergent"][:, 500:].mean() > 0.001
+    assert result.info.converged.all()
+    check_moments(target, result)
