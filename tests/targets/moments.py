@@ -7,7 +7,7 @@ import numpy as np
 
 def check_moments(target, result, n_sigmas=4):
     """Means agree with the reference within its error and the chain's, and the chain's is small."""
-    draws = jax.vmap(jax.vmap(target.constrain))(result.positions[:, 500:])
+    draws = jax.vmap(jax.vmap(target.constrain))(result.positions[:, 200:])
     draws = draws if isinstance(draws, dict) else {"x": draws}
     of = target.reference
     mean, sd, mcse_mean = (

@@ -7,7 +7,7 @@ import pmcmc
 
 from .moments import check_moments
 
-T = 300
+T = 200
 KERNELS = {
     "MALA": lambda size, metric: pmcmc.MALA(0.5 * size, metric),
     "HMC": lambda size, metric: pmcmc.HMC(0.8 * size**0.5, 4, metric),
@@ -18,14 +18,17 @@ KERNELS = {
 CASES = {
     "banana": ([3.0, 3.0], 0.3),
     "eight_schools": ([1.0] * 8 + [3.3, 1.0], 0.5),
-    "german_credit": (None, 0.2),
-    "lotka_volterra": ([0.11, 0.15, 0.11, 0.15, 0.085, 0.09, 0.17, 0.17], 0.15),
+    "german_credit": (None, 0.03),
+    "lotka_volterra": ([0.11, 0.15, 0.11, 0.15, 0.085, 0.09, 0.17, 0.17], 0.03),
     "two_well": ([1.6, 0.7], 0.5),
 }
 
 
-@pytest.mark.parametrize("name", CASES)
-@pytest.mark.parametrize("kernel", KERNELS)
+ROWS = [(name, kernel) for name in ("banana", "german_credit") for kernel in KERNELS]
+ROWS += [("eight_schools", "HMC"), ("lotka_volterra", "MALA"), ("two_well", "Barker")]
+
+
+@pytest.mark.parametrize(("name", "kernel"), ROWS)
 def test_chains_of_targets_are_those_of_the_loop(name, kernel):
     target = getattr(pmcmc.targets, name)()
     scales, size = CASES[name]
@@ -47,7 +50,7 @@ def test_chains_in_500_dimensions_are_those_of_the_loop(name):
     target = getattr(pmcmc.targets, name)()
     loop, quasi = (
         pmcmc.sample(
-            target.logdensity, target.initial_position, 40, kernel=pmcmc.MALA(0.004), solver=solver
+            target.logdensity, target.initial_position, 40, kernel=pmcmc.MALA(0.002), solver=solver
         )
         for solver in ("sequential", "quasi")
     )
@@ -70,25 +73,19 @@ def test_ten_thousand_gibbs_steps_are_those_of_the_loop():
     check_moments(target, quasi)
 
 
-@pytest.mark.parametrize(
-    ("name", "solver", "kernel", "n_steps"),
-    [
-        ("eight_schools", "quasi", pmcmc.HMC(0.45, 6, np.array([0.9] * 8 + [11.0, 1.2])), 6_000),
-        (
-            "lotka_volterra",
-            "quasi",
-            pmcmc.HMC(0.35, 6, np.array([0.11, 0.15, 0.11, 0.15, 0.085, 0.09, 0.17, 0.17]) ** 2),
-            2_500,
-        ),
-    ],
-)
-def test_draws_in_parallel_over_length_agree_with_posteriordb(name, solver, kernel, n_steps):
+@pytest.mark.parametrize(("name", "size"), [("eight_schools", 0.45), ("lotka_volterra", 0.5)])
+def test_draws_in_parallel_over_length_agree_with_posteriordb(name, size):
     target = getattr(pmcmc.targets, name)()
+    scales, pilot_size = CASES[name]
+    pilot = pmcmc.sample(
+        target.logdensity, target.initial_position, 2_000, solver="sequential",
+        kernel=KERNELS["HMC"](pilot_size, np.array(scales) ** 2),
+    )  # fmt: skip
     result = pmcmc.sample(
-        target.logdensity, np.tile(target.initial_position, (2, 1)), n_steps,
-        kernel=kernel, solver=solver, n_chains=2,
+        target.logdensity, pilot.positions[0, [1_000, -1]], 1_200, n_chains=2, solver="quasi",
+        kernel=pmcmc.HMC(size, 5, np.cov(pilot.positions[0, 200:].T)),
     )  # fmt: skip
     assert 0.6 < result.stats["acceptance_rate"].mean() < 0.99
-    assert not result.stats["is_divergent"][:, 500:].mean() > 0.001
+    assert result.stats["is_divergent"].mean() < 0.01
     assert result.info.converged.all()
     check_moments(target, result)
