@@ -195,6 +195,7 @@ def main() -> None:
             rows.append(row)
             print({k: v for k, v in row.items() if k in SHOWN}, file=sys.stderr, flush=True)
         write(f"{chosen.name}-{jax.default_backend()}", rows=rows)
+        jax.clear_caches()  # hundreds of programs would exhaust the memory maps of the process
     print_table([{k: row[k] for k in SHOWN} for row in rows])
     if jax.default_backend() != "cpu":
         command = [sys.executable, "-m", "benchmarks", *sys.argv[1:]]

@@ -8,6 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PRINTED = {
     "README.md": ["pmcmc.Result: 4 x 2,000 draws", "ess_bulk"],
+    "docs/kernels.md": ["HMC(step_size=0.45", "sd 0.9"],
     "docs/solvers.md": ["newton  ", "sweeps, gamma 0.00", "exponent -"],
 }
 
@@ -35,3 +36,16 @@ def test_every_method_has_a_line_in_the_documentation():
     for kind in (solvers.Structure, solvers.Damping, solvers.Guess):
         for cls in kind.__subclasses__():
             assert cls.__name__ not in dir(solvers) or f"`{cls.__name__}" in page, cls
+
+
+def test_every_kernel_and_every_target_has_a_line_in_the_documentation():
+    import inspect
+
+    import pmcmc
+
+    page = (ROOT / "docs" / "kernels.md").read_text()
+    for name, value in vars(pmcmc.kernels).items():
+        if inspect.isclass(value) and issubclass(value, pmcmc.kernels.Kernel):
+            assert inspect.isabstract(value) or f"| `{name}(" in page, name
+    for name, value in vars(pmcmc.targets).items():
+        assert not inspect.isroutine(value) or f"`{name}(" in page, name

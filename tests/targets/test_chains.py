@@ -45,6 +45,7 @@ def test_chains_of_targets_are_those_of_the_loop(name, kernel):
     assert quasi.info.sequential_steps[0] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["stochastic_volatility", "item_response"])
 def test_chains_in_500_dimensions_are_those_of_the_loop(name):
     target = getattr(pmcmc.targets, name)()
@@ -59,6 +60,7 @@ def test_chains_in_500_dimensions_are_those_of_the_loop(name):
     np.testing.assert_allclose(quasi.positions, loop.positions, rtol=0, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_ten_thousand_gibbs_steps_are_those_of_the_loop():
     target = pmcmc.targets.eight_schools_gibbs()
     starts = target.initial_position + np.array([[0.0], [0.3]])
@@ -73,6 +75,7 @@ def test_ten_thousand_gibbs_steps_are_those_of_the_loop():
     check_moments(target, quasi)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "size"), [("eight_schools", 0.45), ("lotka_volterra", 0.5)])
 def test_draws_in_parallel_over_length_agree_with_posteriordb(name, size):
     target = getattr(pmcmc.targets, name)()
