@@ -32,7 +32,7 @@ TARGETS = [
 ]  # fmt: skip
 KERNELS = {
     "MALA": pmcmc.MALA(0.1),
-    "HMC": pmcmc.HMC(0.1, 8),
+    "HMC": pmcmc.HMC(0.1, 3),  # longer trajectories at these step sizes are chaotic
     "RandomWalkMetropolis": pmcmc.RandomWalkMetropolis(0.1),
     "Barker": pmcmc.Barker(0.1),
 }

@@ -17,3 +17,10 @@ def float32():
     """JAX as most users have it: without float64."""
     with jax.enable_x64(False):
         yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_compiled_programs():
+    """Compiled programs of a module go with it: thousands exhaust a process's memory maps."""
+    yield
+    jax.clear_caches()

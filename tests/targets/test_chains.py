@@ -7,6 +7,7 @@ import pmcmc
 
 from .moments import check_moments
 
+pytestmark = pytest.mark.slow
 T = 200
 KERNELS = {
     "MALA": lambda size, metric: pmcmc.MALA(0.5 * size, metric),
@@ -45,7 +46,6 @@ def test_chains_of_targets_are_those_of_the_loop(name, kernel):
     assert quasi.info.sequential_steps[0] == 0
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["stochastic_volatility", "item_response"])
 def test_chains_in_500_dimensions_are_those_of_the_loop(name):
     target = getattr(pmcmc.targets, name)()
@@ -60,7 +60,6 @@ def test_chains_in_500_dimensions_are_those_of_the_loop(name):
     np.testing.assert_allclose(quasi.positions, loop.positions, rtol=0, atol=1e-7)
 
 
-@pytest.mark.slow
 def test_ten_thousand_gibbs_steps_are_those_of_the_loop():
     target = pmcmc.targets.eight_schools_gibbs()
     starts = target.initial_position + np.array([[0.0], [0.3]])
@@ -75,8 +74,7 @@ def test_ten_thousand_gibbs_steps_are_those_of_the_loop():
     check_moments(target, quasi)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("name", "size"), [("eight_schools", 0.45), ("lotka_volterra", 0.5)])
+@pytest.mark.parametrize(("name", "size"), [("eight_schools", 0.6), ("lotka_volterra", 0.6)])
 def test_draws_in_parallel_over_length_agree_with_posteriordb(name, size):
     target = getattr(pmcmc.targets, name)()
     scales, pilot_size = CASES[name]
@@ -86,7 +84,7 @@ def test_draws_in_parallel_over_length_agree_with_posteriordb(name, size):
     )  # fmt: skip
     result = pmcmc.sample(
         target.logdensity, pilot.positions[0, [1_000, -1]], 1_200, n_chains=2, solver="quasi",
-        kernel=pmcmc.HMC(size, 5, np.cov(pilot.positions[0, 200:].T)),
+        kernel=pmcmc.HMC(size, 3, np.cov(pilot.positions[0, 200:].T)),
     )  # fmt: skip
     assert 0.6 < result.stats["acceptance_rate"].mean() < 0.99
     assert result.stats["is_divergent"].mean() < 0.01
