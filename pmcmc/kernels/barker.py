@@ -73,6 +73,12 @@ class Barker(MetropolisKernel):
         self, state: GradientState, proposal: GradientState, noise: BarkerNoise
     ) -> jax.Array:
         move = proposal.position - state.position
-        forth = jax.nn.log_sigmoid(move * state.logdensity_grad)
-        back = jax.nn.log_sigmoid(-move * proposal.logdensity_grad)
+        forth = _log_sigmoid(move * state.logdensity_grad)
+        back = _log_sigmoid(-move * proposal.logdensity_grad)
         return jnp.sum(back - forth)
+
+
+def _log_sigmoid(x: jax.Array) -> jax.Array:
+    # Not `jax.nn.log_sigmoid`: it is a `custom_jvp`, and those now and then compile to something
+    # else after other compilations in the same process (https://github.com/jax-ml/jax/issues/37389).
+    return jnp.minimum(x, 0) - jnp.log1p(jnp.exp(-jnp.abs(x)))
