@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -39,7 +40,7 @@ def machine() -> dict[str, Any]:
     """The kind of machine and the versions that numbers depend on."""
     return {
         "platform": f"{platform.system()} {platform.machine()}",
-        "cpu_count": os.cpu_count(),
+        "cpu_count": len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count(),
         "device_kind": jax.devices()[0].device_kind,
         "python": platform.python_version(),
         "jax": jax.__version__,

@@ -80,6 +80,7 @@ class Runner:
         last, result = _advance(
             self.logdensity,
             self.length,
+            type(kernel),
             self.solver.segment(first_step, self.length),
             with_dtype(kernel, positions.dtype),
             positions,
@@ -94,10 +95,13 @@ class Runner:
         return Segment(states, stats, last, report)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
+# The type of the kernel is an argument because a kernel registered by JAX's own function has a
+# structure equal to those of other classes (see `_pytree`).
+@functools.partial(jax.jit, static_argnums=(0, 1, 2))
 def _advance(
     logdensity: FlatLogDensity | None,
     length: int,
+    kernel_type: type[Kernel],
     solver: Solver,
     kernel: Kernel,
     positions: jax.Array,

@@ -152,7 +152,7 @@ def check_start(problem: Problem, kernel: Kernel) -> None:
 
 def init_states(logdensity: FlatLogDensity | None, kernel: Kernel, positions: jax.Array) -> Any:
     """States of the kernel at flat positions `(chain, D)`."""
-    return _init_states(logdensity, with_dtype(kernel, positions.dtype), positions)
+    return _init_states(logdensity, type(kernel), with_dtype(kernel, positions.dtype), positions)
 
 
 def with_dtype(kernel: Kernel, dtype: Any) -> Kernel:
@@ -169,8 +169,13 @@ def with_dtype(kernel: Kernel, dtype: Any) -> Kernel:
         return jax.tree.map(cast, kernel)
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def _init_states(logdensity: FlatLogDensity | None, kernel: Kernel, positions: jax.Array) -> Any:
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _init_states(
+    logdensity: FlatLogDensity | None,
+    kernel_type: type[Kernel],
+    kernel: Kernel,
+    positions: jax.Array,
+) -> Any:
     return jax.vmap(lambda position: kernel.init(logdensity, position))(positions)
 
 

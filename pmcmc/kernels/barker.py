@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from pmcmc._pytree import register_dataclass
 from pmcmc._checks import check_positive
 from pmcmc.kernels import metric
 from pmcmc.kernels.base import GradientState, LogDensity
@@ -20,7 +21,7 @@ class BarkerNoise(NamedTuple):
     uniform: jax.Array
 
 
-@jax.tree_util.register_dataclass
+@register_dataclass
 @dataclass(frozen=True)
 class Barker(MetropolisKernel):
     """Barker proposal, which large gradients cannot spoil (Livingstone & Zanella, 2022).
@@ -73,12 +74,6 @@ class Barker(MetropolisKernel):
         self, state: GradientState, proposal: GradientState, noise: BarkerNoise
     ) -> jax.Array:
         move = proposal.position - state.position
-        forth = _log_sigmoid(move * state.logdensity_grad)
-        back = _log_sigmoid(-move * proposal.logdensity_grad)
+        forth = jax.nn.log_sigmoid(move * state.logdensity_grad)
+        back = jax.nn.log_sigmoid(-move * proposal.logdensity_grad)
         return jnp.sum(back - forth)
-
-
-def _log_sigmoid(x: jax.Array) -> jax.Array:
-    # Not `jax.nn.log_sigmoid`: it is a `custom_jvp`, and those now and then compile to something
-    # else after other compilations in the same process (https://github.com/jax-ml/jax/issues/37389).
-    return jnp.minimum(x, 0) - jnp.log1p(jnp.exp(-jnp.abs(x)))

@@ -7,15 +7,14 @@ from typing import Any
 
 import jax
 
+from pmcmc._pytree import register_dataclass
 from pmcmc._checks import check_function
 from pmcmc.kernels.base import Kernel, LogDensity, State
 from pmcmc.kernels.flatten import FlatDraw, FlatMap
 from pmcmc.kernels.metropolis import Info, always_accepted
 
 
-@functools.partial(
-    jax.tree_util.register_dataclass, data_fields=[], meta_fields=["step", "noise"]
-)
+@functools.partial(register_dataclass, meta_fields=["step", "noise"])
 @dataclass(frozen=True)
 class CustomKernel(Kernel):
     """A transition `(position, noise) -> position`, such as a Gibbs scan.

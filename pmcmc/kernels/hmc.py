@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from pmcmc._pytree import register_dataclass
 from pmcmc._checks import check_count, check_positive, check_share
 from pmcmc.kernels import metric
 from pmcmc.kernels.base import GradientState, Kernel, LogDensity
@@ -42,11 +43,7 @@ class HMCInfo(NamedTuple):
     n_steps: jax.Array
 
 
-@functools.partial(
-    jax.tree_util.register_dataclass,
-    data_fields=["step_size", "inverse_mass_matrix", "divergence_threshold"],
-    meta_fields=["num_integration_steps", "jitter"],
-)
+@functools.partial(register_dataclass, meta_fields=["num_integration_steps", "jitter"])
 @dataclass(frozen=True)
 class HMC(Kernel):
     """Hamiltonian Monte Carlo with the leapfrog integrator (Duane et al., 1987; Neal, 2011).

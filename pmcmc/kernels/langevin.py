@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from pmcmc._pytree import register_dataclass
 from pmcmc._checks import check_positive
 from pmcmc.kernels import metric
 from pmcmc.kernels.base import GradientState, Kernel, LogDensity
@@ -18,7 +19,7 @@ class LangevinNoise(NamedTuple):
     normal: jax.Array
 
 
-@jax.tree_util.register_dataclass
+@register_dataclass
 @dataclass(frozen=True)
 class Langevin(Kernel):
     """Langevin step without a correction (Roberts & Tweedie, 1996).

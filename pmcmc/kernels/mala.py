@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from pmcmc._pytree import register_dataclass
 from pmcmc._checks import check_positive
 from pmcmc.kernels import metric
 from pmcmc.kernels.base import GradientState, LogDensity
@@ -20,7 +21,7 @@ class MALANoise(NamedTuple):
     uniform: jax.Array
 
 
-@jax.tree_util.register_dataclass
+@register_dataclass
 @dataclass(frozen=True)
 class MALA(MetropolisKernel):
     """Langevin proposal with a Metropolis correction (Roberts & Tweedie, 1996).

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import jax
 
+from pmcmc._pytree import register_dataclass
 from pmcmc._checks import check_function
 from pmcmc.kernels.base import State
 from pmcmc.kernels.flatten import FlatDraw, FlatMap, FlatScalar
@@ -20,11 +21,7 @@ class MetropolisHastingsNoise(NamedTuple):
     uniform: jax.Array
 
 
-@functools.partial(
-    jax.tree_util.register_dataclass,
-    data_fields=[],
-    meta_fields=["proposal", "noise", "log_ratio"],
-)
+@functools.partial(register_dataclass, meta_fields=["proposal", "noise", "log_ratio"])
 @dataclass(frozen=True)
 class MetropolisHastings(MetropolisKernel):
     """Accept or reject what `proposal` proposes (Hastings, 1970); no gradient is used.

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import jax
 
+from pmcmc._pytree import register_dataclass
 from pmcmc._checks import check_function, check_positive
 from pmcmc.kernels import metric
 from pmcmc.kernels.base import State
@@ -20,11 +21,7 @@ class RandomWalkNoise(NamedTuple):
     uniform: jax.Array
 
 
-@functools.partial(
-    jax.tree_util.register_dataclass,
-    data_fields=["step_size", "inverse_mass_matrix"],
-    meta_fields=["draw"],
-)
+@functools.partial(register_dataclass, meta_fields=["draw"])
 @dataclass(frozen=True)
 class RandomWalkMetropolis(MetropolisKernel):
     """Symmetric proposals around the position (Metropolis et al., 1953); no gradient is used.

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from pmcmc._checks import check_finite, check_positive
+from pmcmc._pytree import register_dataclass
 from pmcmc.solvers.scan import affine_scan
 from pmcmc.solvers.structures import Diagonal
 
@@ -55,7 +56,7 @@ class Guess(abc.ABC):
         return self
 
 
-@jax.tree_util.register_dataclass
+@register_dataclass
 @dataclass(frozen=True)
 class IterateGuess(Guess):
     """The newest iterate of the step before: what sweeps know of where the chain is going."""
@@ -64,7 +65,7 @@ class IterateGuess(Guess):
         return entry.rows
 
 
-@jax.tree_util.register_dataclass
+@register_dataclass
 @dataclass(frozen=True)
 class ConstantGuess(Guess):
     """The start of the sequence."""
@@ -73,7 +74,7 @@ class ConstantGuess(Guess):
         return jnp.where(entry.is_new[:, None], entry.origin[None], entry.rows)
 
 
-@jax.tree_util.register_dataclass
+@register_dataclass
 @dataclass(frozen=True)
 class FinishedGuess(Guess):
     """The last finished state."""
@@ -82,7 +83,7 @@ class FinishedGuess(Guess):
         return jnp.where(entry.is_new[:, None], entry.last[None], entry.rows)
 
 
-@jax.tree_util.register_dataclass
+@register_dataclass
 @dataclass(frozen=True)
 class JacobiGuess(Guess):
     """One Jacobi sweep from the newest iterate: every step as if taken from there.
@@ -98,7 +99,7 @@ class JacobiGuess(Guess):
         return entry.rows
 
 
-@jax.tree_util.register_dataclass
+@register_dataclass
 @dataclass(frozen=True)
 class RandomGuess(Guess):
     """Independent normal numbers, the same for a step whatever the window.
@@ -126,7 +127,7 @@ class RandomGuess(Guess):
         return jnp.where(entry.is_new[:, None], drawn.astype(entry.rows.dtype), entry.rows)
 
 
-@functools.partial(jax.tree_util.register_dataclass, data_fields=[], meta_fields=["step"])
+@functools.partial(register_dataclass, meta_fields=["step"])
 @dataclass(frozen=True)
 class SurrogateGuess(Guess):
     """The states of a cheap recursion with the same inputs, such as a Gaussian chain.
@@ -167,7 +168,7 @@ class SurrogateGuess(Guess):
         )
 
 
-@jax.tree_util.register_dataclass
+@register_dataclass
 @dataclass(frozen=True)
 class TrajectoryGuess(Guess):
     """Given states, for instance those of a run with slightly different parameters.

@@ -16,6 +16,7 @@ from pmcmc._checks import (
     check_positive,
     is_concrete,
 )
+from pmcmc._pytree import register_dataclass
 from pmcmc.solvers.base import Recursion, Solver, Trajectories
 from pmcmc.solvers.coordinates import Coordinates
 from pmcmc.solvers.damping import Damping
@@ -30,11 +31,7 @@ _ACCELERATOR_WINDOW = 512  # fewest sweeps
 _WINDOWS_PER_SEGMENT = 16  # the end of a segment drains the window: at most a few per cent
 
 
-@functools.partial(
-    jax.tree_util.register_dataclass,
-    data_fields=["jacobian", "damping", "basis", "guess", "atol", "rtol", "max_sweeps"],
-    meta_fields=["window", "fallback", "trace_sweeps"],
-)
+@functools.partial(register_dataclass, meta_fields=["window", "fallback", "trace_sweeps"])
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ParallelNewton(Solver):
     """Evaluate a window of steps at once, sweep by sweep, until they solve the recursion.

@@ -1,6 +1,5 @@
 """Damping against textbook arithmetic."""
 
-import functools
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 
 import pmcmc
+from pmcmc._pytree import register_dataclass
 from pmcmc.solvers import (
     ELK,
     Clip,
@@ -178,7 +178,7 @@ def test_an_unstable_stretch_is_solved_without_a_reset(damping, jacobian):
     assert sweeps < 100
 
 
-@functools.partial(jax.tree_util.register_dataclass, data_fields=[], meta_fields=[])
+@register_dataclass
 @dataclass(frozen=True)
 class Spy(Damping):
     """Damps nothing, and notes the merits."""

@@ -1,6 +1,5 @@
 """Structures against dense matrices."""
 
-import functools
 from dataclasses import dataclass
 
 import jax
@@ -9,6 +8,7 @@ import numpy as np
 import pytest
 
 import pmcmc
+from pmcmc._pytree import register_dataclass
 from pmcmc.solvers import (
     Clip,
     Dense,
@@ -168,7 +168,7 @@ def test_automatic_windows_fit_the_memory_of_the_matrices():
     assert found.evaluations[0] == 10 * found.sweeps[0]
 
 
-@functools.partial(jax.tree_util.register_dataclass, data_fields=[], meta_fields=[])
+@register_dataclass
 @dataclass(frozen=True)
 class RowSums(Structure):
     """A structure as a user would write one: diagonal, with the row sums of the Jacobian."""

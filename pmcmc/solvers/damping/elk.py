@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from pmcmc._checks import check_flag, check_not_negative
+from pmcmc._pytree import register_dataclass
 from pmcmc.solvers.damping.base import Damping, Recurrence
 from pmcmc.solvers.scan import scan
 from pmcmc.solvers.structures import Structure
@@ -16,11 +17,7 @@ _FACTOR = 4.0
 _SMALLEST, _LARGEST = 1e-8, 10.0
 
 
-@functools.partial(
-    jax.tree_util.register_dataclass,
-    data_fields=["regularization"],
-    meta_fields=["is_adaptive"],
-)
+@functools.partial(register_dataclass, meta_fields=["is_adaptive"])
 @dataclass(frozen=True)
 class ELK(Damping):
     """Hold the new iterate near the old one by a Kalman filter (ELK: Gonzalez et al., 2024).

@@ -9,11 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from pmcmc._checks import is_concrete
+from pmcmc._pytree import register_dataclass
 from pmcmc.solvers.damping.base import Damping, Recurrence
 from pmcmc.solvers.structures import Structure
 
 
-@jax.tree_util.register_dataclass
+@register_dataclass
 @dataclass(frozen=True)
 class Scale(Damping):
     """Multiply every matrix by `1 - k` (scale-ELK: Gonzalez, 2026).

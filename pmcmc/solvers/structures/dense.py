@@ -8,13 +8,14 @@ import jax
 import jax.numpy as jnp
 
 from pmcmc._checks import check_count
+from pmcmc._pytree import register_dataclass
 from pmcmc.solvers.coordinates import Coordinates
 from pmcmc.solvers.structures.base import StateMap, Structure, push
 
 _COPIES = 4  # matrices, tangents behind them, and what a scan keeps beside them
 
 
-@functools.partial(jax.tree_util.register_dataclass, data_fields=[], meta_fields=["memory_limit"])
+@functools.partial(register_dataclass, meta_fields=["memory_limit"])
 @dataclass(frozen=True)
 class Dense(Structure):
     """The Jacobian itself, shape `(D, D)` (Newton's method; DEER: Lim et al., 2024).

@@ -8,12 +8,13 @@ import jax
 import jax.numpy as jnp
 
 from pmcmc._checks import check_count
+from pmcmc._pytree import register_dataclass
 from pmcmc.solvers.coordinates import Coordinates
 from pmcmc.solvers.structures.base import StateMap, probes, push
 from pmcmc.solvers.structures.elementwise import Elementwise
 
 
-@functools.partial(jax.tree_util.register_dataclass, data_fields=[], meta_fields=["n_probes"])
+@functools.partial(register_dataclass, meta_fields=["n_probes"])
 @dataclass(frozen=True)
 class Diagonal(Elementwise):
     """Diagonal of the Jacobian `A` (quasi-DEER: Gonzalez et al., 2024).

@@ -8,11 +8,12 @@ import jax
 import jax.numpy as jnp
 
 from pmcmc._checks import check_count
+from pmcmc._pytree import register_dataclass
 from pmcmc.solvers.coordinates import Coordinates
 from pmcmc.solvers.structures.base import StateMap, Structure, probes, push
 
 
-@functools.partial(jax.tree_util.register_dataclass, data_fields=[], meta_fields=["n_probes"])
+@functools.partial(register_dataclass, meta_fields=["n_probes"])
 @dataclass(frozen=True)
 class DiagonalBlocks(Structure):
     """Diagonals of the four blocks of the Jacobian, for states of two halves.

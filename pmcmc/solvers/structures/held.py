@@ -3,16 +3,13 @@
 import functools
 from dataclasses import dataclass
 
-import jax
-
 from pmcmc._checks import check_count, check_part
+from pmcmc._pytree import register_dataclass
 from pmcmc.solvers.structures.base import Structure
 from pmcmc.solvers.structures.wrapper import Wrapper
 
 
-@functools.partial(
-    jax.tree_util.register_dataclass, data_fields=["structure"], meta_fields=["every"]
-)
+@functools.partial(register_dataclass, meta_fields=["every"])
 @dataclass(frozen=True)
 class Held(Wrapper):
     """A structure whose matrices are estimated in every few sweeps only (lagged, or chord, method).
