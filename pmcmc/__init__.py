@@ -9,11 +9,17 @@ from pmcmc import diagnostics as diagnostics
 from pmcmc import kernels as kernels
 from pmcmc import solvers as solvers
 from pmcmc import targets as targets
+from pmcmc._burn_in import BurnIn as BurnIn
+from pmcmc._burn_in import burn_in as burn_in
+from pmcmc._pilot import Plan as Plan
+from pmcmc._plan import plan as plan
 from pmcmc._result import Info as Info
 from pmcmc._result import Result as Result
 from pmcmc._sample import sample as sample
 from pmcmc._solve import Solution as Solution
 from pmcmc._solve import solve as solve
+from pmcmc._tune import Warmup as Warmup
+from pmcmc._tune import warmup as warmup
 from pmcmc._version import __version__ as __version__
 from pmcmc.kernels import HMC as HMC
 from pmcmc.kernels import MALA as MALA

@@ -1,35 +1,71 @@
 """Real eigenbases for the chains of a log density."""
 
 import functools
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.scipy.optimize import minimize
 
 from pmcmc._chain import as_recursion, draw_noise
-from pmcmc._problem import FlatLogDensity
+from pmcmc._mode import find_mode
+from pmcmc._problem import FlatLogDensity, Problem, with_dtype
 from pmcmc.kernels import Kernel
+from pmcmc.solvers import ParallelNewton
 from pmcmc.solvers.bases import PILOT_STEPS, eigenbasis, jacobian_basis
 
-_MAX_ITERATIONS = 500  # near the mode is good enough
+_MAX_HESSIAN_DIM = 1000
+
+FindBasis = Callable[[Kernel], jax.Array | None]
+
+
+def basis_finder(
+    solver: ParallelNewton, problem: Problem, kernel: Kernel, rng_key: jax.Array
+) -> FindBasis | None:
+    """A function from a kernel to the basis that the solver asks for by a name.
+
+    What does not depend on the metric is computed here, once. `None` where no basis is wanted.
+
+    Raises:
+        ValueError: the basis cannot be found.
+    """
+    start = problem.positions[0]
+    n_parts = solver.jacobian.n_parts
+    if solver.basis == "jacobian":
+        solver.jacobian.check(1, start.size, start.dtype.itemsize)
+        return lambda kernel: _pilot_basis(
+            problem.logdensity, with_dtype(kernel, start.dtype), start, rng_key, n_parts
+        )
+    # With blocks the parts of the state are position and momentum, which share the basis.
+    is_small = start.size <= _MAX_HESSIAN_DIM and solver.jacobian.uses_basis
+    is_wanted = solver.basis == "hessian" or (is_small and kernel.uses_gradient)
+    if not is_wanted:
+        return None
+    if problem.logdensity is None:
+        raise ValueError("basis='hessian' needs a log density, got None: write basis=None.")
+    hessian = _hessian_at_mode(problem.logdensity, start)
+
+    def find(kernel: Kernel) -> jax.Array:
+        metric = getattr(with_dtype(kernel, start.dtype), "inverse_mass_matrix", None)
+        return _hessian_basis(hessian, metric)
+
+    return find
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def hessian_basis(
-    logdensity: FlatLogDensity, position: jax.Array, inverse_mass_matrix: jax.Array | None
-) -> jax.Array:
+def _hessian_at_mode(logdensity: FlatLogDensity, position: jax.Array) -> jax.Array:
+    return jax.hessian(logdensity)(find_mode(logdensity, position))
+
+
+@jax.jit
+def _hessian_basis(hessian: jax.Array, inverse_mass_matrix: jax.Array | None) -> jax.Array:
     """Directions in which Hessian and metric are diagonal, columns of a `(D, D)` matrix.
 
     With `C = L L^T` the inverse mass matrix and `Q` the eigenvectors of `L^T H L`, where `H` is the
     Hessian of the log density at its mode, they are those of `L Q`. In these coordinates the
     Jacobian of a Langevin-type step, `I + step_size * C H`, is diagonal at the mode and nearly so
-    around it. The mode is searched by BFGS from `position`; any invertible matrix is valid, so
-    where the search or the Hessian is not finite, the start and the identity take their place.
+    around it. Any invertible matrix is valid: where the Hessian is not finite, `L` is returned.
     """
-    options = {"maxiter": _MAX_ITERATIONS}
-    found = minimize(lambda x: -logdensity(x), position, method="BFGS", options=options).x
-    mode = jnp.where(jnp.all(jnp.isfinite(found)), found, position)
-    hessian = jax.hessian(logdensity)(mode)
     if inverse_mass_matrix is None:
         return eigenbasis(hessian)
     if inverse_mass_matrix.ndim == 1:
@@ -40,7 +76,7 @@ def hessian_basis(
 
 
 @functools.partial(jax.jit, static_argnums=(0, 4))
-def pilot_basis(
+def _pilot_basis(
     logdensity: FlatLogDensity | None,
     kernel: Kernel,
     position: jax.Array,
@@ -53,5 +89,5 @@ def pilot_basis(
     known yet, the Hessian at the mode is the better guide.
     """
     noise = draw_noise(kernel, position[None], rng_key, jnp.uint32(0), PILOT_STEPS, PILOT_STEPS)
-    recursion = as_recursion(logdensity, kernel)
+    recursion: Any = as_recursion(logdensity, kernel)
     return jacobian_basis(recursion, position, jax.tree.map(lambda u: u[0], noise), n_parts)

@@ -1,5 +1,6 @@
 """A batch of chains, advanced by a kernel and a solver: where the two meet."""
 
+import dataclasses
 import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from jax import lax
 
 from pmcmc._problem import FlatLogDensity, Problem, first_line, with_dtype
 from pmcmc.kernels import HMC, Kernel, PhasePoint
-from pmcmc.solvers import Recursion, Solver, Stages, Trajectories
+from pmcmc.solvers import ParallelNewton, Recursion, Solver, Stages, Trajectories
 
 _NOISE_BLOCK = 64
 
@@ -41,15 +42,24 @@ class Runner:
         logdensity: of a flat position.
         solver: evaluates the chains.
         length: largest number of steps to evaluate at once.
+        find_basis: from a kernel to the basis of the solver; `None` where it has its own.
     """
 
     logdensity: FlatLogDensity | None
     solver: Solver
     length: int
+    find_basis: Callable[[Kernel], jax.Array | None] | None = None
+
+    def adapted_to(self, kernel: Kernel) -> "Runner":
+        """The runner with the basis for the metric of this kernel."""
+        if self.find_basis is None or not isinstance(self.solver, ParallelNewton):
+            return self
+        basis = self.find_basis(kernel)
+        return dataclasses.replace(self, solver=dataclasses.replace(self.solver, basis=basis))
 
     def compile(self, kernel: Kernel, positions: jax.Array, rng_key: jax.Array) -> None:
         """Have the program compiled, without taking a step."""
-        self._advance(kernel, positions, rng_key, 0, 0)
+        self.advance(kernel, positions, rng_key, 0, 0)
 
     def run(
         self,
@@ -65,11 +75,11 @@ class Runner:
         """
         for done in range(0, n_steps, self.length):
             size = min(self.length, n_steps - done)
-            segment = self._advance(kernel, positions, rng_key, first_step + done, size)
+            segment = self.advance(kernel, positions, rng_key, first_step + done, size)
             positions = segment.last
             yield segment
 
-    def _advance(
+    def advance(
         self,
         kernel: Kernel,
         positions: jax.Array,
@@ -77,6 +87,7 @@ class Runner:
         first_step: int,
         n_steps: int,
     ) -> Segment:
+        """Take at most `length` steps at once."""
         last, result = _advance(
             self.logdensity,
             self.length,

@@ -8,8 +8,9 @@ import jax
 import numpy as np
 
 from pmcmc import _arviz
+from pmcmc._pilot import Plan
 from pmcmc._version import __version__
-from pmcmc._warmup import Warmup
+from pmcmc._warmup import WarmupReport
 from pmcmc.kernels import Kernel
 from pmcmc.solvers import Outcome, ParallelNewton, Solver, Trace
 
@@ -36,6 +37,7 @@ class Info:
             and `remedy`.
         trace: residual and finished steps per sweep, one `Trace` a segment of the chain.
         warmup: record of the warm-up, `None` where there was none.
+        plan: what `solver="auto"` decided and from which figures, `None` for other solvers.
         seconds_compile: tracing and compiling, about 0 when everything was compiled before.
         seconds_setup: finding the basis and checking the start.
         seconds_warmup, seconds_run: running, without compilation.
@@ -55,7 +57,8 @@ class Info:
     rtol: float
     outcome: list[Outcome]
     trace: list[Trace] = field(repr=False)
-    warmup: Warmup | None = field(repr=False)
+    warmup: WarmupReport | None = field(repr=False)
+    plan: Plan | None = field(repr=False)
     seconds_compile: float
     seconds_setup: float
     seconds_warmup: float
@@ -139,6 +142,7 @@ class Result:
             f"  kernel      {info.kernel}, mean acceptance "
             f"{self.stats['acceptance_rate'].mean():.3f}, {divergent} divergent",
             f"  solver      {_name(info.solver)} on {info.device}{self._cost()}",
+            *([] if info.plan is None else [f"  auto        {info.plan.headline}"]),
             f"  chain       {self._evidence()}",
             f"  seconds     compile {info.seconds_compile:.2f}, set-up {info.seconds_setup:.2f}, "
             f"warm-up {info.seconds_warmup:.2f}, run {info.seconds_run:.2f}",

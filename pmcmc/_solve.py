@@ -80,6 +80,8 @@ def solve(step: Step, s0: Any, inputs: Any, *, solver: Solver | Auto | str = "qu
         ValueError: an argument cannot be used; the message says why and what to write.
     """
     solver = as_solver(solver)
+    if isinstance(solver, Auto):
+        solver = solver.choose()
     flat, unravel = prepare(step, s0, inputs)
     if isinstance(solver, ParallelNewton):
         solver = _resolve(solver, step, flat, unravel, inputs)

@@ -1,30 +1,44 @@
-"""Warm-up: tuning the step size in short windows of fixed parameters."""
+"""The windows of a warm-up: steps with fixed parameters, which are tuned in between."""
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-from pmcmc._chain import Runner
+from pmcmc._chain import Segment
+from pmcmc._checks import check_above, check_share
 from pmcmc._evidence import Evidence
+from pmcmc._metric import dense_estimate, diagonal_estimate
+from pmcmc._problem import FlatLogDensity
+from pmcmc._schedule import phases
+from pmcmc._step_size import (
+    DualAveraging,
+    pooled_rate,
+    reasonable_step_size,
+    with_step_size,
+)
+from pmcmc.kernels import Kernel
 from pmcmc.solvers import Outcome
 
 _PROBE_STEPS = 5
-_MAX_PROBES = 100
-_N_WINDOWS = 40
+_MOST_DENSE_DIM = 50  # products with a matrix stay cheap beside most log densities
+_GRADIENTS = 200  # draws of a phase at which gradients are evaluated again, or
+_GRADIENTS_PER_DIM = 4  # times D for a matrix
 
 
-class Warmup(NamedTuple):
-    """Record of a warm-up.
+class WarmupReport(NamedTuple):
+    """Record of a warm-up; arrays have one entry a window, or one a chain.
 
     Args:
         n_steps: length of each window.
         step_size: step size used in each window, NaN where there is none.
         acceptance_rate: mean over the steps of each window, pooled over chains.
+        metric_updates: windows after which the metric changed.
         sweeps: parallel sweeps taken, per chain.
         sequential_steps: steps taken one at a time, per chain.
         outcome: how the solver ended, per chain, integers of `pmcmc.solvers.Outcome`.
@@ -33,6 +47,7 @@ class Warmup(NamedTuple):
     n_steps: np.ndarray
     step_size: np.ndarray
     acceptance_rate: np.ndarray
+    metric_updates: np.ndarray
     sweeps: np.ndarray
     sequential_steps: np.ndarray
     outcome: np.ndarray
@@ -43,135 +58,216 @@ class Warmup(NamedTuple):
         return self.outcome <= Outcome.FINISHED_WITH_SEQUENTIAL_STEPS
 
 
-def warm_up(
-    runner: Runner,
+class Tuning(NamedTuple):
+    """What a warm-up tunes.
+
+    Args:
+        target_acceptance_rate: to aim at with the step size; `None` to leave it.
+        metric: kind of inverse mass matrix to estimate, `"diagonal"` or `"dense"`; `None` to leave
+            it.
+    """
+
+    target_acceptance_rate: float | None
+    metric: str | None
+
+
+class Tuned(NamedTuple):
+    """What comes out of the windows.
+
+    Args:
+        runner: adapted to the kernel.
+        kernel: with what was tuned.
+        positions: the last ones, shape `(chain, D)`.
+        report: the record.
+        draws: positions of the longest phase of one metric, shape `(chain, step, D)`.
+    """
+
+    runner: Any
+    kernel: Any
+    positions: jax.Array
+    report: WarmupReport
+    draws: np.ndarray
+
+
+def as_tuning(
+    kernel: Any, dim: int, metric: str | None, target_acceptance_rate: float | None
+) -> tuple[Any, Tuning]:
+    """The kernel with a metric to start from, and what to tune.
+
+    Args:
+        kernel: as it was given.
+        dim: numbers in a position.
+        metric: `"auto"`, `"diagonal"`, `"dense"` or `None`.
+        target_acceptance_rate: `None` for the kernel's own.
+
+    Raises:
+        ValueError: the kernel has no such parameters, or a choice is out of range.
+    """
+    target = _as_target(kernel, target_acceptance_rate)
+    if metric not in ("auto", "diagonal", "dense", None):
+        raise ValueError(
+            f"metric must be 'auto', 'diagonal', 'dense' or None, got {metric!r}: write "
+            "metric='auto'."
+        )
+    if metric not in ("auto", None, *kernel.metrics):
+        kinds = " or ".join(repr(kind) for kind in ("auto", *kernel.metrics, None))
+        raise ValueError(
+            f"metric must be {kinds} for {type(kernel).__name__}, got {metric!r}: write "
+            "metric='auto'."
+        )
+    given = getattr(kernel, "inverse_mass_matrix", None)
+    if metric == "auto":
+        is_tuned = target is not None and bool(kernel.metrics) and given is None
+        is_dense = dim <= _MOST_DENSE_DIM and "dense" in kernel.metrics
+        metric = ("dense" if is_dense else "diagonal") if is_tuned else None
+    if metric is not None:
+        start = np.ones(dim) if given is None else np.asarray(given)
+        if metric == "dense" and start.ndim == 1:
+            start = np.diag(start)
+        if metric == "diagonal" and start.ndim == 2:
+            start = np.diag(start).copy()
+        kernel = dataclasses.replace(kernel, inverse_mass_matrix=start)
+    return kernel, Tuning(target, metric)
+
+
+def _as_target(kernel: Kernel, target: float | None) -> float | None:
+    if target is None:
+        return kernel.target_acceptance_rate
+    example = "target_acceptance_rate=0.8"
+    check_above("target_acceptance_rate", target, 0.0, "a number between 0 and 1", example)
+    check_share("target_acceptance_rate", target, example)
+    if kernel.target_acceptance_rate is None:
+        raise ValueError(
+            f"target_acceptance_rate must be None for {type(kernel).__name__}, which has no step "
+            f"size to tune, got {target!r}: write target_acceptance_rate=None."
+        )
+    return target
+
+
+def run_windows(
+    runner: Any,
     kernel: Any,
     positions: jax.Array,
     rng_key: jax.Array,
     n_steps: int,
+    tuning: Tuning,
     on_steps: Callable[[int], None],
-) -> tuple[Any, jax.Array, Warmup]:
-    """Tune `kernel.step_size` towards the acceptance rate that the kernel aims at.
+) -> Tuned:
+    """Take `n_steps`, and tune the kernel between windows of them.
 
-    Dual averaging (Nesterov, 2009; Hoffman & Gelman, 2014) with one update a window; windows grow,
-    so that updates are frequent at first and precise later. Chains share one step size. A kernel
-    that aims at no rate just takes the steps.
+    Step sizes by dual averaging, one update a window; a metric at the end of each slow phase, from
+    the draws of that phase and the gradients there. Chains share what is tuned.
 
-    Returns:
-        The kernel with the averaged step size, the last positions, and a record.
+    Raises:
+        ValueError: no step size is accepted as often as is aimed at.
     """
-    averaging = None
-    if kernel.target_acceptance_rate is not None:
-        kernel = _with_reasonable_step_size(runner, kernel, positions, rng_key)
-        averaging = _DualAveraging.start(float(kernel.step_size), kernel.target_acceptance_rate)
-    record = []
+    target = tuning.target_acceptance_rate
+    rows = []
+    longest = np.empty((len(positions), 0, positions.shape[1]))
     evidence = Evidence.none(len(positions))
-    for size in [n_steps] if averaging is None else _window_sizes(n_steps):
-        of_segments = []
-        for segment in runner.run(kernel, positions, rng_key, evidence.n_steps, size):
-            positions = segment.last
-            of_segments.append(segment.stats["acceptance_rate"])
-            evidence = evidence.add(segment)
-            on_steps(segment.positions.shape[1])
-        rate = _pooled_rate(np.concatenate(of_segments, axis=1))
-        record.append((size, float(getattr(kernel, "step_size", math.nan)), rate))
+    if target is not None:
+        kernel = _search(runner, kernel, positions, rng_key, target, is_required=True)
+    for phase in phases(n_steps, target is not None, tuning.metric is not None):
+        averaging = None
+        if target is not None:
+            averaging = DualAveraging.start(float(kernel.step_size), target)
+        segments: list[Segment] = []
+        for size in phase.windows:
+            first = len(segments)
+            for segment in runner.run(kernel, positions, rng_key, evidence.n_steps, size):
+                positions = segment.last
+                segments.append(segment)
+                evidence = evidence.add(segment)
+                on_steps(segment.positions.shape[1])
+            rate = pooled_rate(_stat("acceptance_rate", segments[first:]))
+            rows.append((size, float(getattr(kernel, "step_size", math.nan)), rate, False))
+            if averaging is not None:
+                averaging = averaging.update(rate)
+                kernel = with_step_size(kernel, math.exp(averaging.log_step_size))
         if averaging is not None:
-            averaging = averaging.update(rate)
-            kernel = _with_step_size(kernel, math.exp(averaging.log_step_size))
-    if averaging is not None:
-        kernel = _with_step_size(kernel, math.exp(averaging.averaged_log_step_size))
-    sizes, step_sizes, rates = map(np.array, zip(*record, strict=True))
-    warmup = Warmup(
+            kernel = with_step_size(kernel, math.exp(averaging.averaged_log_step_size))
+        draws = np.concatenate([segment.positions for segment in segments], axis=1)
+        longest = max(longest, draws, key=lambda x: x.shape[1])
+        if phase.updates_metric and target is not None:
+            rows[-1] = (*rows[-1][:3], True)
+            moved = draws[_stat("is_accepted", segments)] if kernel.uses_gradient else draws
+            kernel = _with_metric(runner.logdensity, kernel, moved.reshape(-1, draws.shape[-1]))
+            runner = runner.adapted_to(kernel)
+            kernel = _search(runner, kernel, positions, rng_key, target, is_required=False)
+    sizes, step_sizes, acceptance_rates, updates = map(np.array, zip(*rows, strict=True))
+    report = WarmupReport(
         n_steps=sizes,
         step_size=step_sizes,
-        acceptance_rate=rates,
+        acceptance_rate=acceptance_rates,
+        metric_updates=updates,
         sweeps=evidence.sweeps,
         sequential_steps=evidence.sequential_steps,
         outcome=evidence.outcome,
     )
-    return kernel, positions, warmup
+    return Tuned(runner, kernel, positions, report, longest)
 
 
-@dataclass(frozen=True)
-class _DualAveraging:
-    """Stochastic root finding for the logarithm of the step size."""
-
-    target: float
-    shrink_towards: float
-    log_step_size: float
-    averaged_log_step_size: float
-    mean_error: float
-    count: int
-
-    @classmethod
-    def start(cls, step_size: float, target: float) -> "_DualAveraging":
-        log_step_size = math.log(step_size)
-        return cls(target, log_step_size, log_step_size, log_step_size, 0.0, 0)
-
-    def update(self, acceptance_rate: float) -> "_DualAveraging":
-        # Section 3.2.1 of Hoffman & Gelman (2014), but for gamma: their 0.05, for single steps,
-        # makes step sizes go to and fro where mean rates of whole windows fall steeply.
-        t0, gamma, kappa = 10.0, 0.25, 0.75
-        count = self.count + 1
-        weight = 1 / (count + t0)
-        error = (1 - weight) * self.mean_error + weight * (self.target - acceptance_rate)
-        log_step_size = self.shrink_towards - math.sqrt(count) / gamma * error
-        weight = count**-kappa
-        averaged = weight * log_step_size + (1 - weight) * self.averaged_log_step_size
-        return dataclasses.replace(
-            self,
-            log_step_size=log_step_size,
-            averaged_log_step_size=averaged,
-            mean_error=error,
-            count=count,
-        )
-
-
-def _with_reasonable_step_size(
-    runner: Runner, kernel: Any, positions: jax.Array, rng_key: jax.Array
+def _search(
+    runner: Any,
+    kernel: Any,
+    positions: jax.Array,
+    rng_key: jax.Array,
+    target: float,
+    is_required: bool,
 ) -> Any:
-    """Double or halve the step size until the acceptance rate crosses its target."""
+    """The kernel with a step size that is roughly right."""
 
     def is_too_small(step_size: float) -> bool:
-        trial = _with_step_size(kernel, step_size)
+        trial = with_step_size(kernel, step_size)
         segment = next(runner.run(trial, positions, rng_key, 0, _PROBE_STEPS))
-        return _pooled_rate(segment.stats["acceptance_rate"]) > kernel.target_acceptance_rate
+        return pooled_rate(segment.stats["acceptance_rate"]) > target
 
-    step_size = float(kernel.step_size)
-    grows = is_too_small(step_size)
-    for _ in range(_MAX_PROBES):
-        if is_too_small(step_size) != grows:
-            return _with_step_size(kernel, step_size)
-        step_size *= 2.0 if grows else 0.5
-    verdict = "stays above" if grows else "never reaches"
-    direction = "up" if grows else "down"
+    found = reasonable_step_size(float(kernel.step_size), is_too_small)
+    if found is not None:
+        return with_step_size(kernel, found)
+    if not is_required:
+        return kernel
     raise ValueError(
-        f"the acceptance rate at x0 {verdict} {kernel.target_acceptance_rate} {direction} to "
-        f"step_size={step_size:.1g}, so no step size can be tuned: check that the log density can "
-        f"be normalised and is smooth at x0, or write kernel=pmcmc.{type(kernel).__name__}"
+        f"the acceptance rate at x0 does not cross {target} for any step size near "
+        f"{kernel.step_size:.1g}, so none can be tuned: check that the log density can be "
+        f"normalised and is smooth at x0, or write kernel=pmcmc.{type(kernel).__name__}"
         "(step_size=...) with n_warmup=0."
     )
 
 
-def _pooled_rate(rates: np.ndarray) -> float:
-    """Harmonic mean over chains, which one stuck chain pulls down and many good ones cannot hide.
+def _with_metric(logdensity: FlatLogDensity, kernel: Any, draws: np.ndarray) -> Any:
+    """The kernel with a metric estimated from draws `(n, D)`.
 
-    Args:
-        rates: acceptance rates, shape `(chain, step)`.
+    Where the gradients there are known the estimate does not depend on the law of the draws, and
+    repeats of rejected steps would only be evaluated again: leave them out.
     """
-    of_chains = np.maximum(rates.mean(axis=1), 1e-3)
-    return float(1 / np.mean(1 / of_chains))
+    before = np.asarray(kernel.inverse_mass_matrix, float)
+    draws = draws[np.isfinite(draws).all(axis=1)]
+    gradients = None
+    if kernel.uses_gradient and len(draws):
+        size = max(_GRADIENTS, _GRADIENTS_PER_DIM * len(before) if before.ndim == 2 else 0)
+        draws = draws[np.linspace(0, len(draws) - 1, min(size, len(draws))).astype(int)]
+        gradients = _gradients(logdensity, draws, size)
+        is_finite = np.isfinite(gradients).all(axis=1)
+        draws, gradients = draws[is_finite], gradients[is_finite]
+    if len(draws) < 2:
+        return kernel
+    estimate = diagonal_estimate if before.ndim == 1 else dense_estimate
+    metric = estimate(draws.astype(float), gradients, before)
+    # In units of a good metric lengths are about 1, whatever they were before.
+    return dataclasses.replace(kernel, inverse_mass_matrix=metric, step_size=1.0)
 
 
-def _with_step_size(kernel: Any, step_size: float) -> Any:
-    # Three digits are enough. They keep residuals of the solver, which are in the acceptance rates,
-    # out of the step size, but for a chance of about residual / 1e-3 a window: none in float64.
-    return dataclasses.replace(kernel, step_size=float(f"{step_size:.3g}"))
+def _stat(name: str, segments: list[Segment]) -> np.ndarray:
+    return np.concatenate([segment.stats[name] for segment in segments], axis=1)
 
 
-def _window_sizes(n_steps: int) -> list[int]:
-    """Lengths that grow linearly and add up to `n_steps`."""
-    n_windows = min(_N_WINDOWS, n_steps)
-    ends = np.arange(1, n_windows + 1) * np.arange(2, n_windows + 2)
-    ends = np.ceil(ends * (n_steps / ends[-1])).astype(int)
-    return [size for size in np.diff(ends, prepend=0).tolist() if size > 0]
+def _gradients(logdensity: FlatLogDensity, rows: np.ndarray, size: int) -> np.ndarray:
+    """Gradients at the rows `(n, D)`, by a program for `size` of them."""
+    padded = np.concatenate([rows, np.repeat(rows[:1], size - len(rows), axis=0)])
+    return np.asarray(_all_gradients(logdensity, jnp.asarray(padded)), float)[: len(rows)]
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _all_gradients(logdensity: FlatLogDensity, positions: jax.Array) -> jax.Array:
+    return jax.vmap(jax.grad(logdensity))(positions)

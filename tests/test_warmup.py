@@ -9,7 +9,7 @@ import pytest
 
 import pmcmc
 
-from .helpers import double_well
+from .helpers import logistic
 
 TARGET = pmcmc.targets.logistic_regression()
 
@@ -48,15 +48,19 @@ def test_a_real_posterior_from_dispersed_starts_leaves_no_chain_stuck():
     assert rates.min() > 0.4
 
 
-def test_the_solver_does_not_change_what_is_tuned():
-    starts = np.random.default_rng(2).normal(size=(2, 3))
+@pytest.mark.parametrize("metric", ["diagonal", "dense"])
+def test_the_solver_does_not_change_what_is_tuned(metric):
+    starts = np.random.default_rng(2).normal(size=(2, 4))
     loop, quasi = (
-        pmcmc.sample(double_well, starts, 100, n_chains=2, solver=solver)
+        pmcmc.warmup(logistic, starts, n_steps=200, n_chains=2, solver=solver, metric=metric)
         for solver in ("sequential", "quasi")
     )
-    assert loop.info.kernel.step_size == quasi.info.kernel.step_size
-    np.testing.assert_array_equal(loop.info.warmup.step_size, quasi.info.warmup.step_size)
-    np.testing.assert_array_equal(loop.stats["is_accepted"], quasi.stats["is_accepted"])
+    assert quasi.report.sweeps.min() > 0 == loop.report.sweeps.max()
+    assert loop.kernel.step_size == quasi.kernel.step_size
+    np.testing.assert_array_equal(loop.report.step_size, quasi.report.step_size)
+    matrices = [result.kernel.inverse_mass_matrix for result in (loop, quasi)]
+    np.testing.assert_allclose(*matrices, rtol=1e-8)
+    np.testing.assert_allclose(loop.state.position, quasi.state.position, rtol=0, atol=1e-8)
 
 
 def test_record_and_counts():
@@ -65,7 +69,9 @@ def test_record_and_counts():
     assert warmup.n_steps.sum() == 7
     assert warmup.step_size.shape == warmup.acceptance_rate.shape == warmup.n_steps.shape
     assert result.positions.shape == (1, 10, 2)
-    assert pmcmc.sample(normal, np.zeros(2), 10).info.warmup.n_steps.sum() == 1000
+    assert pmcmc.sample(normal, np.zeros(2), 10).info.warmup.n_steps.sum() == 2000
+    wide = pmcmc.sample(normal, np.zeros(300), 1, kernel="random_walk")
+    assert wide.info.warmup.n_steps.sum() == 3000
 
 
 def test_without_warmup_the_kernel_runs_as_it_is():
@@ -134,8 +140,16 @@ def test_the_tuned_step_size_is_where_the_acceptance_rate_crosses_its_aim():
 
 def test_the_final_step_size_is_the_average_of_dual_averaging():
     warmup = (
-        result := pmcmc.sample(normal, np.zeros((2, 5)), 3, n_chains=2, n_warmup=400)
+        result := pmcmc.sample(
+            normal,
+            np.zeros((2, 5)),
+            3,
+            kernel=pmcmc.MALA(0.1, np.ones(5)),  # a metric that is given is kept: one phase
+            n_chains=2,
+            n_warmup=400,
+        )
     ).info.warmup
+    assert not warmup.metric_updates.any()
     mu = math.log(warmup.step_size[0])
     mean_error = log_average = 0.0
     for i, rate in enumerate(warmup.acceptance_rate, start=1):
@@ -149,5 +163,120 @@ def test_the_final_step_size_is_the_average_of_dual_averaging():
 
 
 def test_a_density_that_no_step_size_suits_is_refused():
-    with pytest.raises(ValueError, match=r"stays above 0.574 up to.*can be normalised"):
+    with pytest.raises(ValueError, match=r"does not cross 0.574.*can be normalised"):
         pmcmc.sample(lambda x: 0.0 * jnp.sum(x), np.zeros(2), 10)
+
+
+SCALES = np.logspace(-3, 3, 8)
+
+
+def stretched(x):
+    return -0.5 * jnp.sum((x / jnp.asarray(SCALES, x.dtype)) ** 2)
+
+
+@pytest.mark.parametrize("kernel", ["mala", "hmc"])
+def test_scales_of_six_orders_from_ten_standard_deviations_away(kernel):
+    starts = 10 * SCALES * np.sign(np.random.default_rng(3).normal(size=(4, 8)))
+    result = pmcmc.sample(stretched, starts, 2000, kernel=kernel, n_chains=4)
+    aim = result.info.kernel.target_acceptance_rate
+    assert result.stats["acceptance_rate"].mean() == pytest.approx(aim, abs=0.1)
+    draws = result.positions / SCALES
+    assert np.all(np.abs(draws.mean(axis=(0, 1))) < 0.2)  # 4 errors of 400 independent draws
+    assert np.all(np.abs(draws.std(axis=(0, 1)) - 1) < 0.15)
+
+
+@pytest.mark.parametrize("factor", [1e-4, 1e4])
+def test_a_bad_first_step_size_is_mended_with_the_metric(factor):
+    rng = np.random.default_rng(4)
+    result = pmcmc.warmup(
+        stretched,
+        SCALES * rng.normal(size=(4, 8)),
+        kernel=pmcmc.MALA(step_size=factor),
+        n_chains=4,
+        metric="dense",
+    )
+    variances = np.diag(result.kernel.inverse_mass_matrix)
+    np.testing.assert_allclose(variances, SCALES**2, rtol=0.3)
+    assert 0.3 < result.kernel.step_size < 2
+
+
+def test_a_dense_metric_is_the_covariance():
+    target = pmcmc.targets.correlated_gaussian(dim=6, correlation=0.9)
+    covariance = np.linalg.inv(-np.asarray(jax.hessian(target.logdensity)(jnp.zeros(6))))
+    result = pmcmc.warmup(target.logdensity, np.full((2, 6), 3.0), n_chains=2)
+    matrix = result.kernel.inverse_mass_matrix
+    np.testing.assert_allclose(matrix, matrix.T, rtol=0, atol=1e-12)
+    ratio = np.linalg.eigvals(np.linalg.solve(covariance, matrix)).real
+    assert 0.9 < ratio.min() <= ratio.max() < 1.1
+
+
+def test_a_kernel_without_gradients_gets_a_metric_from_its_draws():
+    target = pmcmc.targets.correlated_gaussian(dim=3, correlation=0.9)
+    covariance = np.linalg.inv(-np.asarray(jax.hessian(target.logdensity)(jnp.zeros(3))))
+    result = pmcmc.warmup(
+        target.logdensity, np.zeros((4, 3)), kernel="random_walk", n_steps=4000, n_chains=4
+    )
+    ratio = np.linalg.eigvals(np.linalg.solve(covariance, result.kernel.inverse_mass_matrix)).real
+    assert 0.6 < ratio.min() <= ratio.max() < 1.6
+
+
+@pytest.mark.parametrize(
+    ("kernel", "metric", "dim", "shape"),
+    [
+        ("mala", "auto", 50, (50, 50)),
+        ("mala", "auto", 51, (51,)),
+        ("mala", "diagonal", 3, (3,)),
+        ("barker", "auto", 3, (3,)),
+        ("hmc", None, 3, None),
+        (pmcmc.MALA(0.1, np.ones(3)), "dense", 3, (3, 3)),
+        (pmcmc.MALA(0.1, 2 * np.eye(3)), "diagonal", 3, (3,)),
+        (pmcmc.MALA(0.1, 2 * np.eye(3)), "auto", 3, (3, 3)),
+    ],
+)
+def test_kinds_of_metric(kernel, metric, dim, shape):
+    result = pmcmc.warmup(normal, np.ones(dim), kernel=kernel, metric=metric, n_steps=60)
+    got = result.kernel.inverse_mass_matrix
+    assert (None if got is None else got.shape) == shape
+    assert result.state.position.shape == (dim,)
+
+
+def test_a_target_rate_of_ones_own():
+    result = pmcmc.warmup(normal, np.zeros((4, 5)), n_chains=4, target_acceptance_rate=0.9)
+    assert result.report.acceptance_rate[-10:].mean() == pytest.approx(0.9, abs=0.04)
+
+
+def test_starting_at_the_mode():
+    result = pmcmc.warmup(stretched, 1e3 * SCALES, n_steps=1, starts_at_mode=True)
+    assert np.all(np.abs(result.state.position) < 10 * SCALES)
+    # No better than the start: chains begin where they were.
+    flat = pmcmc.warmup(lambda x: -jnp.sum(jnp.abs(x)), np.full(2, 1e-9), n_steps=1)
+    assert np.isfinite(flat.state.position).all()
+
+
+def test_a_second_warmup_goes_on_from_the_first():
+    first = pmcmc.warmup(stretched, SCALES, n_steps=400)
+    second = pmcmc.warmup(stretched, first.state.position, kernel=first.kernel, n_steps=100)
+    assert second.kernel.inverse_mass_matrix is first.kernel.inverse_mass_matrix
+    draws = pmcmc.sample(stretched, second.state.position, 500, kernel=second.kernel, rng_key=1)
+    assert draws.stats["acceptance_rate"].mean() == pytest.approx(0.574, abs=0.15)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (dict(metric="full"), "metric must be 'auto', 'diagonal', 'dense' or None, got 'full'"),
+        (dict(metric="dense", kernel="barker"), "metric must be 'auto' or 'diagonal' or None for"),
+        (dict(target_acceptance_rate=1.5), "target_acceptance_rate must be below 1, got 1.5"),
+        (dict(target_acceptance_rate=0.0), "target_acceptance_rate must be a number between"),
+        (dict(kernel=pmcmc.Langevin(0.1)), "kernel must have something to tune"),
+        (
+            dict(kernel=pmcmc.Langevin(0.1), target_acceptance_rate=0.5),
+            "target_acceptance_rate must be None for Langevin",
+        ),
+        (dict(n_steps=0), "n_steps must be a positive integer, got 0"),
+        (dict(starts_at_mode=1), "starts_at_mode must be True or False"),
+    ],
+)
+def test_bad_arguments_of_a_warmup_are_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        pmcmc.warmup(normal, np.zeros(2), **arguments)

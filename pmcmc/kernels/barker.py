@@ -43,6 +43,7 @@ class Barker(MetropolisKernel):
 
     uses_gradient = True
     target_acceptance_rate = 0.4  # Livingstone & Zanella (2022)
+    metrics = ("diagonal",)
 
     def __post_init__(self) -> None:
         check_positive("step_size", self.step_size, "Barker(step_size=0.1)")

@@ -40,6 +40,7 @@ class Kernel(abc.ABC):
     uses_logdensity: ClassVar[bool] = True
     uses_gradient: ClassVar[bool] = False
     target_acceptance_rate: ClassVar[float | None] = None  # None: there is no step size to tune
+    metrics: ClassVar[tuple[str, ...]] = ()  # kinds of inverse mass matrix: "diagonal", "dense"
 
     def init(self, logdensity: Any, position: jax.Array) -> Any:
         """State of the chain at `position`: the position and what the next step can reuse.

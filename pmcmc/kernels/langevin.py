@@ -40,6 +40,7 @@ class Langevin(Kernel):
     inverse_mass_matrix: Any = None
 
     uses_gradient = True
+    metrics = ("diagonal", "dense")
 
     def __post_init__(self) -> None:
         check_positive("step_size", self.step_size, "Langevin(step_size=0.01)")

@@ -46,6 +46,7 @@ class RandomWalkMetropolis(MetropolisKernel):
     draw: Callable[..., jax.Array] = jax.random.normal
 
     target_acceptance_rate = 0.234  # optimal as D grows: Roberts, Gelman & Gilks (1997)
+    metrics = ("diagonal", "dense")
 
     def __post_init__(self) -> None:
         check_positive("step_size", self.step_size, "RandomWalkMetropolis(step_size=0.1)")

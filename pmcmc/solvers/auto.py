@@ -12,13 +12,19 @@ from pmcmc.solvers.sequential import Sequential
 
 @dataclass(frozen=True)
 class Auto:
-    """The loop on a CPU, clipped quasi-Newton sweeps (`"clip-elk"`) on an accelerator.
+    """What is fastest for the chain at hand.
 
-    Sweeps do several times the arithmetic of a loop. On a CPU arithmetic is what takes the time,
-    and the loop wins for all but log densities that are slow and sequential themselves; on an
-    accelerator a step of a loop costs a latency, and a whole window costs hardly more.
+    `sample` begins with the loop and measures it. Where the run is long enough for a pilot to cost
+    less than 5 % of it, the pilot measures what evaluating many steps at once costs, whether the
+    chain forgets its past, and how many sweeps it takes; the fastest way takes over. Sweeps that
+    stall later on lead to clipping, then to a smaller window, then back to the loop. All of it is
+    in `info.plan`, and `pmcmc.plan` shows it without sampling.
+
+    `solve` measures nothing, since it may run under `jax.jit`: it takes the loop on a CPU, where
+    arithmetic is what takes the time, and clipped quasi-Newton sweeps (`"clip-elk"`) on an
+    accelerator, where a step of a loop costs a latency and a whole window hardly more.
     """
 
     def choose(self) -> Solver:
-        """The solver for the default device."""
+        """The solver for the default device, where nothing is measured."""
         return Sequential() if jax.default_backend() == "cpu" else ParallelNewton(damping=Clip())

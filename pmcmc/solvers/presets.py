@@ -22,17 +22,15 @@ PRESETS: dict[str, Solver | Auto] = {
 }
 
 
-def as_solver(solver: str | Solver | Auto) -> Solver:
-    """The solver meant by a name or by an instance; `Auto` is replaced by its choice.
+def as_solver(solver: str | Solver | Auto) -> Solver | Auto:
+    """The solver meant by a name or by an instance.
 
     Raises:
         ValueError: there is no solver of that name, or it is not a solver.
     """
     if isinstance(solver, str) and solver in PRESETS:
         solver = PRESETS[solver]
-    if isinstance(solver, Auto):
-        return solver.choose()
-    if isinstance(solver, Solver):
+    if isinstance(solver, Solver | Auto):
         return solver
     names = ", ".join(repr(name) for name in PRESETS)
     raise ValueError(

@@ -1,0 +1,149 @@
+"""`burn_in`: from far away to where other samplers can go on."""
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from pmcmc._checks import check_above, check_count, check_flag
+from pmcmc._stationarity import split_rhat
+from pmcmc._task import as_task
+from pmcmc._tune import tune
+from pmcmc._warmup import WarmupReport
+from pmcmc.kernels import HMC, Kernel
+from pmcmc.solvers import Auto, Solver, as_solver
+
+_MOST_CHECKED_DRAWS = 1000  # of a chain
+# A Langevin step is a leapfrog step of length sqrt(2 * step_size); trajectories of several such
+# steps are accepted about as often as Stan aims at (0.8) if they are a little shorter.
+_LEAPFROG_SHARE = 0.7
+
+
+class BurnIn(NamedTuple):
+    """Where chains are after a burn-in, and what was learned on the way.
+
+    Args:
+        position: positions with the structure of `x0`, a leading chain axis where `x0` has one.
+        kernel: with the step size and the metric that were found.
+        is_stationary: whether no half of a chain can be told from the others any more.
+        rhat: largest split R-hat of a coordinate in each round.
+        is_exact: whether every step was within tolerance. Sweeps that are stopped early
+            (`ParallelNewton(max_sweeps=..., fallback=None)`) bring chains near their target all the
+            same, but not to draws to keep.
+        reports: record of the windows of each round.
+    """
+
+    position: Any
+    kernel: Kernel
+    is_stationary: bool
+    rhat: np.ndarray
+    is_exact: bool
+    reports: tuple[WarmupReport, ...]
+
+    @property
+    def inverse_mass_matrix(self) -> Any:
+        """The metric, as BlackJAX and NumPyro take it: `(D,)` or `(D, D)`, or `None`."""
+        return getattr(self.kernel, "inverse_mass_matrix", None)
+
+    @property
+    def leapfrog_step_size(self) -> float:
+        """A step size for Hamiltonian samplers with this metric, from that of the kernel."""
+        step_size = float(self.kernel.step_size)  # type: ignore[attr-defined]
+        if isinstance(self.kernel, HMC):
+            return step_size
+        return _LEAPFROG_SHARE * math.sqrt(2 * step_size)
+
+    def __repr__(self) -> str:
+        rounds = ", ".join(f"{rhat:.3f}" for rhat in self.rhat)
+        state = "stationary" if self.is_stationary else "NOT STATIONARY: take more rounds or steps"
+        exact = "" if self.is_exact else "; sweeps were stopped early: do not keep draws"
+        return (
+            f"pmcmc.BurnIn: {state} (largest R-hat by round: {rounds}){exact}\n"
+            f"  kernel  {self.kernel}\n"
+            f"  steps   {sum(int(report.n_steps.sum()) for report in self.reports):,} a chain"
+        )
+
+
+def burn_in(
+    logdensity: Callable[[Any], jax.Array],
+    x0: Any,
+    *,
+    kernel: Kernel | str | None = None,
+    n_steps: int = 1000,
+    max_rounds: int = 5,
+    max_rhat: float = 1.05,
+    solver: Solver | Auto | str = "auto",
+    n_chains: int = 1,
+    metric: str | None = "auto",
+    target_acceptance_rate: float | None = None,
+    starts_at_mode: bool = False,
+    rng_key: jax.Array | int = 0,
+    progress: bool | None = None,
+) -> BurnIn:
+    """Bring chains from far away to where the target has its mass, for other samplers to go on.
+
+    Rounds of a warm-up, each twice as long as the one before and going on from it, until the
+    positions of its longest phase look stationary: a split R-hat of at most `max_rhat` in every
+    coordinate. What comes out are positions, a metric and a step size; `pmcmc.adapters` makes them
+    the initial states of NumPyro's and BlackJAX's samplers, which need no warm-up of their own.
+
+    Args:
+        logdensity: as in `pmcmc.sample`.
+        x0: as there.
+        kernel: as in `pmcmc.warmup`.
+        n_steps: of the first round.
+        max_rounds: after which to stop, stationary or not.
+        max_rhat: largest split R-hat that counts as stationary.
+        solver: as in `pmcmc.sample`. Sweeps that are stopped early are allowed here, and marked.
+        n_chains: as there.
+        metric: as in `pmcmc.warmup`.
+        target_acceptance_rate: as there.
+        starts_at_mode: as there.
+        rng_key: as there; each round has noise of its own.
+        progress: as there.
+
+    Raises:
+        ValueError: an argument cannot be used, or no step size is accepted as often as is aimed at;
+            the message says why and what to write.
+    """
+    for name, value in {"n_steps": n_steps, "max_rounds": max_rounds}.items():
+        check_count(name, value)
+    check_count("n_chains", n_chains)
+    check_above("max_rhat", max_rhat, 1.0, "a number above 1", "max_rhat=1.05")
+    check_flag("starts_at_mode", starts_at_mode)
+    solver = as_solver(solver)
+    task = as_task(logdensity, x0, kernel, n_chains, rng_key, metric, target_acceptance_rate)
+    if task.tuning.target_acceptance_rate is None:
+        raise ValueError(
+            f"kernel must have a step size to tune, got {kernel!r}: write kernel='mala'."
+        )
+    rhats: list[float] = []
+    reports: list[WarmupReport] = []
+    for i in range(max_rounds):
+        tuned = tune(task, solver, n_steps * 2**i, starts_at_mode and i == 0, progress)
+        rhats.append(_largest_rhat(tuned.draws))
+        reports.append(tuned.report)
+        task = task._replace(
+            problem=task.problem._replace(positions=tuned.positions),
+            kernel=tuned.kernel,
+            rng_key=jax.random.fold_in(task.rng_key, i),
+        )
+        if rhats[-1] <= max_rhat:
+            break
+    return BurnIn(
+        position=task.final_state(tuned.kernel, tuned.positions).position,
+        kernel=task.restored(tuned.kernel),
+        is_stationary=rhats[-1] <= max_rhat,
+        rhat=np.array(rhats),
+        is_exact=all(bool(report.converged.all()) for report in reports),
+        reports=tuple(reports),
+    )
+
+
+def _largest_rhat(draws: np.ndarray) -> float:
+    if draws.shape[1] < 4:
+        return math.inf
+    stride = -(-draws.shape[1] // _MOST_CHECKED_DRAWS)
+    return float(split_rhat(draws[:, ::stride]).max())

@@ -1,0 +1,66 @@
+"""`plan`: what `solver="auto"` would choose, without sampling."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+from pmcmc._auto import MEASURED_STEPS, PILOT_SHARE
+from pmcmc._checks import check_count
+from pmcmc._pilot import Plan, measure
+from pmcmc._progress import Progress
+from pmcmc._task import as_task
+from pmcmc._tune import tune
+from pmcmc.kernels import Kernel
+from pmcmc.solvers import Sequential
+
+_TUNING_STEPS = 300
+
+
+def plan(
+    logdensity: Callable[[Any], jax.Array] | None,
+    x0: Any,
+    n_steps: int | None = None,
+    *,
+    kernel: Kernel | str | None = None,
+    n_chains: int = 1,
+    rng_key: jax.Array | int = 0,
+    progress: bool | None = None,
+) -> Plan:
+    """Measure what is fastest for a chain, and say why; print the result.
+
+    A kernel that is given by its name is tuned for 300 steps first.
+
+    Args:
+        logdensity: as in `pmcmc.sample`.
+        x0: as there; best a position that a chain would have after its warm-up.
+        n_steps: of the chain to plan for, a pilot of which may cost 5 %; `None` for a pilot of any
+            cost.
+        kernel: as in `pmcmc.sample`.
+        n_chains: as there.
+        rng_key: as there.
+        progress: as there.
+
+    Raises:
+        ValueError: an argument cannot be used; the message says why and what to write.
+    """
+    check_count("n_chains", n_chains)
+    if n_steps is not None:
+        check_count("n_steps", n_steps)
+    is_tuned = isinstance(kernel, Kernel)
+    metric = None if is_tuned else "auto"
+    task = as_task(logdensity, x0, kernel, n_chains, rng_key, metric)
+    flat, positions = task.kernel, task.problem.positions
+    if not is_tuned:
+        tuned = tune(task, Sequential(), _TUNING_STEPS, False, progress)
+        flat, positions = tuned.kernel, tuned.positions
+    with Progress(progress, n_chains) as line:
+        line.say("measuring")
+        runner = task.runner(Sequential(), flat, MEASURED_STEPS)
+        runner.compile(flat, positions, task.rng_key)
+        started = time.perf_counter()
+        runner.advance(flat, positions, task.rng_key, 0, MEASURED_STEPS)
+        loop = (time.perf_counter() - started) / MEASURED_STEPS
+        budget = float("inf") if n_steps is None else PILOT_SHARE * n_steps * loop
+        return measure(task, flat, positions, task.rng_key, 0, loop, budget)

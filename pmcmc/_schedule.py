@@ -1,0 +1,48 @@
+"""The windows of a warm-up, in which nothing is tuned."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+# Shares of the warm-up: fast, slow and growing, fast (the pattern of Stan's), and the windows of
+# each. The metric is estimated at the end of a slow phase, from the draws of that phase.
+_FAST_FIRST, _SLOW, _FAST_LAST = 0.05, (0.05, 0.10, 0.20, 0.40), 0.20
+_WINDOWS_OF_PHASE = 10
+_WINDOWS_OF_ONE_PHASE = 40
+
+
+class Phase(NamedTuple):
+    """A stretch of the warm-up.
+
+    Args:
+        windows: lengths of its windows; the step size changes between them.
+        updates_metric: whether the metric changes at its end.
+    """
+
+    windows: list[int]
+    updates_metric: bool
+
+
+def phases(n_steps: int, tunes_step_size: bool, tunes_metric: bool) -> list[Phase]:
+    """The phases of a warm-up of `n_steps`."""
+    if not tunes_step_size:
+        return [Phase([n_steps], False)]
+    if not tunes_metric:
+        return [Phase(_growing(n_steps, _WINDOWS_OF_ONE_PHASE), False)]
+    shares = [_FAST_FIRST, *_SLOW, _FAST_LAST]
+    ends = np.round(np.cumsum(shares) * n_steps).astype(int)
+    sizes = np.diff(ends, prepend=0).tolist()
+    updates = [False, *[True] * len(_SLOW), False]
+    return [
+        Phase(_growing(size, _WINDOWS_OF_PHASE), updates_metric)
+        for size, updates_metric in zip(sizes, updates, strict=True)
+        if size
+    ]
+
+
+def _growing(n_steps: int, n_windows: int) -> list[int]:
+    """Lengths that grow linearly and add up to `n_steps`: frequent at first, precise later."""
+    n_windows = min(n_windows, n_steps)
+    ends = np.arange(1, n_windows + 1) * np.arange(2, n_windows + 2)
+    ends = np.ceil(ends * (n_steps / ends[-1])).astype(int)
+    return [size for size in np.diff(ends, prepend=0).tolist() if size > 0]

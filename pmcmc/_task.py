@@ -1,0 +1,147 @@
+"""What all front doors take: a log density, a start, a kernel and a key, checked."""
+
+import dataclasses
+import operator
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from pmcmc._basis import basis_finder
+from pmcmc._chain import Runner, check_linearizable
+from pmcmc._flat import flatten_states
+from pmcmc._problem import Problem, as_problem, check_start, init_states
+from pmcmc._warmup import Tuning, as_tuning
+from pmcmc.kernels import HMC, MALA, Barker, Kernel, RandomWalkMetropolis
+from pmcmc.solvers import ParallelNewton, Solver, TrajectoryGuess
+
+# The first step size of the warm-up is a start for its search only.
+_TUNED_KERNELS: dict[str, Kernel] = {
+    "mala": MALA(step_size=0.1),
+    "hmc": HMC(step_size=0.1, num_integration_steps=8, jitter=0.75),
+    "random_walk": RandomWalkMetropolis(step_size=0.1),
+    "barker": Barker(step_size=0.1),
+}
+_WARMUP_STREAM = np.uint32(2**32 - 1)  # no chain has this index
+
+
+class Task(NamedTuple):
+    """Arguments of a front door, checked.
+
+    Args:
+        problem: what is to be sampled, from where.
+        given: the kernel as it was given.
+        kernel: the kernel for flat positions, with a metric where one is to be tuned.
+        tuning: what a warm-up tunes.
+        rng_key: a typed key.
+    """
+
+    problem: Problem
+    given: Kernel
+    kernel: Kernel
+    tuning: Tuning
+    rng_key: jax.Array
+
+    def runner(self, solver: Solver, kernel: Kernel, n_steps: int) -> Runner:
+        """A runner of `n_steps` by a solver, with everything it needs resolved.
+
+        Raises:
+            ValueError: the solver cannot run this chain.
+        """
+        find_basis = None
+        if isinstance(solver, ParallelNewton):
+            if solver.jacobian.uses_derivatives:
+                check_linearizable(self.problem, kernel)
+            if isinstance(solver.basis, str):
+                find_basis = basis_finder(solver, self.problem, kernel, self.rng_key)
+                basis = None if find_basis is None else find_basis(kernel)
+                solver = dataclasses.replace(solver, basis=basis)
+            solver = _with_flat_guess(solver, self.problem, n_steps)
+        n_chains, dim = self.problem.positions.shape
+        length = solver.segment_length(n_steps, n_chains, dim, self.problem.positions.dtype)
+        return Runner(self.problem.logdensity, solver, length, find_basis)
+
+    def restored(self, kernel: Kernel) -> Kernel:
+        """A tuned kernel as users know it, made of functions of their own positions."""
+        return self.given if self.given.target_acceptance_rate is None else kernel
+
+    def final_state(self, kernel: Kernel, positions: jax.Array) -> Any:
+        """The kernel's state with the vectors in it as pytrees of the structure of `x0`."""
+        problem, shape = self.problem, self.problem.positions.shape
+
+        def unravel(leaf: jax.Array) -> Any:
+            array = np.asarray(leaf)
+            tree = problem.unravel(array) if array.shape == shape else array
+            return tree if problem.has_chain_axis else jax.tree.map(lambda x: x[0], tree)
+
+        return jax.tree.map(unravel, init_states(problem.logdensity, kernel, positions))
+
+
+def as_task(
+    logdensity: Any,
+    x0: Any,
+    kernel: Kernel | str | None,
+    n_chains: int,
+    rng_key: jax.Array | int,
+    metric: str | None = "auto",
+    target_acceptance_rate: float | None = None,
+) -> Task:
+    """Check what users wrote.
+
+    Raises:
+        ValueError: an argument cannot be used; the message says why and what to write.
+    """
+    given = _as_kernel(kernel)
+    key = _as_key(rng_key)
+    problem = as_problem(logdensity, x0, n_chains, given)
+    flat = given.flatten(problem.unravel_one)
+    flat, tuning = as_tuning(flat, problem.positions.shape[1], metric, target_acceptance_rate)
+    check_start(problem, flat)
+    return Task(problem, given, flat, tuning, key)
+
+
+def warmup_key(rng_key: jax.Array) -> jax.Array:
+    """The key of the noise of a warm-up."""
+    return jax.random.fold_in(rng_key, _WARMUP_STREAM)
+
+
+def _as_kernel(kernel: Kernel | str | None) -> Kernel:
+    if isinstance(kernel, Kernel):
+        return kernel
+    name = "mala" if kernel is None else kernel
+    if isinstance(name, str) and name in _TUNED_KERNELS:
+        return _TUNED_KERNELS[name]
+    names = ", ".join(map(repr, _TUNED_KERNELS))
+    raise ValueError(
+        f"kernel must be None, one of {names}, or an instance such as pmcmc.MALA(step_size=0.01), "
+        f"got {kernel!r}: write kernel='mala'."
+    )
+
+
+def _as_key(rng_key: jax.Array | int) -> jax.Array:
+    try:
+        if isinstance(rng_key, np.ndarray | jax.Array):
+            if rng_key.shape == () and jnp.issubdtype(rng_key.dtype, jax.dtypes.prng_key):
+                return rng_key
+            if rng_key.dtype == np.uint32 and rng_key.ndim == 1:
+                return jax.random.wrap_key_data(rng_key)
+        if not isinstance(rng_key, bool):
+            return jax.random.key(operator.index(rng_key))
+    except (TypeError, OverflowError):
+        pass  # neither the data of a key nor an integer that fits
+    raise ValueError(
+        f"rng_key must be one key or an integer below 2**63, got {rng_key!r}: write rng_key=0 or "
+        "rng_key=jax.random.key(0)."
+    )
+
+
+def _with_flat_guess(solver: ParallelNewton, problem: Problem, n_steps: int) -> ParallelNewton:
+    if not isinstance(solver.guess, TrajectoryGuess):
+        return solver
+    axes: tuple[int, ...] = (n_steps,)
+    if problem.has_chain_axis:
+        axes = (len(problem.positions), n_steps)
+    table = flatten_states(solver.guess.states, problem.layout, axes)
+    shape = (len(problem.positions), n_steps, -1)
+    return dataclasses.replace(solver, guess=TrajectoryGuess(np.reshape(table, shape)))

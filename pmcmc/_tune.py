@@ -1,0 +1,111 @@
+"""`warmup`: a kernel tuned, and chains brought to where the target has its mass."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+
+from pmcmc._auto import make_runner
+from pmcmc._checks import check_count, check_flag
+from pmcmc._mode import find_modes
+from pmcmc._progress import Progress
+from pmcmc._task import Task, as_task, warmup_key
+from pmcmc._warmup import Tuned, WarmupReport, run_windows
+from pmcmc.kernels import Kernel
+from pmcmc.solvers import Auto, Solver, as_solver
+
+
+class Warmup(NamedTuple):
+    """What a warm-up leaves behind.
+
+    Args:
+        state: the kernel's state after the last step, positions with the structure of `x0`.
+        kernel: with the step size and the metric that were found.
+        report: record of its windows.
+    """
+
+    state: Any
+    kernel: Kernel
+    report: WarmupReport
+
+
+def warmup(
+    logdensity: Callable[[Any], jax.Array],
+    x0: Any,
+    *,
+    kernel: Kernel | str | None = None,
+    n_steps: int = 1000,
+    solver: Solver | Auto | str = "auto",
+    n_chains: int = 1,
+    metric: str | None = "auto",
+    target_acceptance_rate: float | None = None,
+    starts_at_mode: bool = False,
+    rng_key: jax.Array | int = 0,
+    progress: bool | None = None,
+) -> Warmup:
+    """Tune a kernel, and bring chains to where the target has its mass.
+
+    Windows of fixed parameters, which any solver evaluates, in a schedule of fast and slow phases
+    (Stan's). Between windows the step size follows by dual averaging; at the end of a slow phase
+    the metric is estimated from the draws of the phase and from the gradients there, all chains
+    together. The result does not depend on the solver, to its tolerance. Go on with
+    `sample(logdensity, result.state.position, n_steps, kernel=result.kernel, ...)` and another
+    `rng_key`.
+
+    Args:
+        logdensity: as in `sample`.
+        x0: as there.
+        kernel: as there; an instance is where tuning begins, and a metric that it has is kept where
+            `metric="auto"`.
+        n_steps: of each chain.
+        solver: as in `sample`.
+        n_chains: as there.
+        metric: kind of `inverse_mass_matrix` to estimate: `"diagonal"`, `"dense"`, `None` for none,
+            `"auto"` for a dense one in up to 50 dimensions where the kernel takes it.
+        target_acceptance_rate: to aim at, `None` for the kernel's own: 0.574 (MALA), 0.8 (HMC),
+            0.234 (random walk; 0.44 in one dimension), 0.4 (Barker).
+        starts_at_mode: let every chain start where BFGS leads from its start, unless that is no
+            better. Do without where the mode is far from the mass (funnels).
+        rng_key: as in `sample`; the noise is another one.
+        progress: as there.
+
+    Raises:
+        ValueError: an argument cannot be used, or no step size is accepted as often as is aimed at;
+            the message says why and what to write.
+    """
+    check_count("n_steps", n_steps)
+    check_count("n_chains", n_chains)
+    check_flag("starts_at_mode", starts_at_mode)
+    solver = as_solver(solver)
+    task = as_task(logdensity, x0, kernel, n_chains, rng_key, metric, target_acceptance_rate)
+    if task.tuning.target_acceptance_rate is None:
+        raise ValueError(
+            f"kernel must have something to tune, got {kernel!r}: write kernel='mala', or "
+            "sample(..., n_warmup=...) to drop the first steps."
+        )
+    tuned = tune(task, solver, n_steps, starts_at_mode, progress)
+    state = task.final_state(tuned.kernel, tuned.positions)
+    return Warmup(state, task.restored(tuned.kernel), tuned.report)
+
+
+def tune(
+    task: Task, solver: Solver | Auto, n_steps: int, starts_at_mode: bool, progress: bool | None
+) -> Tuned:
+    """The windows of a warm-up on a checked task."""
+    positions = task.problem.positions
+    with Progress(progress, len(positions)) as line:
+        line.say("preparing")
+        if starts_at_mode:
+            positions = find_modes(task.problem.logdensity, positions)
+        runner = make_runner(task, solver, n_steps, 0)
+        line.say("compiling")
+        runner.compile(task.kernel, positions, task.rng_key)
+        return run_windows(
+            runner,
+            task.kernel,
+            positions,
+            warmup_key(task.rng_key),
+            n_steps,
+            task.tuning,
+            line.count("warm-up", n_steps),
+        )

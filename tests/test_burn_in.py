@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+
+import pmcmc
+
+from .helpers import logistic
+
+TARGET = pmcmc.targets.correlated_gaussian(dim=4)
+
+
+def test_chains_from_far_away_become_stationary():
+    starts = 100 * np.random.default_rng(0).normal(size=(4, 4))
+    result = pmcmc.burn_in(TARGET.logdensity, starts, n_steps=20, n_chains=4)
+    assert result.is_stationary
+    assert result.is_exact
+    assert len(result.rhat) == len(result.reports) > 1  # the way itself is no stationary chain
+    assert result.rhat[-1] <= 1.05 < result.rhat[0]
+    assert [int(report.n_steps.sum()) for report in result.reports[:2]] == [20, 40]
+    assert np.all(np.abs(result.position) < 6)
+    assert result.inverse_mass_matrix.shape == (4, 4)
+    assert "stationary" in repr(result)
+    # Rounds have noise of their own, and go on from each other.
+    assert result.reports[1].acceptance_rate[0] != result.reports[0].acceptance_rate[0]
+
+
+def test_what_is_not_stationary_is_marked():
+    starts = np.full((2, 4), 1e3)
+    result = pmcmc.burn_in(TARGET.logdensity, starts, n_steps=20, max_rounds=1, n_chains=2)
+    assert not result.is_stationary
+    assert "NOT STATIONARY" in repr(result)
+
+
+def test_sweeps_that_are_stopped_early_are_allowed_and_marked():
+    solver = pmcmc.ParallelNewton(max_sweeps=4, fallback=None)
+    result = pmcmc.burn_in(logistic, np.full(4, 2.0), n_steps=600, solver=solver)
+    assert not result.is_exact
+    assert "stopped early" in repr(result)
+    assert np.isfinite(result.position).all()
+
+
+@pytest.mark.parametrize("kernel", ["mala", "hmc"])
+def test_positions_keep_their_structure(kernel):
+    x0 = {"a": np.ones(2), "b": np.float64(1.0)}
+    result = pmcmc.burn_in(
+        lambda x: -0.5 * np.sum(np.ones(2)) - 0.5 * (x["a"] @ x["a"] + x["b"] ** 2),
+        x0,
+        kernel=kernel,
+        n_steps=100,
+        max_rounds=1,
+    )
+    assert result.position["a"].shape == (2,)
+    assert 0.1 < result.leapfrog_step_size < 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (dict(max_rounds=0), "max_rounds must be a positive integer, got 0"),
+        (dict(max_rhat=1.0), "max_rhat must be a number above 1, got 1.0"),
+        (dict(kernel=pmcmc.Langevin(0.1)), "kernel must have a step size to tune"),
+    ],
+)
+def test_bad_arguments_are_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        pmcmc.burn_in(logistic, np.zeros(4), **arguments)
