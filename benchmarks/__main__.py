@@ -41,8 +41,9 @@ SOLVERS: dict[str, Any] = {
     "exact diagonal": pmcmc.ParallelNewton(jacobian=solvers.Diagonal(n_probes=None)),
     "newton": "newton",
     "block": "block",
+    "auto": "auto",
 }
-MOST_DIMENSIONS = {"exact diagonal": 31, "newton": 31, "block": 50, "quasi": 1000}
+MOST_DIMENSIONS = {"exact diagonal": 31, "newton": 31, "block": 50, "quasi": 1000, "auto": 1000}
 AIM, PILOT_STEPS, N_SEARCH = 0.7, 500, 12
 
 
@@ -176,6 +177,7 @@ def rows_of(name: str, kernels: list[str], chosen: list[str], n: int) -> Iterato
                 "compile, s": compile_seconds,
                 "us/step": 1e6 * seconds / n,
                 "loop / solver": loop_seconds / seconds,
+                "plan": None if info.plan is None else info.plan.headline,
             }
 
 

@@ -16,6 +16,7 @@ from pmcmc.kernels import HMC, Kernel
 from pmcmc.solvers import Auto, Solver, as_solver
 
 _MOST_CHECKED_DRAWS = 1000  # of a chain
+_LOST = 10.0  # standard deviations of the log density
 # A Langevin step is a leapfrog step of length sqrt(2 * step_size); trajectories of several such
 # steps are accepted about as often as Stan aims at (0.8) if they are a little shorter.
 _LEAPFROG_SHARE = 0.7
@@ -29,6 +30,7 @@ class BurnIn(NamedTuple):
         kernel: with the step size and the metric that were found.
         is_stationary: whether no half of a chain can be told from the others any more.
         rhat: largest split R-hat of a coordinate in each round.
+        restarted: chains of each round that had got lost and were sent to where another one was.
         is_exact: whether every step was within tolerance. Sweeps that are stopped early
             (`ParallelNewton(max_sweeps=..., fallback=None)`) bring chains near their target all the
             same, but not to draws to keep.
@@ -39,6 +41,7 @@ class BurnIn(NamedTuple):
     kernel: Kernel
     is_stationary: bool
     rhat: np.ndarray
+    restarted: tuple[tuple[int, ...], ...]
     is_exact: bool
     reports: tuple[WarmupReport, ...]
 
@@ -59,8 +62,10 @@ class BurnIn(NamedTuple):
         rounds = ", ".join(f"{rhat:.3f}" for rhat in self.rhat)
         state = "stationary" if self.is_stationary else "NOT STATIONARY: take more rounds or steps"
         exact = "" if self.is_exact else "; sweeps were stopped early: do not keep draws"
+        lost = sum(map(len, self.restarted))
+        lost_text = f"; {lost} times a chain was lost and restarted" if lost else ""
         return (
-            f"pmcmc.BurnIn: {state} (largest R-hat by round: {rounds}){exact}\n"
+            f"pmcmc.BurnIn: {state} (largest R-hat by round: {rounds}){lost_text}{exact}\n"
             f"  kernel  {self.kernel}\n"
             f"  steps   {sum(int(report.n_steps.sum()) for report in self.reports):,} a chain"
         )
@@ -88,6 +93,11 @@ def burn_in(
     positions of its longest phase look stationary: a split R-hat of at most `max_rhat` in every
     coordinate. What comes out are positions, a metric and a step size; `pmcmc.adapters` makes them
     the initial states of NumPyro's and BlackJAX's samplers, which need no warm-up of their own.
+
+    A chain that got lost, its log density always more than ten standard deviations below the mean
+    of the best chain, goes on from the position of one that did not: it sits in a mode without
+    mass, which it may not leave in any time. No draws are kept, so none are biased; `restarted`
+    names such chains.
 
     Args:
         logdensity: as in `pmcmc.sample`.
@@ -121,25 +131,48 @@ def burn_in(
         )
     rhats: list[float] = []
     reports: list[WarmupReport] = []
+    restarted: list[tuple[int, ...]] = []
     for i in range(max_rounds):
         tuned = tune(task, solver, n_steps * 2**i, starts_at_mode and i == 0, progress)
         rhats.append(_largest_rhat(tuned.draws))
         reports.append(tuned.report)
+        lost = lost_chains(tuned.logdensity)
+        restarted.append(tuple(np.flatnonzero(lost).tolist()))
+        sources = np.flatnonzero(~lost)[np.arange(n_chains) % np.count_nonzero(~lost)]
+        rows = np.where(lost, sources, np.arange(n_chains))
         task = task._replace(
-            problem=task.problem._replace(positions=tuned.positions),
+            problem=task.problem._replace(positions=tuned.positions[rows]),
             kernel=tuned.kernel,
             rng_key=jax.random.fold_in(task.rng_key, i),
         )
         if rhats[-1] <= max_rhat:
             break
     return BurnIn(
-        position=task.final_state(tuned.kernel, tuned.positions).position,
+        position=task.final_state(tuned.kernel, task.problem.positions).position,
         kernel=task.restored(tuned.kernel),
         is_stationary=rhats[-1] <= max_rhat,
         rhat=np.array(rhats),
+        restarted=tuple(restarted),
         is_exact=all(bool(report.converged.all()) for report in reports),
         reports=tuple(reports),
     )
+
+
+def lost_chains(logdensity: np.ndarray) -> np.ndarray:
+    """Whether each chain is in a mode without mass, as far as the others tell.
+
+    Args:
+        logdensity: shape `(chain, step)`.
+
+    Returns:
+        Shape `(chain,)`, never all true.
+    """
+    means = logdensity.mean(axis=1)
+    best = int(np.nanargmax(means)) if np.isfinite(means).any() else 0
+    bound = means[best] - _LOST * logdensity[best].std()
+    lost = ~(logdensity.max(axis=1) >= bound)
+    lost[best] = False
+    return lost
 
 
 def _largest_rhat(draws: np.ndarray) -> float:

@@ -80,6 +80,7 @@ class Tuned(NamedTuple):
         positions: the last ones, shape `(chain, D)`.
         report: the record.
         draws: positions of the longest phase of one metric, shape `(chain, step, D)`.
+        logdensity: there, shape `(chain, step)`.
     """
 
     runner: Any
@@ -87,6 +88,7 @@ class Tuned(NamedTuple):
     positions: jax.Array
     report: WarmupReport
     draws: np.ndarray
+    logdensity: np.ndarray
 
 
 def as_tuning(
@@ -163,7 +165,7 @@ def run_windows(
     """
     target = tuning.target_acceptance_rate
     rows = []
-    longest = np.empty((len(positions), 0, positions.shape[1]))
+    longest: list[Segment] = []
     evidence = Evidence.none(len(positions))
     if target is not None:
         kernel = _search(runner, kernel, positions, rng_key, target, is_required=True)
@@ -186,9 +188,10 @@ def run_windows(
                 kernel = with_step_size(kernel, math.exp(averaging.log_step_size))
         if averaging is not None:
             kernel = with_step_size(kernel, math.exp(averaging.averaged_log_step_size))
-        draws = np.concatenate([segment.positions for segment in segments], axis=1)
-        longest = max(longest, draws, key=lambda x: x.shape[1])
+        if sum(phase.windows) > sum(segment.positions.shape[1] for segment in longest):
+            longest = segments
         if phase.updates_metric and target is not None:
+            draws = _draws(segments)
             rows[-1] = (*rows[-1][:3], True)
             moved = draws[_stat("is_accepted", segments)] if kernel.uses_gradient else draws
             kernel = _with_metric(runner.logdensity, kernel, moved.reshape(-1, draws.shape[-1]))
@@ -204,7 +207,8 @@ def run_windows(
         sequential_steps=evidence.sequential_steps,
         outcome=evidence.outcome,
     )
-    return Tuned(runner, kernel, positions, report, longest)
+    logdensity = _stat("logdensity", longest)
+    return Tuned(runner, kernel, positions, report, _draws(longest), logdensity)
 
 
 def _search(
@@ -256,6 +260,10 @@ def _with_metric(logdensity: FlatLogDensity, kernel: Any, draws: np.ndarray) -> 
     metric = estimate(draws.astype(float), gradients, before)
     # In units of a good metric lengths are about 1, whatever they were before.
     return dataclasses.replace(kernel, inverse_mass_matrix=metric, step_size=1.0)
+
+
+def _draws(segments: list[Segment]) -> np.ndarray:
+    return np.concatenate([segment.positions for segment in segments], axis=1)
 
 
 def _stat(name: str, segments: list[Segment]) -> np.ndarray:

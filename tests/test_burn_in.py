@@ -1,7 +1,9 @@
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import pmcmc
+from pmcmc._burn_in import lost_chains
 
 from .helpers import logistic
 
@@ -21,6 +23,30 @@ def test_chains_from_far_away_become_stationary():
     assert "stationary" in repr(result)
     # Rounds have noise of their own, and go on from each other.
     assert result.reports[1].acceptance_rate[0] != result.reports[0].acceptance_rate[0]
+
+
+def test_a_chain_in_a_mode_without_mass_goes_on_where_the_others_are():
+    def logdensity(x):  # two narrow normals far apart, one with exp(-100) of the mass
+        away = jnp.array([20.0, 0.0])
+        densities = [-0.5 * jnp.sum(x**2), -100.0 - 0.5 * jnp.sum((x - away) ** 2)]
+        return jnp.logaddexp(*densities)
+
+    starts = np.array([[0.0, 1.0], [20.0, 1.0], [1.0, 0.0], [21.0, 0.0]])
+    result = pmcmc.burn_in(logdensity, starts, n_steps=200, n_chains=4)
+    assert result.restarted[0] == (1, 3)
+    assert result.restarted[-1] == ()
+    assert result.is_stationary
+    assert np.all(np.abs(result.position) < 6)
+    assert "2 times a chain was lost" in repr(result)
+
+
+def test_which_chains_are_lost():
+    rng = np.random.default_rng(0)
+    levels = np.array([[-3.0], [-9.0], [-100.0], [np.nan]])
+    np.testing.assert_array_equal(
+        lost_chains(levels + rng.normal(size=(4, 100))), [False, False, True, True]
+    )
+    assert not lost_chains(np.full((2, 10), np.nan)).all()
 
 
 def test_what_is_not_stationary_is_marked():

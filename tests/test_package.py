@@ -16,6 +16,7 @@ def test_public_names():
     assert public == {
         "Auto",
         "Barker",
+        "BurnIn",
         "CustomKernel",
         "HMC",
         "Info",
@@ -23,16 +24,21 @@ def test_public_names():
         "MALA",
         "MetropolisHastings",
         "ParallelNewton",
+        "Plan",
         "RandomWalkMetropolis",
         "Result",
         "Sequential",
         "Solution",
+        "Warmup",
+        "burn_in",
         "diagnostics",
         "kernels",
+        "plan",
         "sample",
         "solve",
         "solvers",
         "targets",
+        "warmup",
     }
 
 

@@ -9,6 +9,7 @@ ROOT = Path(__file__).parents[1]
 PRINTED = {
     "README.md": ["pmcmc.Result: 4 x 2,000 draws", "ess_bulk"],
     "docs/kernels.md": ["HMC(step_size=0.45", "sd 0.9"],
+    "docs/warmup.md": ["MALA(step_size=", "accepts 0.", "pmcmc.BurnIn: stationary", "the loop: "],
     "docs/solvers.md": ["newton  ", "sweeps, gamma 0.00", "exponent -"],
 }
 
