@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from blackjax.base import SamplingAlgorithm
+from blackjax.mcmc.elliptical_slice import EllipSliceState
 from jax.flatten_util import ravel_pytree
 
 from pmcmc._pytree import register_dataclass
@@ -29,8 +30,8 @@ def from_algorithm(algorithm: SamplingAlgorithm) -> "AlgorithmKernel":
 
     Args:
         algorithm: with a state that is a function of the position, such as `blackjax.mala`, `hmc`,
-            `nuts`, `barker`, `rmh`, `additive_step_random_walk` or `elliptical_slice`. Where it
-            is not (MCLMC, GHMC, dynamic HMC), write `run_inference_algorithm`.
+            `nuts`, `barker`, `rmh` or `additive_step_random_walk`. For others (MCLMC, GHMC, dynamic
+            HMC, elliptical slice sampling) write `run_inference_algorithm`.
 
     Raises:
         ValueError: it is not a `SamplingAlgorithm`; when used, its state is more than a position.
@@ -118,7 +119,8 @@ class AlgorithmKernel(Kernel):
 def _flat(state: Any) -> State | GradientState:
     """The algorithm's state with its pytrees as vectors."""
     fields = getattr(state, "_fields", ())
-    if not {"position", "logdensity"} <= set(fields) <= _FIELDS:
+    is_known = {"position", "logdensity"} <= set(fields) <= _FIELDS
+    if not is_known or isinstance(state, EllipSliceState):  # which not every solver can run
         raise ValueError(
             "kernel=from_algorithm(...) needs an algorithm whose state is a function of the "
             f"position, got {type(state).__name__} with the fields {', '.join(fields)}: write "

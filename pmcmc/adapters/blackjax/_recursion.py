@@ -8,10 +8,11 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from blackjax.mcmc.elliptical_slice import EllipSliceState
 
 from pmcmc._basis import hessian_basis
 from pmcmc.adapters.blackjax._states import StateLayout
-from pmcmc.solvers import ParallelNewton, Recursion, Solver
+from pmcmc.solvers import ParallelNewton, Recursion, ScaledIdentity, Solver
 from pmcmc.solvers.bases import PILOT_STEPS, jacobian_basis
 
 _MAX_HESSIAN_DIM = 1000
@@ -42,8 +43,20 @@ def as_recursion(
 
 
 def resolve(solver: Solver, layout: StateLayout, state: Any, keys: jax.Array) -> Solver:
-    """The solver with its basis found."""
-    if not isinstance(solver, ParallelNewton) or not isinstance(solver.basis, str):
+    """The solver with its basis found.
+
+    Raises:
+        ValueError: the solver does not suit the algorithm.
+    """
+    if not isinstance(solver, ParallelNewton):
+        return solver
+    if isinstance(state, EllipSliceState) and solver.jacobian != ScaledIdentity(0.0):
+        raise ValueError(
+            "elliptical slice sampling shrinks its slice until a draw is found, which never ends "
+            "at some of the iterates that this solver passes on its way: write solver='jacobi', "
+            "whose iterates are outcomes of steps, or 'sequential'."
+        )
+    if not isinstance(solver.basis, str):
         return solver
     vector = layout.vector(state)
     is_of_positions = bool(layout.rebuilt) and _size(state.position) == vector.size
