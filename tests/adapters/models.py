@@ -94,11 +94,11 @@ def autoregression(y):
 
 
 def ordered_mixture(y):
-    weights = numpyro.sample("weights", dist.Dirichlet(jnp.full(2, 3.0)))
-    base = dist.Normal(0, 3).expand([2]).to_event(1)
+    weights = numpyro.sample("weights", dist.Dirichlet(jnp.full(2, 5.0)))
+    base = dist.Normal(0, 1.5).expand([2]).to_event(1)
     ordered = dist.transforms.OrderedTransform()
     means = numpyro.sample("means", dist.TransformedDistribution(base, ordered))
-    sd = numpyro.sample("sd", dist.HalfNormal(1))
+    sd = numpyro.sample("sd", dist.LogNormal(-0.7, 0.3))
     components = dist.Normal(means, sd)
     with numpyro.plate("case", len(y)):
         numpyro.sample(
@@ -186,7 +186,7 @@ MODELS = {
     "ordered mixture": (
         ordered_mixture,
         (),
-        dict(y=np.concatenate([_rng.normal(-1.5, 0.6, 30), _rng.normal(1.2, 0.6, 20)])),
+        dict(y=np.concatenate([_rng.normal(-1.5, 0.5, 30), _rng.normal(1.2, 0.5, 20)])),
         ["weights", "means", "sd"],
     ),
     "growth equation": (

@@ -1,10 +1,11 @@
-"""Posterior means of the test models by NumPyro's NUTS: `python -m tests.adapters.references`.
+"""Posterior means of the test models by NumPyro's NUTS: `python -m tests.adapters.references [name ...]`.
 
 Writes `references.json` beside this file, with the step size and inverse mass matrix that NUTS
 found, in the order of flat unconstrained positions. It needs some minutes.
 """
 
 import json
+import sys
 from importlib import metadata
 from pathlib import Path
 
@@ -52,5 +53,7 @@ if __name__ == "__main__":
     jax.config.update("jax_enable_x64", True)
     versions = {name: metadata.version(name) for name in ("numpyro", "jax")}
     setting = {"n_chains": N_CHAINS, "n_warmup": N_WARMUP, "n_draws": N_DRAWS}
-    table = {"origin": versions | setting, "models": {name: reference(name) for name in MODELS}}
+    models = json.loads(PATH.read_text())["models"] if PATH.exists() else {}
+    models |= {name: reference(name) for name in sys.argv[1:] or MODELS}
+    table = {"origin": versions | setting, "models": models}
     PATH.write_text(json.dumps(table, indent=1) + "\n")

@@ -66,7 +66,7 @@ def from_state(state: Any) -> Adapted:
             "from_state(mcmc.last_state), after mcmc.run(...) of numpyro.infer.NUTS or HMC."
         )
     has_chains = jnp.ndim(state.i) > 0
-    step_sizes = np.asarray(state.adapt_state.step_size, np.float64)
+    step_sizes = np.asarray(_step_size(state), np.float64)
     blocks = state.adapt_state.inverse_mass_matrix
     first = jax.tree.map(lambda leaf: leaf[0], state.z) if has_chains else state.z
     if has_chains:
@@ -112,7 +112,19 @@ def to_state(state: Any, final_state: Any, rng_key: jax.Array | None = None) -> 
         z_grad=jax.tree.map(lambda leaf: -jnp.asarray(leaf), final_state.logdensity_grad),
         potential_energy=-jnp.asarray(final_state.logdensity),
         rng_key=key,
+        adapt_state=state.adapt_state._replace(step_size=_step_size(state)),
     )
+
+
+def _step_size(state: Any) -> jax.Array:
+    """The step size, at most the length of a trajectory.
+
+    Where trajectories have a length, NumPyro's HMC shortens a step that exceeds it, and its
+    adaptation of that step, which then has no effect, may run away.
+    """
+    step_size: jax.Array = state.adapt_state.step_size
+    length = state.trajectory_length
+    return step_size if length is None else jnp.minimum(step_size, length)
 
 
 def _matrix(blocks: Any, position: Any) -> np.ndarray:
