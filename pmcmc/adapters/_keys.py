@@ -3,12 +3,14 @@
 import operator
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 
 
 def as_key(rng_key: jax.Array | int) -> jax.Array:
     """A key of `jax.random`, typed or raw, as it is; an integer as the key with this seed."""
-    if getattr(rng_key, "ndim", 0) or jax.dtypes.issubdtype(
-        getattr(rng_key, "dtype", int), jax.dtypes.prng_key
-    ):
-        return rng_key
+    if isinstance(rng_key, np.ndarray | jax.Array):
+        is_seed = rng_key.ndim == 0 and jnp.issubdtype(rng_key.dtype, jnp.integer)
+        if not is_seed:
+            return jnp.asarray(rng_key)
     return jax.random.key(operator.index(rng_key))

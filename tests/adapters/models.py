@@ -149,7 +149,7 @@ MODELS = {
     "logistic regression": (
         logistic_regression,
         (_X,),
-        dict(y=(_X @ [1.0, -0.5, 0.0] > 0.5 * _rng.logistic(size=60)).astype(int)),
+        dict(y=(0.5 * _rng.logistic(size=60) < _X @ [1.0, -0.5, 0.0]).astype(int)),
         ["beta"],
     ),
     "Gaussian process": (

@@ -1,7 +1,8 @@
-"""Posterior means of the test models by NumPyro's NUTS: `python -m tests.adapters.references [name ...]`.
+"""Posterior means of the test models by NumPyro's NUTS: `python -m tests.adapters.references`.
 
 Writes `references.json` beside this file, with the step size and inverse mass matrix that NUTS
-found, in the order of flat unconstrained positions. It needs some minutes.
+found, in the order of flat unconstrained positions. It needs some minutes;
+names of models as arguments renew only theirs.
 """
 
 import json

@@ -69,12 +69,16 @@ def loop(algorithm, state, keys):
     return jax.jit(lambda s, k: jax.lax.scan(one_step, s, k))(state, keys)[1]
 
 
+def _numbers(leaf):
+    is_key = jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+    return jax.random.key_data(leaf) if is_key else leaf
+
+
 def check_same(got, expected):
     """Floats to the tolerance of the solver; decisions, counts and keys exactly."""
     assert jax.tree.structure(got) == jax.tree.structure(expected)
-    for ours, theirs in zip(jax.tree.leaves(got), jax.tree.leaves(expected), strict=True):
-        if jnp.issubdtype(theirs.dtype, jax.dtypes.prng_key):
-            ours, theirs = map(jax.random.key_data, (ours, theirs))
+    pairs = zip(*(map(_numbers, jax.tree.leaves(tree)) for tree in (got, expected)), strict=True)
+    for ours, theirs in pairs:
         assert ours.dtype == theirs.dtype
         if jnp.issubdtype(theirs.dtype, jnp.floating):
             np.testing.assert_allclose(ours, theirs, rtol=1e-8, atol=1e-8)
@@ -108,7 +112,7 @@ def test_sweeps_give_the_chain_of_lax_scan(name):
 @pytest.mark.parametrize("name", ALGORITHMS)
 def test_every_solver_gives_the_chain_of_lax_scan(name, solver):
     if name == "elliptical slice" and solver not in ("sequential", "jacobi"):
-        with pytest.raises(ValueError, match="which never ends .* write solver='jacobi'"):
+        with pytest.raises(ValueError, match=r"which never ends .* write solver='jacobi'"):
             check_algorithm(name, solver)
     else:
         check_algorithm(name, solver)
@@ -253,7 +257,7 @@ def test_a_state_that_is_more_than_a_position_is_refused_by_sample():
 
 
 def test_elliptical_slices_are_refused_where_they_might_not_end():
-    with pytest.raises(ValueError, match="which never ends .* write solver='jacobi'"):
+    with pytest.raises(ValueError, match=r"which never ends .* write solver='jacobi'"):
         check_algorithm("elliptical slice", "quasi")
 
 

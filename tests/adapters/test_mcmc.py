@@ -289,7 +289,7 @@ def test_samplers_without_a_counterpart_are_refused():
 
 def test_fields_that_are_not_known_are_refused():
     mcmc = MCMC(HMC(group_means), num_warmup=1, num_samples=1)
-    with pytest.raises(RuntimeError, match="there are no draws yet: write mcmc.run"):
+    with pytest.raises(RuntimeError, match=r"there are no draws yet: write mcmc.run"):
         mcmc.get_samples()
-    with pytest.raises(ValueError, match="extra_fields must be among diverging, .* got 'mass'"):
+    with pytest.raises(ValueError, match=r"extra_fields must be among diverging, .* got 'mass'"):
         mcmc.run(KEY, DATA, extra_fields=("mass",))

@@ -8,12 +8,12 @@ import pytest
 
 pytest.importorskip("numpyro")
 
-from numpyro.infer import init_to_median  # noqa: E402
+from numpyro.infer import init_to_median
 
-import pmcmc  # noqa: E402
-from pmcmc.adapters.numpyro import sample_model  # noqa: E402
+import pmcmc
+from pmcmc.adapters.numpyro import sample_model
 
-from .models import MODELS  # noqa: E402
+from .models import MODELS
 
 REFERENCES = json.loads(Path(__file__).with_name("references.json").read_text())["models"]
 N_STEPS, N_DROPPED, N_BATCHES = 4200, 200, 20
