@@ -1,7 +1,7 @@
 """Conversion to ArviZ. The only file that knows which ArviZ is installed."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,33 @@ def to_arviz(
     return arviz.from_dict(
         posterior=dict(posterior), sample_stats=sample_stats, posterior_attrs=dict(attrs)
     )
+
+
+def with_groups(
+    data: Any,
+    groups: Mapping[str, Mapping[str, np.ndarray]],
+    dims: Mapping[str, Sequence[str]],
+    coords: Mapping[str, Any],
+) -> Any:
+    """A container with more groups, and with its dimensions named.
+
+    Args:
+        data: of `to_arviz`.
+        groups: variables by group and name; draws have leading axes `(chain, draw)`.
+        dims: names of the axes behind these, by variable.
+        coords: coordinates, by dimension.
+    """
+    arviz = _import_arviz()
+    posterior, stats = data.posterior, data.sample_stats
+    tables = {
+        "posterior": {name: posterior[name].values for name in posterior.data_vars},
+        "sample_stats": {name: stats[name].values for name in stats.data_vars},
+        **{name: dict(group) for name, group in groups.items()},
+    }
+    names = {"dims": {k: list(v) for k, v in dims.items()}, "coords": dict(coords)}
+    if int(arviz.__version__.split(".")[0]) >= 1:
+        return arviz.from_dict(tables, attrs={"posterior": dict(posterior.attrs)}, **names)
+    return arviz.from_dict(**tables, posterior_attrs=dict(posterior.attrs), **names)
 
 
 def summary(data: Any) -> Any:

@@ -52,8 +52,15 @@ def basis_finder(
     return find
 
 
+def hessian_basis(
+    logdensity: Any, position: jax.Array, inverse_mass_matrix: jax.Array | None
+) -> jax.Array:
+    """The basis of a log density, whose mode is searched from `position`, and of a metric."""
+    return _hessian_basis(_hessian_at_mode(logdensity, position), inverse_mass_matrix)
+
+
 @functools.partial(jax.jit, static_argnums=0)
-def _hessian_at_mode(logdensity: FlatLogDensity, position: jax.Array) -> jax.Array:
+def _hessian_at_mode(logdensity: Any, position: jax.Array) -> jax.Array:
     return jax.hessian(logdensity)(find_mode(logdensity, position))
 
 

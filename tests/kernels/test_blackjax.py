@@ -1,6 +1,5 @@
 """With the noise that BlackJAX draws, transitions are BlackJAX's."""
 
-import blackjax
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,6 +9,8 @@ import pmcmc
 from pmcmc.kernels import HMCNoise, MALANoise, RandomWalkNoise
 
 from ..helpers import METRIC, SCALES, logistic
+
+blackjax = pytest.importorskip("blackjax")
 
 N = 200
 STARTS = np.random.default_rng(3).normal(size=(N, 4))

@@ -1,0 +1,151 @@
+"""BlackJAX's algorithms as kernels of `pmcmc.sample`."""
+
+import functools
+from collections import namedtuple
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from blackjax.base import SamplingAlgorithm
+from blackjax.mcmc.elliptical_slice import EllipSliceState
+from jax.flatten_util import ravel_pytree
+
+from pmcmc._pytree import register_dataclass
+from pmcmc.adapters._keys import as_key
+from pmcmc.adapters.blackjax._states import check_algorithm
+from pmcmc.kernels import GradientState, Kernel, State
+
+_FIELDS = {"position", "logdensity", "logdensity_grad"}
+
+
+def from_algorithm(algorithm: SamplingAlgorithm) -> "AlgorithmKernel":
+    """A BlackJAX algorithm as a kernel: `pmcmc.sample(None, x0, n_steps, kernel=...)`.
+
+    The noise of a step is its key, which `step_keys` returns: the chain is that of a loop over
+    `algorithm.step(key, state)`. A log density that `pmcmc.sample` is given serves for the basis of
+    the sweeps only; that of the algorithm decides. Hyperparameters are the algorithm's, part of the
+    compiled code.
+
+    Args:
+        algorithm: with a state that is a function of the position, such as `blackjax.mala`, `hmc`,
+            `nuts`, `barker`, `rmh` or `additive_step_random_walk`. For others (MCLMC, GHMC, dynamic
+            HMC, elliptical slice sampling) write `run_inference_algorithm`.
+
+    Raises:
+        ValueError: it is not a `SamplingAlgorithm`; when used, its state is more than a position.
+    """
+    check_algorithm(algorithm)
+    return AlgorithmKernel(algorithm)
+
+
+def step_keys(rng_key: jax.Array | int, n_steps: int, chain: int = 0) -> jax.Array:
+    """The keys that drive a chain of `pmcmc.sample`, for a loop of one's own.
+
+    Args:
+        rng_key: as given to `pmcmc.sample`: a typed key or a seed.
+        n_steps: length of the chain, with the warm-up left out.
+        chain: index of the chain.
+
+    Returns:
+        Typed keys, shape `(n_steps,)`.
+    """
+    chain_key = jax.random.fold_in(as_key(rng_key), chain)
+    return jax.vmap(jax.random.fold_in, (None, 0))(chain_key, jnp.arange(n_steps))
+
+
+@functools.partial(register_dataclass, meta_fields=["implementation"])
+@dataclass(frozen=True)
+class StepKey:
+    """The key of one step as an array of numbers, which can be stored like any other noise."""
+
+    data: Any
+    implementation: Any
+
+    @property
+    def key(self) -> jax.Array:
+        """The key itself."""
+        return jax.random.wrap_key_data(self.data, impl=self.implementation)
+
+
+@functools.partial(register_dataclass, meta_fields=["algorithm", "unravel"])
+@dataclass(frozen=True)
+class AlgorithmKernel(Kernel):
+    """The kernel that `from_algorithm` returns.
+
+    Args:
+        algorithm: BlackJAX's.
+        unravel: from a flat position to one as the algorithm takes it; `None` for flat ones.
+    """
+
+    algorithm: SamplingAlgorithm
+    unravel: Callable[[jax.Array], Any] | None = None
+
+    uses_logdensity = False
+    uses_gradient = True
+
+    def init(self, logdensity: Any, position: jax.Array) -> State | GradientState:
+        return _flat(self.algorithm.init(self._unravel(position), jax.random.key(0)))
+
+    def draw_noise(self, rng_key: jax.Array, position: jax.Array) -> StepKey:
+        return StepKey(jax.random.key_data(rng_key), jax.random.key_impl(rng_key))
+
+    def transition(
+        self, logdensity: Any, state: State | GradientState, noise: StepKey
+    ) -> tuple[State | GradientState, Any]:
+        theirs = self._unravel_state(state)
+        theirs, info = self.algorithm.step(noise.key, theirs)
+        return _flat(theirs), _scalars(info, state.position.dtype)
+
+    def flatten(self, unravel: Callable[[jax.Array], Any]) -> "AlgorithmKernel":
+        return replace(self, unravel=unravel)
+
+    def __str__(self) -> str:
+        return f"AlgorithmKernel({self.algorithm.step.__module__})"
+
+    def _unravel(self, position: jax.Array) -> Any:
+        return position if self.unravel is None else self.unravel(position)
+
+    def _unravel_state(self, state: State | GradientState) -> Any:
+        fields = state._asdict()
+        for name in _FIELDS - {"logdensity"}:
+            if name in fields:
+                fields[name] = self._unravel(fields[name])
+        shape = jax.eval_shape(self.algorithm.init, fields["position"], jax.random.key(0))
+        return shape._replace(**fields)
+
+
+def _flat(state: Any) -> State | GradientState:
+    """The algorithm's state with its pytrees as vectors."""
+    fields = getattr(state, "_fields", ())
+    is_known = {"position", "logdensity"} <= set(fields) <= _FIELDS
+    if not is_known or isinstance(state, EllipSliceState):  # which not every solver can run
+        raise ValueError(
+            "kernel=from_algorithm(...) needs an algorithm whose state is a function of the "
+            f"position, got {type(state).__name__} with the fields {', '.join(fields)}: write "
+            "pmcmc.adapters.blackjax.run_inference_algorithm(...)."
+        )
+    position = ravel_pytree(state.position)[0]
+    logdensity = jnp.asarray(state.logdensity)
+    if "logdensity_grad" in fields:
+        return GradientState(position, logdensity, ravel_pytree(state.logdensity_grad)[0])
+    return State(position, logdensity)
+
+
+def _scalars(info: Any, dtype: Any) -> Any:
+    """The scalars of the algorithm's info, and the statistics that every kernel has."""
+    values = {
+        "acceptance_rate": jnp.ones((), dtype),
+        "is_accepted": jnp.bool_(True),
+        "is_divergent": jnp.bool_(False),
+    }
+    for name, value in info._asdict().items():
+        if isinstance(value, jax.Array) and value.shape == ():
+            values[name] = value
+    return _info_type(tuple(values))(**values)
+
+
+@functools.cache
+def _info_type(names: tuple[str, ...]) -> Any:
+    return namedtuple("Info", names)

@@ -1,0 +1,110 @@
+"""States of BlackJAX's algorithms as vectors, and what the keys alone drive."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from blackjax.base import SamplingAlgorithm
+from jax.flatten_util import ravel_pytree
+
+# Functions of the position, which a sweep rebuilds from it as `init` does.
+_OF_THE_POSITION = ("logdensity", "logdensity_grad")
+
+
+def check_algorithm(algorithm: Any) -> None:
+    """Check that `algorithm` has what a `SamplingAlgorithm` has.
+
+    Raises:
+        ValueError: it has not.
+    """
+    if not callable(getattr(algorithm, "init", None)) or not callable(
+        getattr(algorithm, "step", None)
+    ):
+        raise ValueError(
+            "algorithm must be a BlackJAX SamplingAlgorithm, with init and step, got "
+            f"{type(algorithm).__name__}: write e.g. blackjax.mala(logdensity, 0.1)."
+        )
+
+
+@dataclass(frozen=True)
+class StateLayout:
+    """How a state is made up of three things.
+
+    Its floats, which are the state of the recursion; what is rebuilt from the position (log density
+    and gradient); and its keys and counters, which must be a function of the step keys alone.
+
+    Args:
+        algorithm: whose state it is.
+        rebuilt: names of the fields rebuilt from the position.
+        treedef: structure of a state without these.
+        is_float: of each leaf of it, whether it is in the vector.
+        unravel: from the vector to the leaves that are.
+    """
+
+    algorithm: SamplingAlgorithm
+    rebuilt: tuple[str, ...]
+    treedef: Any
+    is_float: tuple[bool, ...]
+    unravel: Callable[[jax.Array], Any]
+
+    @classmethod
+    def of(cls, algorithm: SamplingAlgorithm, state: Any) -> "StateLayout":
+        """The layout of states like this one.
+
+        Raises:
+            ValueError: there is no float in it.
+        """
+        fields = getattr(state, "_fields", ())
+        rebuilt = tuple(name for name in _OF_THE_POSITION if {name, "position"} <= set(fields))
+        leaves, treedef = jax.tree.flatten(_without(state, rebuilt))
+        is_float = tuple(jnp.issubdtype(jnp.result_type(leaf), jnp.floating) for leaf in leaves)
+        if not any(is_float):
+            raise ValueError(
+                "the state must hold at least one float, got one without: write e.g. "
+                "initial_position=jnp.zeros(2)."
+            )
+        floats = [leaf for leaf, keep in zip(leaves, is_float, strict=True) if keep]
+        return cls(algorithm, rebuilt, treedef, is_float, ravel_pytree(floats)[1])
+
+    def vector(self, state: Any) -> jax.Array:
+        """The floats of a state, shape `(N,)`."""
+        leaves = self._leaves(state)
+        return ravel_pytree([leaf for leaf, keep in self._pairs(leaves) if keep])[0]
+
+    def driven(self, state: Any) -> list[Any]:
+        """The keys and counters of a state."""
+        return [leaf for leaf, keep in self._pairs(self._leaves(state)) if not keep]
+
+    def with_driven(self, state: Any, driven: list[Any]) -> Any:
+        """A state with other keys and counters."""
+        rest = iter(driven)
+        leaves = [leaf if keep else next(rest) for leaf, keep in self._pairs(self._leaves(state))]
+        fields = {name: getattr(state, name) for name in self.rebuilt}
+        return _with(jax.tree.unflatten(self.treedef, leaves), fields)
+
+    def assemble(self, vector: jax.Array, driven: list[Any]) -> Any:
+        """The state of a vector, and of keys and counters."""
+        floats, rest = iter(self.unravel(vector)), iter(driven)
+        leaves = [next(floats) if keep else next(rest) for keep in self.is_float]
+        state = jax.tree.unflatten(self.treedef, leaves)
+        if not self.rebuilt:
+            return state
+        # A key for what `init` may draw: none of that is used.
+        start = self.algorithm.init(state.position, jax.random.key(0))
+        return _with(state, {name: getattr(start, name) for name in self.rebuilt})
+
+    def _leaves(self, state: Any) -> list[Any]:
+        return jax.tree.leaves(_without(state, self.rebuilt))
+
+    def _pairs(self, leaves: list[Any]) -> Any:
+        return zip(leaves, self.is_float, strict=True)
+
+
+def _without(state: Any, fields: tuple[str, ...]) -> Any:
+    return _with(state, dict.fromkeys(fields))
+
+
+def _with(state: Any, fields: dict[str, Any]) -> Any:
+    return state._replace(**fields) if fields else state

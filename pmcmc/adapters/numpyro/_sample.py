@@ -1,0 +1,78 @@
+"""`sample_model`: `pmcmc.sample` for a NumPyro model."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+from numpyro.infer import init_to_uniform
+
+from pmcmc._sample import sample
+from pmcmc.adapters._keys import as_key
+from pmcmc.adapters.numpyro._model import from_model
+from pmcmc.adapters.numpyro._result import ModelResult
+from pmcmc.kernels import Kernel
+from pmcmc.solvers import Auto, Solver
+
+_START_STREAM = np.uint32(2**32 - 2)  # no chain has this index, nor has the warm-up
+
+
+def sample_model(
+    model: Callable[..., Any],
+    *args: Any,
+    n_steps: int,
+    x0: Any = None,
+    kernel: Kernel | str | None = None,
+    solver: Solver | Auto | str = "auto",
+    n_chains: int = 1,
+    n_warmup: int | None = None,
+    thin: int = 1,
+    rng_key: jax.Array | int = 0,
+    progress: bool | None = None,
+    init_strategy: Any = init_to_uniform,
+    **kwargs: Any,
+) -> ModelResult:
+    """Sample a NumPyro model by Markov chain Monte Carlo, in parallel over the chain's length.
+
+    Positions inside are unconstrained. Keywords that are not in this list go to the model; where
+    a model has one of these names itself, bind it first, with `functools.partial`.
+
+    Args:
+        model: with continuous latent sites, and discrete ones if funsor is installed.
+        *args: that the model is called with. NumPy arrays are copied.
+        n_steps: number of steps of each chain.
+        x0: unconstrained start, such as another result's `final_state.position`, with a leading
+            axis of `n_chains` if there are several; `None` to let `init_strategy` find one.
+        kernel: the transition, as in `pmcmc.sample`.
+        solver: as in `pmcmc.sample`.
+        n_chains: number of independent chains.
+        n_warmup: steps before the draws, as in `pmcmc.sample`.
+        thin: keep every `thin`-th step.
+        rng_key: a key of `jax.random`, or an integer seed; it also draws the starts.
+        progress: show a line on stderr; `None` to show it where stderr is a terminal.
+        init_strategy: one of `numpyro.infer.initialization`.
+        **kwargs: that the model is called with.
+
+    Returns:
+        Draws of the model's sites, statistics of each, and how they came about.
+
+    Raises:
+        ValueError: an argument or the model cannot be used; the message says why and what to write.
+    """
+    bound = from_model(model, *args, **kwargs)
+    if x0 is None:
+        start_key = jax.random.fold_in(as_key(rng_key), _START_STREAM)
+        x0 = bound.initial_positions(start_key, n_chains, init_strategy)
+    result = sample(
+        bound.logdensity,
+        x0,
+        n_steps,
+        kernel=kernel,
+        solver=solver,
+        n_chains=n_chains,
+        n_warmup=n_warmup,
+        thin=thin,
+        rng_key=rng_key,
+        progress=progress,
+    )
+    return ModelResult(bound.constrain_draws(result.positions), result, bound)

@@ -1,0 +1,81 @@
+"""NumPyro's HMC and NUTS read as specifications of a chain of our kernels."""
+
+import math
+import warnings
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from numpyro.infer import HMC, NUTS, init_to_uniform
+from numpyro.infer.hmc_util import euclidean_kinetic_energy
+
+from pmcmc import kernels
+from pmcmc.adapters.numpyro._state import Adapted
+
+# A quarter of the period of a standard normal, which the adapted metric makes of a target.
+_NUTS_LENGTH = math.pi / 2
+_NUTS_JITTER = 0.5
+
+
+class ModelKernel(NamedTuple):
+    """One of our kernels for a NumPyro model, in the place of `numpyro.infer.HMC(model)`.
+
+    Args:
+        model: with continuous latent sites.
+        kernel: as in `pmcmc.sample`: `"mala"`, `"hmc"`, ... are tuned in the warm-up.
+        init_strategy: one of `numpyro.infer.initialization`.
+    """
+
+    model: Callable[..., Any]
+    kernel: kernels.Kernel | str = "mala"
+    init_strategy: Any = init_to_uniform
+
+
+def check_sampler(sampler: Any) -> None:
+    """Check that a sampler can be run by our kernels.
+
+    Warns:
+        UserWarning: a setting of it has no counterpart; the message says what is done instead.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    if isinstance(sampler, ModelKernel):
+        return
+    if type(sampler) not in (HMC, NUTS):
+        raise ValueError(
+            "sampler must be a numpyro.infer.HMC or NUTS, or ModelKernel(model, kernel), got "
+            f"{type(sampler).__name__}: write numpyro.infer.HMC(model, "
+            "num_steps=10, trajectory_length=None)."
+        )
+    if sampler._kinetic_fn is not euclidean_kinetic_energy:
+        raise ValueError(
+            "kinetic_fn of HMC must be the Euclidean one, got another function: leave it out and "
+            "give inverse_mass_matrix."
+        )
+    if sampler._forward_mode_differentiation:
+        warnings.warn(
+            "forward_mode_differentiation=True is used in NumPyro's warm-up only: our chains take "
+            "gradients in reverse mode.",
+            stacklevel=3,
+        )
+    if type(sampler) is NUTS:
+        warnings.warn(
+            "max_tree_depth of NUTS does not carry over: after its own warm-up, trajectories have "
+            f"lengths of {1 - _NUTS_JITTER} to {1 + _NUTS_JITTER} times pi/2 in the metric that it "
+            "found, as those of pmcmc.HMC with jitter. To choose the length write "
+            "numpyro.infer.HMC(model, num_steps=10, trajectory_length=None).",
+            stacklevel=3,
+        )
+
+
+def kernel_of(sampler: HMC, adapted: Adapted) -> kernels.HMC:
+    """Our HMC with the settings of NumPyro's and what its warm-up found."""
+    if type(sampler) is NUTS:
+        return adapted.hmc(math.ceil(_NUTS_LENGTH / adapted.step_size), _NUTS_JITTER)
+    length = sampler._trajectory_length
+    n_steps = sampler._num_steps
+    if n_steps is None:
+        n_steps = math.ceil(length / adapted.step_size)
+    if length is not None:  # NumPyro keeps the length, not the step size
+        adapted = adapted._replace(step_size=length / n_steps)
+    return adapted.hmc(int(n_steps))
