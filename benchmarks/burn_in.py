@@ -18,6 +18,8 @@ from numpyro.infer import MCMC, NUTS
 
 import pmcmc
 from benchmarks._record import print_table, write
+from pmcmc.adapters.blackjax import from_burn_in as from_burn_in_blackjax
+from pmcmc.adapters.numpyro import from_burn_in as from_burn_in_numpyro
 
 N_CHAINS, N_WARMUP, N_DRAWS = 4, 1_000, 1_000
 
@@ -32,18 +34,12 @@ def timed(run: Callable[[], Any]) -> tuple[Any, float]:
 
 def numpyro_run(potential: Any, start: jax.Array, ready: pmcmc.BurnIn | None) -> tuple[Any, float]:
     """Draws `(chain, draw, D)` and the seconds of the warm-up."""
-    tuned: dict[str, Any] = {}
+    kernel = NUTS(potential_fn=potential)
     if ready is not None:
-        tuned = {
-            "step_size": ready.leapfrog_step_size,
-            "inverse_mass_matrix": jnp.asarray(ready.inverse_mass_matrix),
-            "dense_mass": True,
-            "adapt_step_size": False,
-            "adapt_mass_matrix": False,
-        }
+        kernel, start = from_burn_in_numpyro(ready, potential_fn=potential)
     mcmc = MCMC(
-        NUTS(potential_fn=potential, **tuned),
-        num_warmup=0 if tuned else N_WARMUP,
+        kernel,
+        num_warmup=N_WARMUP if ready is None else 0,
         num_samples=N_DRAWS,
         num_chains=N_CHAINS,
         chain_method="vectorized",
@@ -51,7 +47,7 @@ def numpyro_run(potential: Any, start: jax.Array, ready: pmcmc.BurnIn | None) ->
     )
     seconds = 0.0
     key = jax.random.key(0)
-    if not tuned:
+    if ready is None:
         _, seconds = timed(lambda: mcmc.warmup(key, init_params=start) or mcmc.post_warmup_state)
         key = mcmc.post_warmup_state.rng_key
     mcmc.run(key, init_params=start)
@@ -62,19 +58,15 @@ def blackjax_run(
     logdensity: Any, start: jax.Array, ready: pmcmc.BurnIn | None
 ) -> tuple[Any, float]:
     """Draws `(chain, draw, D)` and the seconds of the warm-up."""
-    adaptation = blackjax.window_adaptation(blackjax.nuts, logdensity)
     keys = jax.random.split(jax.random.key(0), N_CHAINS)
     seconds = 0.0
     if ready is None:
+        adaptation = blackjax.window_adaptation(blackjax.nuts, logdensity)
         warm = jax.jit(jax.vmap(lambda key, x: adaptation.run(key, x, N_WARMUP)[0]))
         (states, parameters), seconds = timed(lambda: warm(keys, start))
     else:
-        one = {
-            "step_size": jnp.asarray(ready.leapfrog_step_size),
-            "inverse_mass_matrix": jnp.asarray(ready.inverse_mass_matrix),
-        }
-        parameters = jax.tree.map(lambda x: jnp.stack([x] * N_CHAINS), one)
-        states = jax.vmap(lambda x: blackjax.nuts.init(x, logdensity))(start)
+        _, states = from_burn_in_blackjax(blackjax.nuts, logdensity, ready)
+        parameters = jax.tree.map(lambda x: jnp.stack([x] * N_CHAINS), ready.parameters)
 
     @jax.jit
     @jax.vmap

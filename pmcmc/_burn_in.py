@@ -27,6 +27,7 @@ class BurnIn(NamedTuple):
 
     Args:
         position: positions with the structure of `x0`, a leading chain axis where `x0` has one.
+        n_chains: their number; with one chain there is no chain axis.
         kernel: with the step size and the metric that were found.
         is_stationary: whether no half of a chain can be told from the others any more.
         rhat: largest split R-hat of a coordinate in each round.
@@ -38,6 +39,7 @@ class BurnIn(NamedTuple):
     """
 
     position: Any
+    n_chains: int
     kernel: Kernel
     is_stationary: bool
     rhat: np.ndarray
@@ -46,17 +48,20 @@ class BurnIn(NamedTuple):
     reports: tuple[WarmupReport, ...]
 
     @property
-    def inverse_mass_matrix(self) -> Any:
-        """The metric, as BlackJAX and NumPyro take it: `(D,)` or `(D, D)`, or `None`."""
-        return getattr(self.kernel, "inverse_mass_matrix", None)
+    def parameters(self) -> dict[str, Any]:
+        """Hyperparameters of Hamiltonian samplers, by the names that BlackJAX and NumPyro share.
 
-    @property
-    def leapfrog_step_size(self) -> float:
-        """A step size for Hamiltonian samplers with this metric, from that of the kernel."""
+        `step_size` of a leapfrog step, from that of the kernel, and `inverse_mass_matrix`, shape
+        `(D,)` or `(D, D)`, in the order of `jax.flatten_util.ravel_pytree`.
+        """
         step_size = float(self.kernel.step_size)  # type: ignore[attr-defined]
-        if isinstance(self.kernel, HMC):
-            return step_size
-        return _LEAPFROG_SHARE * math.sqrt(2 * step_size)
+        if not isinstance(self.kernel, HMC):
+            step_size = _LEAPFROG_SHARE * math.sqrt(2 * step_size)
+        metric = getattr(self.kernel, "inverse_mass_matrix", None)
+        if metric is None:
+            n_numbers = sum(map(np.size, jax.tree.leaves(self.position)))
+            metric = np.ones(n_numbers // self.n_chains)
+        return {"step_size": step_size, "inverse_mass_matrix": np.asarray(metric)}
 
     def __repr__(self) -> str:
         rounds = ", ".join(f"{rhat:.3f}" for rhat in self.rhat)
@@ -149,6 +154,7 @@ def burn_in(
             break
     return BurnIn(
         position=task.final_state(tuned.kernel, task.problem.positions).position,
+        n_chains=n_chains,
         kernel=task.restored(tuned.kernel),
         is_stationary=rhats[-1] <= max_rhat,
         rhat=np.array(rhats),

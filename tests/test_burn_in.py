@@ -19,7 +19,7 @@ def test_chains_from_far_away_become_stationary():
     assert result.rhat[-1] <= 1.05 < result.rhat[0]
     assert [int(report.n_steps.sum()) for report in result.reports[:2]] == [20, 40]
     assert np.all(np.abs(result.position) < 6)
-    assert result.inverse_mass_matrix.shape == (4, 4)
+    assert result.parameters["inverse_mass_matrix"].shape == (4, 4)
     assert "stationary" in repr(result)
     # Rounds have noise of their own, and go on from each other.
     assert result.reports[1].acceptance_rate[0] != result.reports[0].acceptance_rate[0]
@@ -75,7 +75,8 @@ def test_positions_keep_their_structure(kernel):
         max_rounds=1,
     )
     assert result.position["a"].shape == (2,)
-    assert 0.1 < result.leapfrog_step_size < 3
+    assert 0.1 < result.parameters["step_size"] < 3
+    assert result.parameters["inverse_mass_matrix"].shape == (3, 3)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ except ImportError as error:
         "pmcmc.adapters.blackjax needs BlackJAX: pip install 'pmcmc[blackjax]'."
     ) from error
 
+from pmcmc.adapters.blackjax._burn_in import from_burn_in as from_burn_in
 from pmcmc.adapters.blackjax._kernel import AlgorithmKernel as AlgorithmKernel
 from pmcmc.adapters.blackjax._kernel import from_algorithm as from_algorithm
 from pmcmc.adapters.blackjax._kernel import step_keys as step_keys

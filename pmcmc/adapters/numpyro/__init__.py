@@ -7,6 +7,7 @@ except ImportError as error:
         "pmcmc.adapters.numpyro needs NumPyro: pip install 'pmcmc[numpyro]'."
     ) from error
 
+from pmcmc.adapters.numpyro._burn_in import from_burn_in as from_burn_in
 from pmcmc.adapters.numpyro._mcmc import MCMC as MCMC
 from pmcmc.adapters.numpyro._model import UnconstrainedModel as UnconstrainedModel
 from pmcmc.adapters.numpyro._model import from_model as from_model

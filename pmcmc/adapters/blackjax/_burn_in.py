@@ -1,0 +1,41 @@
+"""BlackJAX's samplers after a burn-in of ours."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from blackjax.base import SamplingAlgorithm
+
+from pmcmc._burn_in import BurnIn
+
+
+def from_burn_in(
+    factory: Callable[..., SamplingAlgorithm],
+    logdensity: Callable[[Any], jax.Array],
+    ready: BurnIn,
+    **settings: Any,
+) -> tuple[SamplingAlgorithm, Any]:
+    """A Hamiltonian sampler with the metric and step size of a burn-in, and its initial states.
+
+    Args:
+        factory: such as `blackjax.nuts`, or `blackjax.hmc` with `num_integration_steps=...`.
+        logdensity: the one of the burn-in.
+        ready: what `pmcmc.burn_in` returned.
+        **settings: of the sampler; `step_size` and `inverse_mass_matrix` may be among them.
+
+    Returns:
+        The algorithm, and its states, with a leading axis of several chains.
+
+    Raises:
+        ValueError: `ready` is not what a burn-in returned.
+    """
+    if not isinstance(ready, BurnIn):
+        raise ValueError(
+            f"ready must be the result of a burn-in, got {type(ready).__name__}: write "
+            "ready=pmcmc.burn_in(logdensity, x0)."
+        )
+    algorithm = factory(logdensity, **{**ready.parameters, **settings})
+    position = jax.tree.map(jnp.asarray, ready.position)
+    init = algorithm.init if ready.n_chains == 1 else jax.vmap(algorithm.init)
+    return algorithm, init(position)

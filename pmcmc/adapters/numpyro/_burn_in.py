@@ -1,0 +1,41 @@
+"""NumPyro's NUTS after a burn-in of ours."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpyro.infer import NUTS
+
+from pmcmc._burn_in import BurnIn
+
+
+def from_burn_in(ready: BurnIn, model: Any = None, **settings: Any) -> tuple[NUTS, Any]:
+    """NUTS with the metric and step size of a burn-in, and where it starts.
+
+    `kernel, start = from_burn_in(ready, model)`, then `numpyro.infer.MCMC(kernel, num_warmup=0,
+    num_samples=1000, num_chains=4).run(rng_key, *args, init_params=start)`.
+
+    Args:
+        ready: what `pmcmc.burn_in` returned for the model's log density (see `from_model`), with as
+            many chains.
+        model: NumPyro's, or `None` where `potential_fn` is given.
+        **settings: of `numpyro.infer.NUTS`.
+
+    Raises:
+        ValueError: `ready` is not what a burn-in returned.
+    """
+    if not isinstance(ready, BurnIn):
+        raise ValueError(
+            f"ready must be the result of a burn-in, got {type(ready).__name__}: write "
+            "ready=pmcmc.burn_in(logdensity, x0)."
+        )
+    metric = np.asarray(ready.parameters["inverse_mass_matrix"])
+    found = {
+        "step_size": ready.parameters["step_size"],
+        "inverse_mass_matrix": jnp.asarray(metric),
+        "dense_mass": metric.ndim == 2,
+        "adapt_step_size": False,
+        "adapt_mass_matrix": False,
+    }
+    return NUTS(model, **{**found, **settings}), jax.tree.map(jnp.asarray, ready.position)
