@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import jax
 
@@ -56,6 +57,10 @@ class AutoRunner:
         if self._plan is not None:
             return self._plan
         return decided(Measurements(self._loop_seconds_per_step, {}))
+
+    def tolerances(self, dtype: Any) -> tuple[Any, Any]:
+        """`(atol, rtol)` of the residuals of all steps: those of the sweeps where there were any."""
+        return (self._runner.solver if self._plan is None else self._plan.solver).tolerances(dtype)
 
     def compile(self, kernel: Kernel, positions: jax.Array, rng_key: jax.Array) -> None:
         """Have the loop compiled."""

@@ -15,7 +15,6 @@ from pmcmc._warmup import WarmupReport
 from pmcmc.kernels import HMC, Kernel
 from pmcmc.solvers import Auto, Solver, as_solver
 
-_MOST_CHECKED_DRAWS = 1000  # of a chain
 _LOST = 10.0  # standard deviations of the log density
 # A Langevin step is a leapfrog step of length sqrt(2 * step_size); trajectories of several such
 # steps are accepted about as often as Stan aims at (0.8) if they are a little shorter.
@@ -139,9 +138,9 @@ def burn_in(
     restarted: list[tuple[int, ...]] = []
     for i in range(max_rounds):
         tuned = tune(task, solver, n_steps * 2**i, starts_at_mode and i == 0, progress)
-        rhats.append(_largest_rhat(tuned.draws))
+        rhats.append(_largest_rhat(tuned.kept.positions))
         reports.append(tuned.report)
-        lost = lost_chains(tuned.logdensity)
+        lost = lost_chains(tuned.kept.logdensity)
         restarted.append(tuple(np.flatnonzero(lost).tolist()))
         sources = np.flatnonzero(~lost)[np.arange(n_chains) % np.count_nonzero(~lost)]
         rows = np.where(lost, sources, np.arange(n_chains))
@@ -182,7 +181,4 @@ def lost_chains(logdensity: np.ndarray) -> np.ndarray:
 
 
 def _largest_rhat(draws: np.ndarray) -> float:
-    if draws.shape[1] < 4:
-        return math.inf
-    stride = -(-draws.shape[1] // _MOST_CHECKED_DRAWS)
-    return float(split_rhat(draws[:, ::stride]).max())
+    return float(split_rhat(draws).max()) if draws.shape[1] >= 4 else math.inf

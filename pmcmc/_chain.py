@@ -57,6 +57,10 @@ class Runner:
         basis = self.find_basis(kernel)
         return dataclasses.replace(self, solver=dataclasses.replace(self.solver, basis=basis))
 
+    def tolerances(self, dtype: Any) -> tuple[Any, Any]:
+        """`(atol, rtol)` of the residuals of all steps."""
+        return self.solver.tolerances(dtype)
+
     def compile(self, kernel: Kernel, positions: jax.Array, rng_key: jax.Array) -> None:
         """Have the program compiled, without taking a step."""
         self.advance(kernel, positions, rng_key, 0, 0)

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from pmcmc import diagnostics
-from pmcmc._chain import Runner, as_recursion, draw_noise
+from pmcmc._chain import as_recursion, check_linearizable, draw_noise
 from pmcmc._problem import with_dtype
 from pmcmc._task import Task
 from pmcmc.kernels import Kernel
@@ -78,12 +78,14 @@ class Measurements(NamedTuple):
             where there was no pilot.
         lyapunov_exponent: per step (see `pmcmc.diagnostics`), NaN where it was not needed.
         candidates: ways to sweep that were tried.
+        is_differentiable: whether JAX can differentiate a step in forward mode, as sweeps do.
     """
 
     loop_seconds_per_step: float
     batch_seconds_per_step: dict[int, float]
     lyapunov_exponent: float = math.nan
     candidates: tuple[Candidate, ...] = ()
+    is_differentiable: bool = True
 
     @property
     def windows_that_may_win(self) -> list[int]:
@@ -189,7 +191,9 @@ def measure(
             together = jax.jit(jax.vmap(jax.vmap(recursion.step, in_axes=(None, 0))))
             seconds[window] = _fastest(together, positions, noise, clock=clock) / window
         seen = seen._replace(batch_seconds_per_step=seconds)
-    if seen.windows_that_may_win and affords(_COMPILE_SECONDS):
+    if seen.windows_that_may_win and not _is_differentiable(task, kernel):
+        seen = seen._replace(is_differentiable=False)
+    elif seen.windows_that_may_win and affords(_COMPILE_SECONDS):
         exponent = _exponent(recursion, typed, positions, rng_key, first_step)
         seen = seen._replace(lyapunov_exponent=exponent)
     if seen.lyapunov_exponent <= _CHAOTIC:
@@ -200,9 +204,8 @@ def measure(
                 solver = ParallelNewton(
                     jacobian=structure, damping=Clip(), window=window, max_sweeps=window // 2
                 )
-                runner = task.runner(solver, kernel, window * _PILOT_WINDOWS)
-                tried = _tried(runner, solver, kernel, positions, rng_key, first_step, clock)
-                seen = seen._replace(candidates=(*seen.candidates, tried))
+                tried = _tried(task, solver, kernel, positions, rng_key, first_step, clock)
+                seen = seen._replace(candidates=(*seen.candidates, *tried))
     return decided(seen, clock() - started)
 
 
@@ -211,7 +214,7 @@ def choose(measurements: Measurements) -> tuple[Solver, str]:
 
     What was not measured, being too dear for so short a run, decides for the loop.
     """
-    loop, batch, exponent, candidates = measurements
+    loop, batch, exponent, candidates, is_differentiable = measurements
     too_short = "the loop: the rest of the run is too short for "
     if not batch:
         return Sequential(), too_short + "a pilot"
@@ -221,6 +224,8 @@ def choose(measurements: Measurements) -> tuple[Solver, str]:
             f"the loop: a step costs {gain:.1f} times less when many are evaluated at once, and "
             f"sweeps evaluate each at least {_LEAST_WORK} times"
         )
+    if not is_differentiable:
+        return Sequential(), "the loop: JAX cannot differentiate a step, as sweeps do"
     if exponent > _CHAOTIC:
         return Sequential(), (
             f"the loop: the chain does not forget its past (Lyapunov exponent {exponent:.2g}), so "
@@ -257,31 +262,45 @@ def _structures(task: Task, kernel: Kernel) -> list[Any]:
     return [Diagonal(), Dense()] if dim <= _MOST_DENSE_DIM else [Diagonal()]
 
 
+def _is_differentiable(task: Task, kernel: Kernel) -> bool:
+    try:
+        check_linearizable(task.problem, kernel)
+    except ValueError:
+        return False
+    return True
+
+
 def _tried(
-    runner: Runner,
+    task: Task,
     solver: ParallelNewton,
     kernel: Kernel,
     positions: jax.Array,
     rng_key: jax.Array,
     first_step: int,
     clock: Callable[[], float],
-) -> Candidate:
-    """What a solver takes for the next steps of the chain."""
+) -> list[Candidate]:
+    """What a solver takes for the next steps of the chain; nothing where it cannot take them."""
     assert isinstance(solver.window, int)
     n_steps = solver.window * _PILOT_WINDOWS
-    runner.compile(kernel, positions, rng_key)
+    try:
+        runner = task.runner(solver, kernel, n_steps)
+        runner.compile(kernel, positions, rng_key)
+    except ValueError:  # its matrices would not fit in memory
+        return []
     started = clock()
     segment = runner.advance(kernel, positions, rng_key, first_step, n_steps)
     seconds = clock() - started
     sweeps = max(int(segment.report.sweeps.max()), 1)
-    return Candidate(
-        name=f"{type(solver.jacobian).__name__}, window {solver.window}",
-        solver=solver,
-        seconds_per_step=seconds / n_steps,
-        seconds_per_sweep=seconds / sweeps,
-        sweeps_per_step=sweeps / n_steps,
-        work_per_step=float(segment.report.evaluations.mean()) / n_steps,
-    )
+    return [
+        Candidate(
+            name=f"{type(solver.jacobian).__name__}, window {solver.window}",
+            solver=solver,
+            seconds_per_step=seconds / n_steps,
+            seconds_per_sweep=seconds / sweeps,
+            sweeps_per_step=sweeps / n_steps,
+            work_per_step=float(segment.report.evaluations.mean()) / n_steps,
+        )
+    ]
 
 
 def _exponent(

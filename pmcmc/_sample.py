@@ -118,7 +118,7 @@ def sample(
             add(segment.positions.shape[1])
         seconds_run = time.perf_counter() - started
 
-    atol, rtol = runner.solver.tolerances(positions.dtype)
+    atol, rtol = runner.tolerances(positions.dtype)
     outcomes = [evidence.outcome] if report is None else [evidence.outcome, report.outcome]
     return Result(
         positions=task.problem.unravel(draws.positions),

@@ -27,6 +27,7 @@ from pmcmc.solvers import Outcome
 
 _PROBE_STEPS = 5
 _MOST_DENSE_DIM = 50  # products with a matrix stay cheap beside most log densities
+_KEPT_STEPS = 1000  # of a chain in a phase
 _GRADIENTS = 200  # draws of a phase at which gradients are evaluated again, or
 _GRADIENTS_PER_DIM = 4  # times D for a matrix
 
@@ -71,6 +72,33 @@ class Tuning(NamedTuple):
     metric: str | None
 
 
+class Kept(NamedTuple):
+    """Some steps of a phase, evenly spread, leading axes `(chain, step)`.
+
+    Args:
+        positions: shape `(chain, step, D)`.
+        is_accepted: shape `(chain, step)`.
+        logdensity: shape `(chain, step)`; NaN where there is none.
+    """
+
+    positions: np.ndarray
+    is_accepted: np.ndarray
+    logdensity: np.ndarray
+
+    @classmethod
+    def of(cls, segment: Segment, stride: int) -> "Kept":
+        """Every `stride`-th step of a segment."""
+        accepted = segment.stats["is_accepted"]
+        logdensity = segment.stats.get("logdensity", np.full(accepted.shape, math.nan))
+        rows = (segment.positions, accepted, logdensity)
+        return cls(*(x[:, ::stride] for x in rows))
+
+    @classmethod
+    def joined(cls, parts: "list[Kept]") -> "Kept":
+        """The parts one after another."""
+        return cls(*(np.concatenate(rows, axis=1) for rows in zip(*parts, strict=True)))
+
+
 class Tuned(NamedTuple):
     """What comes out of the windows.
 
@@ -79,16 +107,14 @@ class Tuned(NamedTuple):
         kernel: with what was tuned.
         positions: the last ones, shape `(chain, D)`.
         report: the record.
-        draws: positions of the longest phase of one metric, shape `(chain, step, D)`.
-        logdensity: there, shape `(chain, step)`.
+        kept: steps of the longest phase, at most about 1,000 of a chain.
     """
 
     runner: Any
     kernel: Any
     positions: jax.Array
     report: WarmupReport
-    draws: np.ndarray
-    logdensity: np.ndarray
+    kept: Kept
 
 
 def as_tuning(
@@ -165,7 +191,7 @@ def run_windows(
     """
     target = tuning.target_acceptance_rate
     rows = []
-    longest: list[Segment] = []
+    longest, kept = 0, None
     evidence = Evidence.none(len(positions))
     if target is not None:
         kernel = _search(runner, kernel, positions, rng_key, target, is_required=True)
@@ -173,30 +199,32 @@ def run_windows(
         averaging = None
         if target is not None:
             averaging = DualAveraging.start(float(kernel.step_size), target)
-        segments: list[Segment] = []
+        stride = -(-sum(phase.windows) // _KEPT_STEPS)
+        parts: list[Kept] = []
         for size in phase.windows:
-            first = len(segments)
+            rates = []
             for segment in runner.run(kernel, positions, rng_key, evidence.n_steps, size):
                 positions = segment.last
-                segments.append(segment)
+                parts.append(Kept.of(segment, stride))
+                rates.append(segment.stats["acceptance_rate"])
                 evidence = evidence.add(segment)
                 on_steps(segment.positions.shape[1])
-            rate = pooled_rate(_stat("acceptance_rate", segments[first:]))
+            rate = pooled_rate(np.concatenate(rates, axis=1))
             rows.append((size, float(getattr(kernel, "step_size", math.nan)), rate, False))
             if averaging is not None:
                 averaging = averaging.update(rate)
                 kernel = with_step_size(kernel, math.exp(averaging.log_step_size))
         if averaging is not None:
             kernel = with_step_size(kernel, math.exp(averaging.averaged_log_step_size))
-        if sum(phase.windows) > sum(segment.positions.shape[1] for segment in longest):
-            longest = segments
+        of_phase = Kept.joined(parts)
+        if sum(phase.windows) > longest:
+            longest, kept = sum(phase.windows), of_phase
         if phase.updates_metric and target is not None:
-            draws = _draws(segments)
             rows[-1] = (*rows[-1][:3], True)
-            moved = draws[_stat("is_accepted", segments)] if kernel.uses_gradient else draws
-            kernel = _with_metric(runner.logdensity, kernel, moved.reshape(-1, draws.shape[-1]))
+            kernel = _with_metric(runner.logdensity, kernel, of_phase)
             runner = runner.adapted_to(kernel)
             kernel = _search(runner, kernel, positions, rng_key, target, is_required=False)
+    assert kept is not None
     sizes, step_sizes, acceptance_rates, updates = map(np.array, zip(*rows, strict=True))
     report = WarmupReport(
         n_steps=sizes,
@@ -207,8 +235,7 @@ def run_windows(
         sequential_steps=evidence.sequential_steps,
         outcome=evidence.outcome,
     )
-    logdensity = _stat("logdensity", longest)
-    return Tuned(runner, kernel, positions, report, _draws(longest), logdensity)
+    return Tuned(runner, kernel, positions, report, kept)
 
 
 def _search(
@@ -239,12 +266,14 @@ def _search(
     )
 
 
-def _with_metric(logdensity: FlatLogDensity, kernel: Any, draws: np.ndarray) -> Any:
-    """The kernel with a metric estimated from draws `(n, D)`.
+def _with_metric(logdensity: FlatLogDensity, kernel: Any, kept: Kept) -> Any:
+    """The kernel with a metric estimated from the steps of a phase.
 
     Where the gradients there are known the estimate does not depend on the law of the draws, and
-    repeats of rejected steps would only be evaluated again: leave them out.
+    repeats of rejected steps would only be evaluated again.
     """
+    draws = kept.positions[kept.is_accepted] if kernel.uses_gradient else kept.positions
+    draws = draws.reshape(-1, draws.shape[-1])
     before = np.asarray(kernel.inverse_mass_matrix, float)
     draws = draws[np.isfinite(draws).all(axis=1)]
     gradients = None
@@ -260,14 +289,6 @@ def _with_metric(logdensity: FlatLogDensity, kernel: Any, draws: np.ndarray) -> 
     metric = estimate(draws.astype(float), gradients, before)
     # In units of a good metric lengths are about 1, whatever they were before.
     return dataclasses.replace(kernel, inverse_mass_matrix=metric, step_size=1.0)
-
-
-def _draws(segments: list[Segment]) -> np.ndarray:
-    return np.concatenate([segment.positions for segment in segments], axis=1)
-
-
-def _stat(name: str, segments: list[Segment]) -> np.ndarray:
-    return np.concatenate([segment.stats[name] for segment in segments], axis=1)
 
 
 def _gradients(logdensity: FlatLogDensity, rows: np.ndarray, size: int) -> np.ndarray:

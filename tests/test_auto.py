@@ -101,6 +101,7 @@ def test_stalled_sweeps_climb_the_ladder_and_each_step_is_recorded(monkeypatch):
     assert "a window of 8, after" in repr(auto)
     assert "from step" in str(auto.info.plan)
     assert auto.info.solver == pmcmc.Sequential()
+    assert auto.info.atol == 1e-12
     # Each state is the transition of the one before it, whoever took the step.
     states = np.concatenate([x0[None], auto.positions[0, :-1]])
     key = jax.random.fold_in(jax.random.key(0), 0)
@@ -144,6 +145,24 @@ def test_a_pilot_goes_from_cheap_measurements_to_dear_ones(kernel, structures, m
     plan = measure(task, kernel, positions, task.rng_key, 0, 1e-12, math.inf)
     assert plan.solver == pmcmc.Sequential()
     assert plan.measurements.candidates == ()
+
+
+def test_what_cannot_be_differentiated_or_does_not_fit_is_left_to_the_loop(monkeypatch):
+    def by_reverse_rule_only(x):
+        return -0.5 * jnp.sum(custom(x))
+
+    custom = jax.custom_vjp(lambda x: x**2)
+    custom.defvjp(lambda x: (x**2, x), lambda x, ct: (2 * x * ct,))
+    kernel = pmcmc.MALA(0.05)
+    monkeypatch.setattr(_pilot, "_WINDOWS", (8,))
+    task = as_task(by_reverse_rule_only, np.zeros(4), kernel, 1, 0, None)
+    plan = measure(task, kernel, task.problem.positions, task.rng_key, 0, 1.0, math.inf)
+    assert "cannot differentiate" in plan.reason
+    task = as_task(logistic, np.zeros(4), kernel, 1, 0, None)
+    monkeypatch.setattr(_pilot, "_structures", lambda *_: [solvers.Dense(memory_limit=1)])
+    plan = measure(task, kernel, task.problem.positions, task.rng_key, 0, 1.0, math.inf)
+    assert plan.measurements.candidates == ()
+    assert plan.solver == pmcmc.Sequential()
 
 
 def test_a_plan_can_be_seen_without_sampling():
