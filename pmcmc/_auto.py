@@ -59,7 +59,7 @@ class AutoRunner:
         return decided(Measurements(self._loop_seconds_per_step, {}))
 
     def tolerances(self, dtype: Any) -> tuple[Any, Any]:
-        """`(atol, rtol)` of the residuals of all steps: those of the sweeps where there were any."""
+        """`(atol, rtol)` of the residuals of all steps: those of the first solver of sweeps."""
         return (self._runner.solver if self._plan is None else self._plan.solver).tolerances(dtype)
 
     def compile(self, kernel: Kernel, positions: jax.Array, rng_key: jax.Array) -> None:

@@ -34,6 +34,23 @@ def double_well_numpy(x):
     return value, np.concatenate([[first], -rest])
 
 
+def _value_by_callback(x):
+    return jax.pure_callback(
+        lambda v: np.float64(-0.5 * np.sum(np.asarray(v) ** 2)),
+        jax.ShapeDtypeStruct((), x.dtype),
+        x,
+        vmap_method="sequential",
+    )
+
+
+# A standard normal whose gradient JAX cannot differentiate in forward mode.
+reverse_mode_only = jax.custom_vjp(_value_by_callback)
+reverse_mode_only.defvjp(
+    lambda x: (_value_by_callback(x), (x, _value_by_callback(x))),
+    lambda r, c: (-r[0] * c + 0 * r[1],),
+)
+
+
 DENSITIES = {
     "gaussian": (gaussian, gaussian_numpy),
     "double well": (double_well, double_well_numpy),
