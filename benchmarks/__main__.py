@@ -3,7 +3,7 @@
 For each kernel and target a step size with an acceptance rate of about 0.7 is found first, and a
 diagonal metric: both from loops. Then one chain is evaluated by the loop, by BlackJAX's kernel in
 `lax.scan` where it has the kernel, and by each solver. Times are of one run, compilation apart, the
-fastest of three. On a machine with an accelerator all is done there, and then on its CPU.
+fastest of five, all solvers in turns. On a machine with an accelerator all is done there, and then on its CPU.
 """
 
 import argparse
@@ -12,8 +12,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import arviz
 import blackjax
@@ -44,7 +44,7 @@ SOLVERS: dict[str, Any] = {
     "auto": "auto",
 }
 MOST_DIMENSIONS = {"exact diagonal": 31, "newton": 31, "block": 50, "quasi": 1000, "auto": 1000}
-AIM, PILOT_STEPS, N_SEARCH, N_RUNS = 0.7, 500, 12, 4
+AIM, PILOT_STEPS, N_SEARCH, N_RUNS = 0.7, 500, 12, 5
 
 
 def pilot(target: pmcmc.targets.Target) -> tuple[np.ndarray, np.ndarray]:
@@ -76,15 +76,29 @@ def tuned(kernel: Any, target: pmcmc.targets.Target, start: np.ndarray) -> Any:
     return trial
 
 
-def run(target: pmcmc.targets.Target, start: Any, kernel: Any, solver: Any, n: int) -> Any:
-    """The result of a run that had nothing to compile, seconds to compile, the fastest run's."""
+class Timed(NamedTuple):
+    """The result of a run that had nothing to compile, and seconds: to compile, of the fastest."""
 
-    def once() -> Any:
-        logdensity = None if isinstance(kernel, pmcmc.CustomKernel) else target.logdensity
+    result: pmcmc.Result
+    compile_seconds: float
+    run_seconds: float
+
+
+def side_by_side(
+    target: pmcmc.targets.Target, start: Any, kernel: Any, chosen: Sequence[Any], n: int
+) -> list[Timed]:
+    """One chain by each solver, in turns, since the speed of a machine drifts."""
+    logdensity = None if isinstance(kernel, pmcmc.CustomKernel) else target.logdensity
+
+    def run(solver: Any) -> pmcmc.Result:
         return pmcmc.sample(logdensity, start, n, kernel=kernel, solver=solver, rng_key=1)
 
-    first, *others = [once() for _ in range(N_RUNS)]
-    return others[-1], first.info.seconds_compile, min(r.info.seconds_run for r in others)
+    first = [run(solver) for solver in chosen]
+    rounds = [[run(solver) for solver in chosen] for _ in range(N_RUNS)]
+    return [
+        Timed(runs[-1], cold.info.seconds_compile, min(r.info.seconds_run for r in runs))
+        for cold, runs in zip(first, zip(*rounds, strict=True), strict=True)
+    ]
 
 
 def blackjax_step(kernel: Any, logdensity: Any, dim: int) -> tuple[Callable[..., Any], Any] | None:
@@ -109,7 +123,7 @@ def blackjax_step(kernel: Any, logdensity: Any, dim: int) -> tuple[Callable[...,
 
 
 def blackjax_seconds(kernel: Any, target: pmcmc.targets.Target, start: Any, n: int) -> float | None:
-    """Seconds of BlackJAX's chain in `lax.scan`, the fastest of three runs."""
+    """Seconds of BlackJAX's chain in `lax.scan`, the fastest of several runs."""
     found = blackjax_step(kernel, target.logdensity, target.dim)
     if found is None:
         return None
@@ -149,7 +163,13 @@ def rows_of(name: str, kernels: list[str], chosen: list[str], n: int) -> Iterato
     if target.gibbs is not None:
         cases["Gibbs"] = pmcmc.CustomKernel(*target.gibbs)
     for kernel_name, kernel in cases.items():
-        loop, _, loop_seconds = run(target, start, kernel, "sequential", n)
+        usable = [
+            solver
+            for solver in chosen
+            if target.dim <= MOST_DIMENSIONS[solver] and (solver != "block" or kernel_name == "HMC")
+        ]
+        solvers_of_row = ["sequential", *(SOLVERS[solver] for solver in usable)]
+        (loop, _, loop_seconds), *others = side_by_side(target, start, kernel, solvers_of_row, n)
         theirs = blackjax_seconds(kernel, target, start, n)
         common = {
             "target": name,
@@ -162,10 +182,7 @@ def rows_of(name: str, kernels: list[str], chosen: list[str], n: int) -> Iterato
             "loop, us/step": 1e6 * loop_seconds / n,
             "BlackJAX, us/step": None if theirs is None else 1e6 * theirs / n,
         }
-        for solver in chosen:
-            if target.dim > MOST_DIMENSIONS[solver] or (solver == "block" and kernel_name != "HMC"):
-                continue
-            result, compile_seconds, seconds = run(target, start, kernel, SOLVERS[solver], n)
+        for solver, (result, compile_seconds, seconds) in zip(usable, others, strict=True):
             info = result.info
             yield common | {
                 "solver": solver,
