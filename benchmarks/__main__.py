@@ -3,7 +3,8 @@
 For each kernel and target a step size with an acceptance rate of about 0.7 is found first, and a
 diagonal metric: both from loops. Then one chain is evaluated by the loop, by BlackJAX's kernel in
 `lax.scan` where it has the kernel, and by each solver. Times are of one run, compilation apart, the
-fastest of five, all solvers in turns. On a machine with an accelerator all is done there, and then on its CPU.
+fastest of five, all solvers in turns. On a machine with an accelerator all is done there, and then
+on its CPU.
 """
 
 import argparse
