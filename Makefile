@@ -3,13 +3,16 @@ PYTHON ?= python3
 VENV ?= .venv
 RUN = $(VENV)/bin/python -m
 
-.PHONY: demo test lint types package clean
+.PHONY: demo test slow lint types package clean
 
 demo: $(VENV)/installed
 	$(RUN) pmcmc
 
 test: $(VENV)/installed
 	$(RUN) pytest --numprocesses=auto
+
+slow: $(VENV)/installed
+	$(RUN) pytest --numprocesses=auto -m slow tests/kernels tests/targets
 
 lint: $(VENV)/installed
 	$(RUN) ruff format --check
