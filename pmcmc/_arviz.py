@@ -22,7 +22,7 @@ def to_arviz(
         stats: statistics by name, axes `(chain, draw)`.
         attrs: attributes of the posterior group.
     """
-    arviz = _import_arviz()
+    arviz = import_arviz()
     sample_stats = {_STAT_NAMES.get(name, name): value for name, value in stats.items()}
     if int(arviz.__version__.split(".")[0]) >= 1:
         return arviz.from_dict(
@@ -48,7 +48,7 @@ def with_groups(
         dims: names of the axes behind these, by variable.
         coords: coordinates, by dimension.
     """
-    arviz = _import_arviz()
+    arviz = import_arviz()
     posterior, stats = data.posterior, data.sample_stats
     tables = {
         "posterior": {name: posterior[name].values for name in posterior.data_vars},
@@ -63,10 +63,23 @@ def with_groups(
 
 def summary(data: Any) -> Any:
     """ArviZ's table of moments, effective sample sizes and R-hat."""
-    return _import_arviz().summary(data)
+    return import_arviz().summary(data)
 
 
-def _import_arviz() -> Any:
+def posterior(data: Any) -> Any:
+    """Draws as an `xarray.Dataset`, of any container of ArviZ's; `None` where there are none."""
+    group = getattr(data, "posterior", data)
+    if hasattr(group, "to_dataset"):  # a node of a DataTree
+        group = group.to_dataset()
+    return group if hasattr(group, "data_vars") and {"chain", "draw"} <= set(group.dims) else None
+
+
+def import_arviz() -> Any:
+    """The installed ArviZ.
+
+    Raises:
+        ImportError: there is none.
+    """
     try:
         with warnings.catch_warnings():
             # ArviZ 0.23 announces 1.0 on import.

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from pmcmc import diagnostics
 from pmcmc._chain import as_recursion, check_linearizable, draw_noise
+from pmcmc._contraction import lyapunov_exponent
 from pmcmc._problem import with_dtype
 from pmcmc._task import Task
 from pmcmc.kernels import Kernel
@@ -315,7 +315,7 @@ def _exponent(
         state: jax.Array = recursion.step(position, u)[0]
         return state
 
-    exponent = float(diagnostics.lyapunov_exponent(step, positions[0], inputs))
+    exponent = float(lyapunov_exponent(step, positions[0], inputs))
     return math.inf if math.isnan(exponent) else exponent
 
 

@@ -25,6 +25,8 @@ class Info:
         device: that ran it.
         dtype: of the positions.
         n_steps: transitions of each chain after the warm-up.
+        thin: every `thin`-th of them was kept.
+        rng_key: data of the key of their noise (`jax.random.key_data`).
         sweeps: parallel sweeps taken; 0 for the loop.
         work_per_step: evaluations of the transition per step of the chain: 1 for the loop.
         sequential_steps: steps taken one at a time.
@@ -48,6 +50,8 @@ class Info:
     device: str
     dtype: np.dtype
     n_steps: int
+    thin: int
+    rng_key: np.ndarray
     sweeps: np.ndarray
     work_per_step: np.ndarray
     sequential_steps: np.ndarray
@@ -116,7 +120,7 @@ class Result:
             "residual": info.residual,
             "sequential_steps": info.sequential_steps,
         }
-        return _arviz.to_arviz(_named_leaves(self.positions), self.stats, attrs)
+        return _arviz.to_arviz(named_leaves(self.positions), self.stats, attrs)
 
     def summary(self) -> Any:
         """ArviZ's table: mean, sd, interval, effective sample sizes, R-hat; a row a number.
@@ -183,7 +187,12 @@ def _name(solver: Solver) -> str:
     return type(solver).__name__
 
 
-def _named_leaves(positions: Any) -> dict[str, np.ndarray]:
+def named_leaves(positions: Any) -> dict[str, np.ndarray]:
+    """The leaves of a pytree by the names that they have in ArviZ.
+
+    Raises:
+        ValueError: two have one name, or one is called like a dimension.
+    """
     named: dict[str, np.ndarray] = {}
     for path, leaf in jax.tree.flatten_with_path(positions)[0]:
         name = jax.tree_util.keystr(path, simple=True, separator=".")

@@ -129,6 +129,8 @@ def sample(
             device=str(positions.device),
             dtype=np.dtype(positions.dtype),
             n_steps=n_steps,
+            thin=thin,
+            rng_key=np.asarray(jax.random.key_data(task.rng_key)),
             sweeps=evidence.sweeps,
             work_per_step=evidence.evaluations / n_steps,
             sequential_steps=evidence.sequential_steps,

@@ -1,0 +1,17 @@
+"""How good draws are, and how well a recursion lends itself to parallel evaluation.
+
+`compare` sets draws beside a reference, `report` says in words what is wrong with them and what to
+do. The others take a recursion as `pmcmc.solve` does, run it as a loop, and return numbers.
+"""
+
+from pmcmc._contraction import Mismatch as Mismatch
+from pmcmc._contraction import error_per_sweep as error_per_sweep
+from pmcmc._contraction import jacobian_mismatch as jacobian_mismatch
+from pmcmc._contraction import lyapunov_exponent as lyapunov_exponent
+from pmcmc._contraction import pl_bounds as pl_bounds
+from pmcmc.diagnostics._compare import Comparison as Comparison
+from pmcmc.diagnostics._compare import compare as compare
+from pmcmc.diagnostics._report import Finding as Finding
+from pmcmc.diagnostics._report import Report as Report
+from pmcmc.diagnostics._report import report as report
+from pmcmc.diagnostics._same_noise import SameNoise as SameNoise

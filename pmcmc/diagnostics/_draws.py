@@ -1,0 +1,72 @@
+"""Draws of whoever made them, as one data set."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from pmcmc import _arviz
+from pmcmc._result import named_leaves
+
+_EXAMPLE = "draws of shape (chain, draw, *event), e.g. draws[None] where there is one chain"
+
+
+def as_dataset(name: str, draws: Any) -> Any:
+    """Draws as an `xarray.Dataset`.
+
+    Args:
+        name: of the argument.
+        draws: a result of ours; what ArviZ has (`DataTree`, `InferenceData`, its posterior); an
+            `MCMC` of NumPyro's; or a pytree of arrays with leading axes `(chain, draw)`.
+
+    Raises:
+        ImportError: ArviZ is not installed.
+        ValueError: it is none of these.
+    """
+    _arviz.import_arviz()
+    if hasattr(draws, "to_arviz"):
+        draws = draws.to_arviz()
+    elif hasattr(draws, "get_samples"):
+        draws = draws.get_samples(group_by_chain=True)
+    dataset = _arviz.posterior(draws)
+    return _from_arrays(name, draws) if dataset is None else dataset
+
+
+def r_hat(draws: Any) -> Any:
+    """ArviZ's R-hat of the variables of a data set, NaN where there is one chain only."""
+    if draws.sizes["chain"] == 1:
+        return draws.mean(("chain", "draw")) * np.nan
+    return _arviz.import_arviz().rhat(draws)
+
+
+def numbers(dataset: Any) -> Iterator[tuple[str, str, tuple[int, ...]]]:
+    """The numbers of a data set as ArviZ's tables name them: label, variable, index.
+
+    Variables may have leading axes that are no part of an event, `chain`, `draw` and the like.
+    """
+    for name, variable in dataset.data_vars.items():
+        shape = [size for dim, size in variable.sizes.items() if dim not in ("chain", "draw")]
+        for index in np.ndindex(*shape):
+            yield f"{name}[{', '.join(map(str, index))}]" if index else str(name), str(name), index
+
+
+def _from_arrays(name: str, draws: Any) -> Any:
+    try:
+        arrays = {key: np.asarray(leaf) for key, leaf in named_leaves(draws).items()}
+        is_numeric = all(np.issubdtype(array.dtype, np.number) for array in arrays.values())
+    except TypeError:  # an object that is no array
+        is_numeric = False
+    if not is_numeric or not arrays:
+        raise ValueError(
+            f"{name} must be a result, an object of ArviZ's with a posterior, or a pytree of "
+            f"arrays, got {type(draws).__name__}: write {_EXAMPLE}."
+        )
+    if any(array.ndim < 2 for array in arrays.values()) or (
+        len({array.shape[:2] for array in arrays.values()}) > 1
+    ):
+        shapes = {key: array.shape for key, array in arrays.items()}
+        raise ValueError(
+            f"{name} must have the same leading axes (chain, draw) in all its arrays, got shapes "
+            f"{shapes}: write {_EXAMPLE}."
+        )
+    return _arviz.posterior(_arviz.to_arviz(arrays, {}, {}))

@@ -1,0 +1,120 @@
+"""Two runs driven by the same noise, draw by draw."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pmcmc._result import Info
+
+
+class SameNoise(NamedTuple):
+    """How two runs driven by the same noise differ; arrays of shape `(chain,)`.
+
+    Args:
+        first_difference: first draw whose decision, accepted or not, differs; -1 where none does.
+        n_differences: number of such draws.
+        n_draws: number of draws.
+        largest_difference: largest `|x - y|` of a coordinate before the first of them.
+        relative_difference: the same in standard deviations of the coordinate.
+        residual: largest residual of either run (see `pmcmc.Result.info`).
+        eps: relative rounding error of the positions.
+    """
+
+    first_difference: np.ndarray
+    n_differences: np.ndarray
+    n_draws: int
+    largest_difference: np.ndarray
+    relative_difference: np.ndarray
+    residual: np.ndarray
+    eps: float
+
+    @classmethod
+    def of(cls, result: Any, reference: Any, ours: Any, theirs: Any) -> "SameNoise | None":
+        """Compare two results; `None` where they do not have the same noise.
+
+        Args:
+            result: perhaps a result of `pmcmc.sample`.
+            reference: as there.
+            ours: draws of the result, an `xarray.Dataset`.
+            theirs: of the reference, the same variables.
+        """
+        if not _have_same_noise(result, reference):
+            return None
+        differs = result.stats["is_accepted"] != reference.stats["is_accepted"]
+        n_chains, n_draws = differs.shape
+        first = np.where(differs.any(axis=1), differs.argmax(axis=1), -1)
+        is_before = np.arange(n_draws) < np.where(first < 0, n_draws, first)[:, None]
+        largest, relative = np.zeros((2, n_chains))
+        for name in ours.data_vars:
+            x, y = (np.reshape(run[name], (n_chains, n_draws, -1)) for run in (ours, theirs))
+            distance = np.where(is_before[..., None], np.abs(x - y), 0)
+            sd = np.broadcast_to(x.std(axis=(0, 1)), distance.shape)
+            in_sd = np.divide(distance, sd, out=np.zeros_like(distance), where=distance != 0)
+            largest = np.maximum(largest, distance.max(axis=(1, 2), initial=0))
+            relative = np.maximum(relative, in_sd.max(axis=(1, 2), initial=0))
+        return cls(
+            first,
+            differs.sum(axis=1),
+            n_draws,
+            largest,
+            relative,
+            np.maximum(result.info.residual, reference.info.residual),
+            float(np.finfo(result.info.dtype).eps),
+        )
+
+    @property
+    def headline(self) -> str:
+        """A line of the figures."""
+        is_same = (self.first_difference < 0).all()
+        return (
+            f"same noise: decisions {'identical' if is_same else 'DIFFERENT'}, largest difference "
+            f"{self.largest_difference.max():.1e} ({self.relative_difference.max():.1e} sd), "
+            f"residual {self.residual.max():.1e}"
+        )
+
+    @property
+    def problems(self) -> list[str]:
+        """What is wrong, in words."""
+        texts = []
+        for chain, first in enumerate(self.first_difference):
+            distance, relative = self.largest_difference[chain], self.relative_difference[chain]
+            is_rounding = relative <= np.cbrt(self.eps)
+            if first >= 0:
+                texts.append(
+                    f"chain {chain}: decisions differ from draw {first} on, in "
+                    f"{self.n_differences[chain]:,} of {self.n_draws:,} draws; before, positions "
+                    f"differ by at most {distance:.1e}. {_cause(int(first), bool(is_rounding))}"
+                )
+            elif not is_rounding:
+                texts.append(
+                    f"chain {chain}: decisions are the same, but positions differ by up to "
+                    f"{distance:.1e} ({relative:.1e} sd): compare starts and log densities, and "
+                    "take smaller tolerances."
+                )
+        return texts
+
+
+def _have_same_noise(result: Any, reference: Any) -> bool:
+    keys = _noise(result), _noise(reference)
+    return keys[0] is not None and keys[0] == keys[1]
+
+
+def _noise(run: Any) -> tuple[Any, ...] | None:
+    """What two runs share that have the same noise, `None` where a run does not say."""
+    info = getattr(run, "info", None)
+    if not isinstance(info, Info):
+        return None
+    n_warmup = 0 if info.warmup is None else int(info.warmup.n_steps.sum())
+    shape = run.stats["is_accepted"].shape
+    return type(info.kernel), info.rng_key.tolist(), info.n_steps, info.thin, n_warmup, shape
+
+
+def _cause(first: int, is_rounding: bool) -> str:
+    if first == 0:
+        return "The runs part at once: compare kernels, starts and log densities."
+    if is_rounding:
+        return (
+            "Rounding can turn a decision close to its threshold, hardly ever in float64: if it "
+            "happens with other seeds too, transitions or log densities differ."
+        )
+    return "The runs part before: compare kernels, starts and log densities."
