@@ -7,6 +7,7 @@ chain that a loop would, to a stated tolerance.
 
 from pmcmc import diagnostics as diagnostics
 from pmcmc import kernels as kernels
+from pmcmc import plots as plots
 from pmcmc import solvers as solvers
 from pmcmc import targets as targets
 from pmcmc._burn_in import BurnIn as BurnIn

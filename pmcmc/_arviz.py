@@ -74,6 +74,16 @@ def posterior(data: Any) -> Any:
     return group if hasattr(group, "data_vars") and {"chain", "draw"} <= set(group.dims) else None
 
 
+def plot_rank(draws: Any, var_names: list[str] | None) -> np.ndarray:
+    """ArviZ's rank plots of an `xarray.Dataset` on matplotlib: an array of axes."""
+    arviz = import_arviz()
+    if int(arviz.__version__.split(".")[0]) >= 1:
+        plot = arviz.plot_rank(draws, var_names=var_names, backend="matplotlib").viz["plot"]
+        panels = [np.ravel(plot[name].values) for name in plot.data_vars]
+        return np.concatenate(panels)
+    return np.ravel(arviz.plot_rank(draws, var_names=var_names))
+
+
 def import_arviz() -> Any:
     """The installed ArviZ.
 

@@ -9,10 +9,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from pmcmc import __version__
+from pmcmc import __version__, plots
 from pmcmc._result import Result
 from pmcmc._sample import sample
-from pmcmc.solvers import ParallelNewton, Trace
+from pmcmc.solvers import ParallelNewton
 from pmcmc.targets import Target, logistic_regression
 
 _N_CHAINS = 4
@@ -59,12 +59,12 @@ def main(argv: list[str] | None = None) -> None:
         for solver in ("sequential", "quasi")
     }
     loop, quasi = results["sequential"], results["quasi"]
-    trace = _one_window(target, quasi, arguments.seed)
+    window = _one_window(target, quasi, arguments.seed)
     for solver, result in results.items():
         print(f"tuned in the warm-up, {solver}: {result.info.kernel}")
     print(_table(results))
     print(_comparison(loop, quasi, target))
-    if _draw(loop, quasi, trace, arguments.output):
+    if _draw(loop, quasi, window, arguments.output):
         print(f"picture: {arguments.output}")
 
 
@@ -77,10 +77,10 @@ def _integer_from(minimum: int) -> Callable[[str], int]:
     return parse
 
 
-def _one_window(target: Target, result: Result, seed: int) -> Trace:
+def _one_window(target: Target, result: Result, seed: int) -> Result:
     """What the sweeps see when the first steps after the run are solved in a single window."""
     solver = ParallelNewton(window=_ONE_WINDOW, trace_sweeps=_ONE_WINDOW)
-    more = sample(
+    return sample(
         target.logdensity,
         result.final_state.position[0],
         _ONE_WINDOW,
@@ -89,7 +89,6 @@ def _one_window(target: Target, result: Result, seed: int) -> Trace:
         rng_key=seed + 1,
         progress=True,
     )
-    return more.info.trace[0]
 
 
 def _table(results: dict[str, Result]) -> str:
@@ -144,7 +143,7 @@ def _comparison(loop: Result, quasi: Result, target: Target) -> str:
     return "\n".join(lines)
 
 
-def _draw(loop: Result, quasi: Result, trace: Trace, path: Path) -> bool:
+def _draw(loop: Result, quasi: Result, window: Result, path: Path) -> bool:
     """Write the picture; false where matplotlib is missing."""
     try:
         import matplotlib as mpl
@@ -154,31 +153,12 @@ def _draw(loop: Result, quasi: Result, trace: Trace, path: Path) -> bool:
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
-    blue, orange, grey = "#0072B2", "#E69F00", "#666666"
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), width_ratios=(3, 2), dpi=150)
-    shown = min(400, loop.positions.shape[1])
-    steps = np.arange(1, shown + 1)
-    left.plot(steps, loop.positions[0, :shown, 0], color=orange, linewidth=3.5, label="loop")
-    left.plot(
-        steps, quasi.positions[0, :shown, 0], color=blue, linewidth=1, label="parallel in time"
-    )
-    left.set(xlabel="step", ylabel="intercept", title="The same chain, found twice")
-    left.legend(loc="upper right")
-
-    n_sweeps = int(np.sum(trace.finished[0] >= 0))
-    sweeps = np.arange(1, n_sweeps + 1)
-    right.semilogy(sweeps, trace.residual[0, :n_sweeps], color=blue)
-    right.set(
-        xlabel="sweep",
-        ylabel="largest residual of the window",
-        title=f"{_ONE_WINDOW} steps in one window",
-    )
-    right.yaxis.label.set_color(blue)
-    finished = right.twinx()
-    finished.plot(sweeps, trace.finished[0, :n_sweeps], color=grey, linestyle="--")
-    finished.set(ylabel="finished steps (dashed)", ylim=(0, _ONE_WINDOW * 1.02))
-    finished.yaxis.label.set_color(grey)
-    figure.tight_layout()
+    figure = plt.figure(figsize=(11, 4), dpi=150, layout="constrained")
+    axes = figure.subplot_mosaic("AAAABBB;AAAACCC")
+    plots.trace(quasi, loop, ax=axes["A"])
+    plots.sweeps(window, axes=[axes["B"], axes["C"]])
+    axes["A"].set(ylabel="intercept", title="The same chain, found twice")
+    axes["B"].set_title(f"{_ONE_WINDOW} steps in one window")
     figure.savefig(path)
     plt.close(figure)
     return True

@@ -36,6 +36,7 @@ def test_public_names():
         "diagnostics",
         "kernels",
         "plan",
+        "plots",
         "sample",
         "solve",
         "solvers",

@@ -1,0 +1,176 @@
+"""Pictures of draws."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from pmcmc import _arviz
+from pmcmc._checks import check_count
+from pmcmc._result import Result
+from pmcmc.diagnostics._draws import as_dataset, numbers
+from pmcmc.plots._style import COLORS, GREY, new_axes
+
+_GRID = 80
+_LEVELS = np.array([-8.0, -4.5, -2.0, -0.5])  # one to four standard deviations of a normal
+
+
+def trace(
+    result: Any,
+    reference: Any = None,
+    *,
+    number: str | None = None,
+    chain: int = 0,
+    n_draws: int = 400,
+    ax: Any = None,
+) -> Any:
+    """Draws of one number against the step; a reference, such as the loop's chain, below them.
+
+    Args:
+        result: what `pmcmc.sample` returned, or other draws (see `pmcmc.diagnostics.compare`).
+        reference: likewise, drawn as a broad line.
+        number: its name in `summary()`, such as `"theta[3]"`; `None` for the first one.
+        chain: index of the chain.
+        n_draws: number of draws shown.
+        ax: where to draw, `None` for new axes.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ImportError: matplotlib or ArviZ is not installed.
+        ValueError: there is no such number or chain; the message names those there are.
+    """
+    check_count("n_draws", n_draws)
+    name, draws = _series(result, number, chain)
+    info = getattr(result, "info", None)
+    thin = 1 if info is None else info.thin
+    steps = thin * np.arange(1, min(n_draws, len(draws)) + 1)
+    ax = new_axes(ax, figsize=(7, 3))
+    if reference is not None:
+        _, theirs = _series(reference, name, chain)
+        broad = {"color": COLORS[1], "linewidth": 4, "alpha": 0.6}
+        ax.plot(steps[: len(theirs)], theirs[: len(steps)], label=_method(reference), **broad)
+    ax.plot(steps, draws[: len(steps)], color=COLORS[0], linewidth=1, label=_method(result))
+    ax.set(xlabel="step", ylabel=name)
+    if reference is not None:
+        ax.legend(loc="upper right")
+    return ax
+
+
+def iterates(
+    results: Sequence[Result],
+    logdensity: Callable[[jax.Array], jax.Array] | None = None,
+    *,
+    chain: int = 0,
+    axes: Any = None,
+) -> Any:
+    """What sweeps make of a chain in two dimensions: a panel for each number of sweeps.
+
+    Args:
+        results: runs of one chain that were stopped after more and more sweeps over all of it, by
+            `ParallelNewton(window=n_steps, max_sweeps=k, fallback=None)`, the last one finished.
+        logdensity: of a vector of two numbers, for its contours.
+        chain: index of the chain.
+        axes: where to draw, as many as there are results; `None` for new ones.
+
+    Returns:
+        An array of axes.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+        ValueError: positions do not have two numbers.
+    """
+    paths = [_path(result, chain) for result in results]
+    if not paths:
+        raise ValueError("results must have at least one run, got none: write iterates([result]).")
+    size = {"figsize": (3 * len(paths), 3.2), "sharex": True, "sharey": True, "squeeze": False}
+    axes = np.ravel(new_axes(axes, 1, len(paths), **size))
+    if len(axes) != len(paths):
+        raise ValueError(
+            f"axes must be as many as results, {len(paths)}, got {len(axes)}: write axes=None."
+        )
+    final = paths[-1]
+    span = np.ptp(final, axis=0)
+    low, high = final.min(axis=0) - 0.3 * span, final.max(axis=0) + 0.3 * span
+    for ax, result, path in zip(axes, results, paths, strict=True):
+        if logdensity is not None:
+            _contours(ax, logdensity, low, high)
+        ax.plot(*path.T, color=COLORS[0], linewidth=0.7, alpha=0.8)
+        ax.plot(*path.T, color=COLORS[1], linestyle="none", marker=".", markersize=3)
+        count = int(result.info.sweeps[chain])
+        ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), xlabel="first coordinate")
+        ax.set_title(f"{count} sweep{'' if count == 1 else 's'}" if count else "loop")
+    axes[0].set_ylabel("second coordinate")
+    return axes
+
+
+def rank(result: Any, *, var_names: Sequence[str] | None = None) -> Any:
+    """ArviZ's rank plots, a panel for each number: chains that agree look alike.
+
+    Args:
+        result: what `pmcmc.sample` returned, or other draws (see `pmcmc.diagnostics.compare`).
+        var_names: variables to show; `None` for all.
+
+    Returns:
+        An array of axes.
+
+    Raises:
+        ImportError: matplotlib or ArviZ is not installed.
+        ValueError: there is no such variable.
+    """
+    new_axes([])  # says what is missing where it is
+    draws = as_dataset("result", result)
+    names = list(draws.data_vars)
+    for name in var_names or ():
+        if name not in names:
+            raise ValueError(f"var_names must be of {names}, got {name!r}.")
+    return _arviz.plot_rank(draws, None if var_names is None else list(var_names))
+
+
+def _method(run: Any) -> str:
+    info = getattr(run, "info", None)
+    if info is None:
+        return type(run).__name__
+    return "parallel in time" if info.sweeps.any() else "loop"
+
+
+def _series(run: Any, number: str | None, chain: int) -> tuple[str, np.ndarray]:
+    """Label and draws of one number of one chain."""
+    draws = as_dataset("result", run)
+    places = {label: (name, index) for label, name, index in numbers(draws)}
+    label = next(iter(places)) if number is None else number
+    if label not in places:
+        names = ", ".join(list(places)[:8]) + (", ..." if len(places) > 8 else "")
+        raise ValueError(f"number must be one of {names}, got {number!r}.")
+    _check_chain(chain, draws.sizes["chain"])
+    name, index = places[label]
+    values = draws[name].transpose("chain", "draw", ...).values
+    return label, values[(chain, slice(None), *index)]
+
+
+def _path(result: Result, chain: int) -> np.ndarray:
+    """Positions of a chain as an array `(draw, 2)`."""
+    leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(result.positions)]
+    _check_chain(chain, len(leaves[0]))
+    path = np.concatenate([leaf[chain].reshape(leaf.shape[1], -1) for leaf in leaves], axis=1)
+    if path.shape[1] != 2:
+        raise ValueError(
+            f"results must have positions of two numbers, got {path.shape[1]}: write "
+            "plots.trace(result, loop) for one of them."
+        )
+    return path
+
+
+def _check_chain(chain: int, n_chains: int) -> None:
+    if not 0 <= chain < n_chains:
+        raise ValueError(f"chain must be from 0 to {n_chains - 1}, got {chain!r}: write chain=0.")
+
+
+def _contours(ax: Any, logdensity: Any, low: np.ndarray, high: np.ndarray) -> None:
+    x, y = (np.linspace(*ends, _GRID) for ends in zip(low, high, strict=True))
+    grid = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
+    heights = np.asarray(jax.vmap(logdensity)(grid)).reshape(_GRID, _GRID)
+    levels = np.nanmax(heights) + _LEVELS
+    ax.contour(x, y, heights, levels=levels, colors=GREY, linewidths=0.8, linestyles="solid")

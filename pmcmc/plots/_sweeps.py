@@ -1,0 +1,122 @@
+"""Pictures of how draws were found, and of what that took."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from pmcmc._result import Result
+from pmcmc.plots._style import COLORS, GREY, new_axes
+
+_PARTS = ("compile", "setup", "warmup", "run")
+
+
+def sweeps(result: Any, *, chain: int = 0, axes: Any = None) -> Any:
+    """Residual, and how far the chain is finished, after each sweep.
+
+    Sweeps finish a chain from left to right: the second panel is that front. With a window shorter
+    than the chain the residual is that of the window, which moves with it.
+
+    Args:
+        result: of `pmcmc.sample` or `pmcmc.solve` with a solver that keeps a record, such as
+            `ParallelNewton(trace_sweeps=200)`.
+        chain: index of the chain.
+        axes: two axes to draw on; `None` for new ones.
+
+    Returns:
+        An array of two axes: residuals above, finished steps below.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+        ValueError: the result has no record of sweeps.
+    """
+    residual, finished = _record(result, chain)
+    axes = np.ravel(new_axes(axes, 2, 1, figsize=(6, 4.5), sharex=True))
+    count = np.arange(1, len(residual) + 1)
+    # A sweep that starts from the solution leaves nothing, which has no logarithm.
+    positive = np.where(residual > 0, residual, np.nan)
+    axes[0].semilogy(count, positive, color=COLORS[0])
+    axes[0].set(ylabel="largest residual")
+    axes[1].plot(count, finished, color=COLORS[1])
+    axes[1].set(xlabel="sweep", ylabel="finished steps", ylim=(0, None))
+    return axes
+
+
+def scaling(runs: Mapping[str, Sequence[Result]], *, ax: Any = None) -> Any:
+    """Sweeps against the length of the chain, beside the loop's steps.
+
+    Args:
+        runs: results of chains of different lengths, by the name of their method.
+        ax: where to draw, `None` for new axes.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+        ValueError: there are no runs.
+    """
+    if not runs or not all(runs.values()):
+        raise ValueError(
+            "runs must have results for each name, got none: write scaling({'quasi': [short, "
+            "long]})."
+        )
+    ax = new_axes(ax, figsize=(5, 4))
+    lengths = sorted({run.info.n_steps for results in runs.values() for run in results})
+    ax.loglog(lengths, lengths, color=GREY, linestyle="--", label="loop: a step at a time")
+    for i, (name, results) in enumerate(runs.items()):
+        points = sorted((run.info.n_steps, run.info.sweeps.mean()) for run in results)
+        ax.loglog(*zip(*points, strict=True), color=COLORS[i % 4], marker="os^D"[i % 4], label=name)
+    ax.set(xlabel="length of the chain (steps)", ylabel="sweeps, one after another")
+    ax.legend()
+    return ax
+
+
+def seconds(runs: Mapping[str, Result], *, ax: Any = None) -> Any:
+    """Where the time went: compiling, set-up, warm-up and run, a bar for each result.
+
+    Args:
+        runs: results by name.
+        ax: where to draw, `None` for new axes.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+        ValueError: there are no runs.
+    """
+    if not runs:
+        raise ValueError("runs must have a result, got none: write seconds({'quasi': result}).")
+    ax = new_axes(ax, figsize=(6, 1.0 + 0.5 * len(runs)))
+    names = list(runs)
+    left = np.zeros(len(names))
+    for part, color in zip(_PARTS, COLORS, strict=True):
+        width = np.array([getattr(run.info, f"seconds_{part}") for run in runs.values()])
+        label = {"setup": "set-up", "warmup": "warm-up"}.get(part, part)
+        ax.barh(names, width, left=left, color=color, label=label)
+        left += width
+    ax.invert_yaxis()
+    ax.set(xlabel="seconds")
+    ax.legend(ncols=4, loc="lower left", bbox_to_anchor=(0, 1), frameon=False)
+    return ax
+
+
+def _record(result: Any, chain: int) -> tuple[np.ndarray, np.ndarray]:
+    """Residual and finished steps after each sweep of all segments."""
+    info = getattr(result, "info", result)
+    traces = info.trace if isinstance(info.trace, list) else [info.trace]
+    residuals, finished, done = [], [], 0
+    for trace in traces:
+        rows = [np.asarray(rows) for rows in (trace.residual, trace.finished)]
+        rows = [row[chain] if row.ndim == 2 else row for row in rows]
+        seen = rows[1] >= 0
+        residuals.append(rows[0][seen])
+        finished.append(done + rows[1][seen])
+        done = int(finished[-1][-1]) if seen.any() else done
+    if not any(map(len, finished)):
+        raise ValueError(
+            "result must have a record of its sweeps, got none: write "
+            "solver=pmcmc.ParallelNewton(trace_sweeps=200)."
+        )
+    return np.concatenate(residuals), np.concatenate(finished)
