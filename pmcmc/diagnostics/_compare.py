@@ -154,9 +154,9 @@ def _statistics(draws: Any) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray
     """Statistics by variable, shape `(statistic, *event)`, and their standard errors."""
     az, sample = _arviz.import_arviz(), ("chain", "draw")
     values = [
-        draws.mean(sample),
-        draws.std(sample, ddof=1),
-        *(draws.quantile(q, sample) for q in _QUANTILES),
+        draws.mean(sample, skipna=False),
+        draws.std(sample, ddof=1, skipna=False),
+        *(draws.quantile(q, sample, skipna=False) for q in _QUANTILES),
         az.ess(draws, method="bulk"),
         az.ess(draws, method="tail"),
         r_hat(draws),

@@ -70,7 +70,8 @@ def iterates(
 
     Args:
         results: runs of one chain that were stopped after more and more sweeps over all of it, by
-            `ParallelNewton(window=n_steps, max_sweeps=k, fallback=None)`, the last one finished.
+            `ParallelNewton(window=n_steps, max_sweeps=k + 1, fallback=None)`, since the last sweep
+            of a run only checks; at the end a finished one.
         logdensity: of a vector of two numbers, for its contours.
         chain: index of the chain.
         axes: where to draw, as many as there are results; `None` for new ones.
@@ -99,9 +100,9 @@ def iterates(
             _contours(ax, logdensity, low, high)
         ax.plot(*path.T, color=COLORS[0], linewidth=0.7, alpha=0.8)
         ax.plot(*path.T, color=COLORS[1], linestyle="none", marker=".", markersize=3)
-        count = int(result.info.sweeps[chain])
+        count = int(result.info.sweeps[chain]) - 1
         ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), xlabel="first coordinate")
-        ax.set_title(f"{count} sweep{'' if count == 1 else 's'}" if count else "loop")
+        ax.set_title(f"{count} sweep{'' if count == 1 else 's'}" if count >= 0 else "loop")
     axes[0].set_ylabel("second coordinate")
     return axes
 

@@ -1,0 +1,62 @@
+"""The pictures of `docs/diagnostics.md`: `python -m benchmarks.pictures`."""
+
+from pathlib import Path
+
+import jax
+import matplotlib
+import numpy as np
+
+matplotlib.use("Agg")
+
+from matplotlib import pyplot as plt  # noqa: E402
+
+import pmcmc  # noqa: E402
+from pmcmc import plots  # noqa: E402
+
+FOLDER = Path(__file__).parents[1] / "docs" / "pictures"
+N_STEPS = 256
+
+
+def main() -> None:
+    jax.config.update("jax_enable_x64", True)
+    FOLDER.mkdir(exist_ok=True)
+    target = pmcmc.targets.banana()
+
+    def run(n_steps: int, solver: object, **options: object) -> pmcmc.Result:
+        x0 = options.pop("x0", target.initial_position)
+        kernel = pmcmc.MALA(0.3)
+        return pmcmc.sample(target.logdensity, x0, n_steps, kernel=kernel, solver=solver, **options)
+
+    def by_sweeps(n_steps: int, **options: object) -> pmcmc.Result:
+        return run(n_steps, pmcmc.ParallelNewton(window=n_steps, **options))
+
+    def save(axes: object, name: str) -> None:
+        np.ravel(axes)[0].figure.savefig(FOLDER / f"{name}.png", dpi=90)
+        plt.close("all")
+
+    stopped = [by_sweeps(N_STEPS, max_sweeps=k + 1, fallback=None) for k in (1, 5, 25)]
+    whole = by_sweeps(N_STEPS, trace_sweeps=N_STEPS)
+    loop = run(N_STEPS, "sequential")
+    save(plots.iterates([*stopped, whole], target.logdensity), "iterates")
+    save(plots.sweeps(whole), "sweeps")
+    save(plots.trace(whole, loop, number="x[1]"), "trace")
+
+    lengths = (64, 256, 1024, 4096)
+    dense = pmcmc.solvers.Dense()
+    runs = {
+        "quasi (Hutchinson diagonal)": [by_sweeps(n) for n in lengths],
+        "newton (dense)": [by_sweeps(n, jacobian=dense) for n in lengths],
+    }
+    save(plots.scaling(runs), "scaling")
+
+    starts = np.tile(target.initial_position, (4, 1))
+    four = {
+        solver: run(20_000, solver, x0=starts, n_chains=4) for solver in ("sequential", "quasi")
+    }
+    save(plots.seconds(four), "seconds")
+    short = run(2000, "sequential", x0=starts, n_chains=4)
+    save(plots.rank(short), "rank")
+
+
+if __name__ == "__main__":
+    main()

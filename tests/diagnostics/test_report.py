@@ -1,0 +1,131 @@
+"""`report` names what was planted, and is silent where nothing is wrong."""
+
+import dataclasses
+import re
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import pmcmc
+from pmcmc import diagnostics
+from pmcmc.solvers import Outcome
+
+
+def normal(x):
+    return -0.5 * jnp.sum(x**2)
+
+
+@pytest.fixture(scope="module")
+def good():
+    x0 = np.random.default_rng(0).normal(size=(4, 2))
+    kernel = pmcmc.MALA(0.8)
+    return pmcmc.sample(normal, x0, 2000, kernel=kernel, n_chains=4, solver="quasi")
+
+
+def planted(result, stats=None, positions=None, **info):
+    """The result with something changed."""
+    return dataclasses.replace(
+        result,
+        stats=result.stats | (stats or {}),
+        positions=result.positions if positions is None else positions,
+        info=dataclasses.replace(result.info, **info),
+    )
+
+
+def found(result):
+    return [finding.what for finding in diagnostics.report(result).findings]
+
+
+def test_nothing_is_wrong_with_good_draws(good):
+    report = diagnostics.report(good)
+    assert report.findings == ()
+    assert repr(report).startswith("pmcmc.Report: nothing wrong\n  acceptance 0.")
+    table = good.summary()
+    assert f"largest R-hat {table['r_hat'].astype(float).max():.1f}" in report.figures
+    assert re.search(r"residual \d\.\de-\d\d, 0 steps one at a time", report.figures)
+
+
+def test_a_chain_that_was_not_found(good):
+    outcome = [Outcome.FINISHED, Outcome.BUDGET_SPENT, Outcome.FINISHED, Outcome.NOT_FINITE]
+    report = diagnostics.report(planted(good, outcome=outcome))
+    what, remedy = report.findings[0]
+    assert what.startswith("chains 1, 3 not what the loop would give: the recursion itself led")
+    assert remedy.startswith("Do not use the draws: ")
+
+
+def test_divergences(good):
+    is_divergent = good.stats["is_divergent"].copy()
+    is_divergent[2, :7] = True
+    (what,) = found(planted(good, {"is_divergent": is_divergent}))
+    assert what.startswith("7 divergent steps, in chain 2")
+
+
+def test_a_chain_that_stands_still(good):
+    is_accepted = good.stats["is_accepted"].copy()
+    is_accepted[0, 300:500] = False
+    is_accepted[0, [299, 500]] = True
+    (what,) = found(planted(good, {"is_accepted": is_accepted}))
+    assert what == "chain 0 stood still for up to 200 of 2,000 draws."
+
+
+def test_chains_that_do_not_agree(good):
+    positions = good.positions.copy()
+    positions[3, :, 1] += 1.0
+    what = found(planted(good, positions=positions))[0]
+    assert what.startswith(
+        "1 of 2 numbers have R-hat above 1.01: chains do not agree; worst: x[1] (1."
+    )
+
+
+def test_few_effective_draws(good):
+    walk = np.random.default_rng(1).normal(size=(4, 2000, 2))
+    for t in range(1, 2000):
+        walk[:, t] = 0.99 * walk[:, t - 1] + walk[:, t]
+    assert any(
+        "2 of 2 numbers have fewer than 400 effective draws" in what
+        for what in found(planted(good, positions=walk))
+    )
+
+
+def test_a_single_chain_and_its_figures():
+    one = pmcmc.sample(normal, np.zeros(2), 2000, kernel=pmcmc.MALA(0.8), solver="sequential")
+    report = diagnostics.report(one)
+    (finding,) = report.findings
+    assert finding.what.startswith("There is one chain")
+    assert "R-hat" not in report.figures
+    assert "one at a time" not in report.figures
+
+
+@pytest.mark.parametrize(
+    ("rate", "message"),
+    [
+        (0.2, "Acceptance is low: 0.20 in chains 0, 1, 2, 3, where 0.574 is efficient."),
+        (0.95, "Acceptance is high: 0.95 in chains 0, 1, 2, 3, where 0.574 is efficient."),
+    ],
+)
+def test_acceptance_far_from_its_aim(rate, message, good):
+    rates = np.full_like(good.stats["acceptance_rate"], rate)
+    assert found(planted(good, {"acceptance_rate": rates})) == [message]
+
+
+def test_kernels_without_an_aim_may_accept_everything():
+    langevin = pmcmc.sample(
+        normal, np.zeros((4, 2)), 2000, kernel=pmcmc.Langevin(0.3), n_chains=4, solver="sequential"
+    )
+    assert langevin.stats["is_accepted"].all()
+    assert found(langevin) == []
+
+
+def test_steps_taken_one_at_a_time_and_slow_sweeps(good):
+    what = found(planted(good, sequential_steps=np.array([0, 500, 0, 0])))
+    assert what == ["500 steps (25%) were taken one at a time in chain 1: sweeps stalled. The "
+                    "draws are right."]  # fmt: skip
+    (slow,) = found(planted(good, sweeps=np.array([1500, 900, 1000, 1000])))
+    assert slow.startswith("A sweep finished 1.3 steps")
+
+
+@pytest.mark.parametrize("wrong", [None, np.zeros((1, 10)), {"x": np.zeros((1, 10))}])
+def test_only_results_can_be_reported_on(wrong):
+    with pytest.raises(ValueError, match=r"result must be what pmcmc\.sample returned, got"):
+        diagnostics.report(wrong)
