@@ -126,7 +126,9 @@ def test_a_pilot_without_a_budget_measures_nothing():
     ("kernel", "structures"),
     [
         (pmcmc.MALA(0.05), {solvers.Diagonal, solvers.Dense}),
-        (pmcmc.RandomWalkMetropolis(0.05), {solvers.ScaledIdentity}),
+        pytest.param(
+            pmcmc.RandomWalkMetropolis(0.05), {solvers.ScaledIdentity}, marks=pytest.mark.slow
+        ),
     ],
 )
 def test_a_pilot_goes_from_cheap_measurements_to_dear_ones(kernel, structures, monkeypatch):

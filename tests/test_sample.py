@@ -13,8 +13,15 @@ def start(seed, *shape):
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
-@pytest.mark.parametrize("dim", [1, 5])
-@pytest.mark.parametrize("density", DENSITIES)
+@pytest.mark.parametrize(
+    ("density", "dim"),
+    [
+        ("gaussian", 1),
+        ("double well", 5),
+        pytest.param("gaussian", 5, marks=pytest.mark.slow),
+        pytest.param("double well", 1, marks=pytest.mark.slow),
+    ],
+)
 def test_every_solver_gives_the_chain_of_a_plain_loop(density, dim, solver):
     logdensity, logdensity_numpy = DENSITIES[density]
     kernel = pmcmc.MALA(step_size=0.4 / dim)
@@ -240,7 +247,7 @@ def test_auto_takes_the_loop_on_a_cpu():
     assert isinstance(result.info.solver, expected)
 
 
-@pytest.mark.parametrize("scale", [1e-12, 1e-6, 1e6])
+@pytest.mark.parametrize("scale", [1e-12, pytest.param(1e-6, marks=pytest.mark.slow), 1e6])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_small_and_large_scales_are_judged_by_their_own_size(dtype, scale):
     def logdensity(x):

@@ -18,7 +18,7 @@ def normal(x):
     return -0.5 * jnp.sum(x**2)
 
 
-@pytest.mark.parametrize("scale", [1e-12, 1e-3, 1.0, 1e3])
+@pytest.mark.parametrize("scale", [1e-12, pytest.param(1.0, marks=pytest.mark.slow), 1e3])
 def test_acceptance_comes_near_its_aim_whatever_the_scale(scale):
     def logdensity(x):
         return normal(x / scale)
@@ -48,7 +48,7 @@ def test_a_real_posterior_from_dispersed_starts_leaves_no_chain_stuck():
     assert rates.min() > 0.4
 
 
-@pytest.mark.parametrize("metric", ["diagonal", "dense"])
+@pytest.mark.parametrize("metric", [pytest.param("diagonal", marks=pytest.mark.slow), "dense"])
 def test_the_solver_does_not_change_what_is_tuned(metric):
     starts = np.random.default_rng(2).normal(size=(2, 4))
     loop, quasi = (

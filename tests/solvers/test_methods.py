@@ -15,6 +15,10 @@ from ..helpers import METHODS, RECURSIONS, draw, loop
 
 LENGTHS = (1, 2, 25, 400)
 SEEDS = (0, 1)
+# Whose parts other rows have too, and guesses, which have tests of their own.
+REPEATED = {"dense, clip", "blocks, ELK", "diagonal, wide window"} | {
+    name for name in METHODS if name.endswith("guess")
+}
 
 
 def any_step(state, u):
@@ -36,7 +40,10 @@ def chains():
     return np.stack(starts), stack(*inputs), np.stack(oracles)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    "method",
+    [pytest.param(m, marks=pytest.mark.slow if m in REPEATED else ()) for m in METHODS],
+)
 def test_every_method_gives_the_states_of_the_loop(method):
     starts, inputs, oracle = chains()
     recursion = Recursion(lambda s: s, lambda s, u: (any_step(s, u), None), lambda s: s)

@@ -50,6 +50,7 @@ def test_target_is_one_object_with_all_a_user_needs():
         assert field.shape == (31,)
 
 
+@pytest.mark.slow
 def test_twenty_thousand_steps_are_those_of_the_loop():
     loop, quasi = (
         pmcmc.sample(TARGET.logdensity, START, 20_000, kernel=KERNEL, solver=solver)
@@ -63,7 +64,9 @@ def test_twenty_thousand_steps_are_those_of_the_loop():
     assert quasi.info.sequential_steps[0] == 0
 
 
-@pytest.mark.parametrize("window", [16, 100, 512, 1000])
+@pytest.mark.parametrize(
+    "window", [16, *(pytest.param(w, marks=pytest.mark.slow) for w in (100, 512)), 1000]
+)
 def test_windows_do_not_change_decisions(window):
     loop = pmcmc.sample(TARGET.logdensity, START, 1000, kernel=KERNEL, solver="sequential")
     result = pmcmc.sample(
@@ -83,6 +86,7 @@ def test_float32_chain_keeps_the_residual_contract(float32):
     assert result.info.converged.all()
 
 
+@pytest.mark.slow
 def test_posterior_means_agree_with_nuts():
     result = pmcmc.sample(
         TARGET.logdensity,
