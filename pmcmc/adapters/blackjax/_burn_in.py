@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from blackjax.base import SamplingAlgorithm
 
 from pmcmc._burn_in import BurnIn
+from pmcmc.adapters._ready import check_ready
 
 
 def from_burn_in(
@@ -30,11 +31,7 @@ def from_burn_in(
     Raises:
         ValueError: `ready` is not what a burn-in returned.
     """
-    if not isinstance(ready, BurnIn):
-        raise ValueError(
-            f"ready must be the result of a burn-in, got {type(ready).__name__}: write "
-            "ready=pmcmc.burn_in(logdensity, x0)."
-        )
+    check_ready(ready)
     algorithm = factory(logdensity, **{**ready.parameters, **settings})
     position = jax.tree.map(jnp.asarray, ready.position)
     init = algorithm.init if ready.n_chains == 1 else jax.vmap(algorithm.init)

@@ -8,6 +8,7 @@ import numpy as np
 from numpyro.infer import NUTS
 
 from pmcmc._burn_in import BurnIn
+from pmcmc.adapters._ready import check_ready
 
 
 def from_burn_in(ready: BurnIn, model: Any = None, **settings: Any) -> tuple[NUTS, Any]:
@@ -25,11 +26,7 @@ def from_burn_in(ready: BurnIn, model: Any = None, **settings: Any) -> tuple[NUT
     Raises:
         ValueError: `ready` is not what a burn-in returned.
     """
-    if not isinstance(ready, BurnIn):
-        raise ValueError(
-            f"ready must be the result of a burn-in, got {type(ready).__name__}: write "
-            "ready=pmcmc.burn_in(logdensity, x0)."
-        )
+    check_ready(ready)
     metric = np.asarray(ready.parameters["inverse_mass_matrix"])
     found = {
         "step_size": ready.parameters["step_size"],
