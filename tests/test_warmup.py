@@ -87,6 +87,14 @@ class WalkState(NamedTuple):
     logdensity: jax.Array
 
 
+def test_the_basis_of_the_sweeps_follows_the_metric():
+    starts = np.random.default_rng(2).normal(size=(2, 4))
+    choices = dict(n_chains=2, solver="quasi")
+    tuned = pmcmc.sample(logistic, starts, 10, kernel="mala", n_warmup=200, **choices)
+    fresh = pmcmc.sample(logistic, starts, 10, kernel=tuned.info.kernel, **choices)
+    np.testing.assert_allclose(tuned.info.solver.basis, fresh.info.solver.basis, rtol=1e-9)
+
+
 class WalkInfo(NamedTuple):
     acceptance_rate: jax.Array
     is_accepted: jax.Array
