@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 RUN = $(VENV)/bin/python -m
 
-.PHONY: demo test slow lint types package clean
+.PHONY: demo test slow lint types docs package clean
 
 demo: $(VENV)/installed
 	$(RUN) pmcmc
@@ -12,7 +12,7 @@ test: $(VENV)/installed
 	$(RUN) pytest --numprocesses=auto
 
 slow: $(VENV)/installed
-	$(RUN) pytest --numprocesses=auto -m slow tests/kernels tests/targets
+	$(RUN) pytest --numprocesses=auto -m slow --ignore=tests/adapters
 
 lint: $(VENV)/installed
 	$(RUN) ruff format --check
@@ -20,6 +20,9 @@ lint: $(VENV)/installed
 
 types: $(VENV)/installed
 	$(RUN) mypy
+
+docs: $(VENV)/installed
+	$(RUN) mkdocs build --strict
 
 package: $(VENV)/installed
 	$(RUN) build --outdir dist
@@ -32,4 +35,4 @@ newer, got " + sys.version.split()[0] + ": write e.g. make PYTHON=python3.11 tes
 	@touch $@
 
 clean:
-	rm -rf .venv dist build .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv dist build site .pytest_cache .mypy_cache .ruff_cache

@@ -25,6 +25,19 @@ def test_chains_from_far_away_become_stationary():
     assert result.reports[1].acceptance_rate[0] != result.reports[0].acceptance_rate[0]
 
 
+def test_rounds_have_noise_of_their_own():
+    choices = dict(kernel="random_walk", metric=None, n_chains=2)
+    starts = np.ones((2, 4))
+    ready = pmcmc.burn_in(
+        TARGET.logdensity, starts, n_steps=40, max_rounds=2, max_rhat=1.000001, **choices
+    )
+    first = pmcmc.warmup(TARGET.logdensity, starts, n_steps=40, **choices)
+    choices["kernel"] = first.kernel
+    repeated = pmcmc.warmup(TARGET.logdensity, first.state.position, n_steps=80, **choices)
+    np.testing.assert_array_equal(first.report.acceptance_rate, ready.reports[0].acceptance_rate)
+    assert not np.isclose(ready.position, repeated.state.position).any()
+
+
 def test_a_chain_in_a_mode_without_mass_goes_on_where_the_others_are():
     def logdensity(x):  # two narrow normals far apart, one with exp(-100) of the mass
         away = jnp.array([20.0, 0.0])

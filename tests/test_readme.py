@@ -10,13 +10,68 @@ PRINTED = {
     "README.md": ["pmcmc.Result: 4 x 2,000 draws", "ess_bulk"],
     "docs/blackjax.md": ["decisions identical: True", "kernel      AlgorithmKernel"],
     "docs/numpyro.md": ["sites       mu (), tau ()", "school", "Number of divergences"],
+    "docs/getting_started.md": [
+        "pmcmc.Result: 4 x 2,000 draws (chain x draw) of 10 numbers, float64",
+        "auto        the loop: ",
+        "solver      ParallelNewton (Diagonal, in a basis)",
+        "ess_bulk",
+        "'diverging', 'is_accepted', 'lp'",
+        "decisions identical: True",
+    ],
+    "docs/choose.md": [
+        "MALA(step_size=0.2): exponent -0.3",
+        "Barker(step_size=0.8): exponent 0.0",
+        "parallel in time: False",
+    ],
+    "docs/conventions.md": [
+        "chain 0, step 0: residual below 1e-11: True",
+        "chain 1, step 199: residual below 1e-11: True",
+        "sweep 10: residual ",
+        "the first 500 states exact",
+        "pmcmc.solve: 11 sweeps",
+        "same as the loop: True",
+    ],
+    "docs/extending.md": [
+        "the loop's chain: True",
+        "within 4 standard errors: True\n",
+        "within 4 standard errors: True sd ratio 1.0",
+        "Blocks(size=2): the loop's states",
+    ],
+    "docs/faq.md": [
+        "x0 must have a leading axis",
+        "NOT CONVERGED in chain 0",
+        "steps one at a time",
+        "exponent 0.",
+        "compiled: True",
+    ],
+    "docs/diagnostics.md": ["pmcmc.Report: ", "pmcmc.Comparison: "],
     "docs/kernels.md": ["HMC(step_size=0.45", "sd 0.9"],
     "docs/warmup.md": ["MALA(step_size=", "accepts 0.", "pmcmc.BurnIn: stationary", "the loop: "],
     "docs/solvers.md": ["newton  ", "sweeps, gamma 0.00", "exponent -"],
 }
 
 
-LIBRARIES = {"docs/blackjax.md": "blackjax", "docs/numpyro.md": "numpyro"}
+LIBRARIES = {
+    "docs/blackjax.md": "blackjax",
+    "docs/diagnostics.md": "matplotlib",
+    "docs/numpyro.md": "numpyro",
+}
+
+
+def blocks_of(page):
+    return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), flags=re.DOTALL)
+
+
+def quotations(page):
+    """What the page says its blocks print: indented, with dots where something is left out."""
+    text = re.sub(r"```python\n.*?```", "", (ROOT / page).read_text(), flags=re.DOTALL)
+    indented = re.findall(r"^(?: {4}.*\n)+", text, flags=re.MULTILINE)
+    return [plain(part) for block in indented for part in block.split("...") if part.strip()]
+
+
+def plain(text):
+    """The text on one line, whatever the figures in it."""
+    return re.sub(r"\s+", " ", re.sub(r"\d[\d.e+-]*", "#", text)).strip()
 
 
 @pytest.mark.parametrize("page", PRINTED)
@@ -24,16 +79,41 @@ def test_example_runs(page, capsys):
     library = LIBRARIES.get(page)
     if library is not None:
         pytest.importorskip(library)
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), flags=re.DOTALL)
-    assert len(blocks) == 1
-    exec(blocks[0], {})
+    names = {}  # the blocks of a page go on from one another
+    for block in blocks_of(page):
+        exec(block, names)
     printed = capsys.readouterr().out
     for text in PRINTED[page]:
         assert text in printed
+    if page == "docs/faq.md":
+        for text in quotations(page):
+            assert text in plain(printed)
 
 
 def test_every_page_is_tested():
-    assert {f"docs/{path.name}" for path in ROOT.glob("docs/*.md")} < set(PRINTED)
+    pages = [f"docs/{path.name}" for path in ROOT.glob("docs/*.md")]
+    assert {"README.md", *filter(blocks_of, pages)} == set(PRINTED)
+
+
+def test_every_page_is_in_the_contents():
+    pages = {path.name for path in ROOT.glob("docs/*.md")}
+    configured = re.findall(r": (\w+\.md)$", (ROOT / "mkdocs.yml").read_text(), flags=re.MULTILINE)
+    linked = re.findall(r"\]\((\w+\.md)\)", (ROOT / "docs" / "index.md").read_text())
+    assert pages == {*configured} == {*linked, "index.md"}
+
+
+def test_every_public_name_is_in_the_reference():
+    import inspect
+
+    import pmcmc
+
+    page = (ROOT / "docs" / "reference.md").read_text()
+    for module in (pmcmc, pmcmc.kernels, pmcmc.solvers, pmcmc.diagnostics, pmcmc.targets):
+        for name, value in vars(module).items():
+            if not name.startswith("_") and not inspect.ismodule(value):
+                # Each has its entry where it lives, or where users find it.
+                entries = re.findall(rf"^::: pmcmc[.a-z]*\.{name}$", page, flags=re.MULTILINE)
+                assert entries, name
 
 
 def test_every_method_has_a_line_in_the_documentation():

@@ -88,6 +88,15 @@ def test_few_effective_draws(good):
     )
 
 
+def test_few_effective_draws_in_the_tails(good):
+    # A scale that changes slowly leaves the mean alone.
+    scale = np.where(np.arange(2000) < 200, 5.0, 1.0)[:, None]
+    positions = scale * np.random.default_rng(2).normal(size=(4, 2000, 2))
+    table = planted(good, positions=positions).summary()
+    assert table["ess_bulk"].astype(float).min() > 400 > table["ess_tail"].astype(float).min()
+    assert any("effective draws" in what for what in found(planted(good, positions=positions)))
+
+
 def test_a_single_chain_and_its_figures():
     one = pmcmc.sample(normal, np.zeros(2), 2000, kernel=pmcmc.MALA(0.8), solver="sequential")
     report = diagnostics.report(one)

@@ -122,6 +122,8 @@ def test_seconds_are_those_of_the_runs(sweeping, loop):
         info = result.info
         parts = info.seconds_compile, info.seconds_setup, info.seconds_warmup, info.seconds_run
         np.testing.assert_allclose(widths[:, i], parts)
+        left = np.array([bar.get_x() for bar in ax.patches]).reshape(4, 2)[:, i]
+        np.testing.assert_allclose(left, np.cumsum([0, *parts])[:-1])
     assert ax.get_xlabel() == "seconds"
 
 
