@@ -42,7 +42,7 @@ PRINTED = {
         "NOT CONVERGED in chain 0",
         "steps one at a time",
         "exponent 0.",
-        "compiled: True",
+        "programs: 2",
     ],
     "docs/diagnostics.md": ["pmcmc.Report: ", "pmcmc.Comparison: "],
     "docs/kernels.md": ["HMC(step_size=0.45", "sd 0.9"],
