@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 RUN = $(VENV)/bin/python -m
 
-.PHONY: demo test slow lint types docs package clean
+.PHONY: demo test slow lint types docs notebooks package clean
 
 demo: $(VENV)/installed
 	$(RUN) pmcmc
@@ -23,6 +23,9 @@ types: $(VENV)/installed
 
 docs: $(VENV)/installed
 	$(RUN) mkdocs build --strict
+
+notebooks: $(VENV)/installed
+	$(VENV)/bin/python notebooks/run.py notebooks/*.ipynb
 
 package: $(VENV)/installed
 	$(RUN) build --outdir dist

@@ -8,16 +8,17 @@ import numpy as np
 
 matplotlib.use("Agg")
 
-from matplotlib import pyplot as plt  # noqa: E402
+from matplotlib import pyplot as plt
 
-import pmcmc  # noqa: E402
-from pmcmc import plots  # noqa: E402
+import pmcmc
+from pmcmc import plots
 
 FOLDER = Path(__file__).parents[1] / "docs" / "pictures"
 N_STEPS = 256
 
 
 def main() -> None:
+    """Draw all of them."""
     jax.config.update("jax_enable_x64", True)
     FOLDER.mkdir(exist_ok=True)
     target = pmcmc.targets.banana()

@@ -181,7 +181,8 @@ def check_linearizable(problem: Problem, kernel: Kernel) -> None:
         return jax.jvp(lambda x: recursion.step(x, noise)[0], (position,), (position,))
 
     try:
-        jax.eval_shape(derivative, position, jax.random.key(0))
+        # Batched, as sweeps do: only then does JAX miss what some rules of its users' lack.
+        jax.eval_shape(jax.vmap(derivative, (0, None)), position[None], jax.random.key(0))
     except Exception as error:
         raise ValueError(
             "parallel sweeps differentiate a step, and with it the gradient of the log density, in "

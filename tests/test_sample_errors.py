@@ -108,6 +108,22 @@ def test_what_cannot_be_differentiated_twice_is_referred_to_the_loop():
         pmcmc.sample(**(GOOD | dict(logdensity=logdensity, solver="quasi")))
 
 
+@jax.custom_vjp
+def calls_itself(x):
+    """A normal whose forward rule calls the function itself, which hides that it has no jvp."""
+    return -0.5 * jnp.sum(x**2)
+
+
+calls_itself.defvjp(lambda x: (calls_itself(x), x), lambda x, cotangent: (-cotangent * x,))
+
+
+@pytest.mark.parametrize("solver", ["quasi", pmcmc.ParallelNewton(basis=None)])
+def test_a_rule_that_calls_its_own_function_is_seen_through(solver):
+    arguments = GOOD | dict(logdensity=calls_itself)
+    with pytest.raises(ValueError, match=r"(?s)forward mode.*write solver='sequential'"):
+        pmcmc.sample(**(arguments | dict(solver=solver)))
+
+
 def test_sample_cannot_be_traced():
     with pytest.raises(ValueError, match=r"call sample outside of jax\.jit"):
         jax.jit(lambda x: pmcmc.sample(**(GOOD | dict(x0=x))).positions)(np.zeros(2))
