@@ -39,6 +39,7 @@ def sweeps(result: Any, *, chain: int = 0, axes: Any = None) -> Any:
     axes[0].set(ylabel="largest residual")
     axes[1].plot(count, finished, color=COLORS[1])
     axes[1].set(xlabel="sweep", ylabel="finished steps", ylim=(0, None))
+    axes[1].locator_params(axis="x", integer=True)
     return axes
 
 
