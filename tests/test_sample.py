@@ -223,6 +223,7 @@ def test_leaving_the_support_is_an_ordinary_rejection():
     assert not result.stats["is_divergent"].any()
 
 
+@pytest.mark.slow
 def test_basis_of_the_hessian_takes_fewer_sweeps_on_a_correlated_target():
     rotation = np.linalg.qr(start(9, 6, 6))[0]
     precision = rotation @ np.diag([1.0, 2, 5, 10, 20, 40]) @ rotation.T

@@ -27,6 +27,7 @@ def test_acceptance_comes_near_its_aim_whatever_the_scale(scale):
     assert result.stats["acceptance_rate"].mean() == pytest.approx(0.574, abs=0.06)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factor", [1e-4, 1e4])
 def test_a_bad_first_step_size_is_mended(factor):
     result = pmcmc.sample(

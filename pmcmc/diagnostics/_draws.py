@@ -29,7 +29,9 @@ def as_dataset(name: str, draws: Any) -> Any:
     elif hasattr(draws, "get_samples"):
         draws = draws.get_samples(group_by_chain=True)
     dataset = _arviz.posterior(draws)
-    return _from_arrays(name, draws) if dataset is None else dataset
+    if dataset is None:
+        dataset = _from_arrays(name, draws)
+    return dataset.transpose("chain", "draw", ...)
 
 
 def r_hat(draws: Any) -> Any:

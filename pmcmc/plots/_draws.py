@@ -147,7 +147,7 @@ def _series(run: Any, number: str | None, chain: int) -> tuple[str, np.ndarray]:
         raise ValueError(f"number must be one of {names}, got {number!r}.")
     _check_chain(chain, draws.sizes["chain"])
     name, index = places[label]
-    values = draws[name].transpose("chain", "draw", ...).values
+    values = draws[name].values
     return label, values[(chain, slice(None), *index)]
 
 

@@ -118,6 +118,7 @@ def test_every_solver_gives_the_chain_of_lax_scan(name, solver):
         check_algorithm(name, solver)
 
 
+@pytest.mark.slow
 def test_a_chain_of_several_segments():
     # 16 windows of 4 steps are a segment.
     solver = pmcmc.ParallelNewton(jacobian=pmcmc.solvers.Dense(), window=4)

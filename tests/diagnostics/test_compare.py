@@ -149,7 +149,7 @@ def test_references_of_every_kind(kind, honest):
     reference = {
         "result": lambda: honest,
         "arviz": honest.to_arviz,
-        "dataset": lambda: pmcmc._arviz.posterior(honest.to_arviz()),
+        "dataset": lambda: pmcmc._arviz.posterior(honest.to_arviz()).transpose(),
         "mapping": lambda: {"x": jnp.asarray(honest.positions), "other": np.zeros((4, N_STEPS))},
         "array": lambda: honest.positions,
         "mcmc": MCMC,

@@ -198,7 +198,7 @@ def test_names_are_kernels_with_a_step_size_that_is_found():
         assert result.stats["acceptance_rate"].mean() == pytest.approx(target, abs=0.08)
 
 
-@pytest.mark.parametrize("solver", ["quasi", "block"])
+@pytest.mark.parametrize("solver", [pytest.param("quasi", marks=pytest.mark.slow), "block"])
 def test_float32_chains_of_hmc_keep_the_residual_contract(float32, solver):
     kernel = pmcmc.HMC(np.float32(0.25), 4)
     result = pmcmc.sample(

@@ -60,7 +60,7 @@ def test_eigenbasis_is_that_of_the_symmetric_part_and_survives_nan():
     np.testing.assert_array_equal(eigenbasis(jnp.full((2, 2), jnp.nan)), np.eye(2))
 
 
-@pytest.mark.parametrize("basis", ["hessian", "jacobian"])
+@pytest.mark.parametrize("basis", ["hessian", pytest.param("jacobian", marks=pytest.mark.slow)])
 def test_sample_finds_a_basis_for_a_correlated_normal(basis):
     rotation = np.linalg.qr(np.random.default_rng(5).normal(size=(4, 4)))[0]
     precision = rotation @ np.diag([1.0, 2.0, 4.0, 20.0]) @ rotation.T

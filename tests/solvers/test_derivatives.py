@@ -61,6 +61,7 @@ def test_gradients_and_tangents_are_those_of_the_loop(solver):
     )
 
 
+@pytest.mark.slow
 def test_derivatives_of_derivatives_under_jit_and_vmap():
     value = solved("quasi")
     expected = jax.grad(LOOP)(*AT)

@@ -16,8 +16,14 @@ from ..helpers import METHODS, RECURSIONS, draw, loop
 LENGTHS = (1, 2, 25, 400)
 SEEDS = (0, 1)
 # Whose parts other rows have too, and guesses, which have tests of their own.
-REPEATED = {"dense, clip", "blocks, ELK", "diagonal, wide window"} | {
-    name for name in METHODS if name.endswith("guess")
+REPEATED = {
+    "diagonal, 3 probes",
+    "blocks, 2 probes",
+    "blocks, exact",
+    "dense, clip",
+    "blocks, ELK",
+    "diagonal, wide window",
+    *(name for name in METHODS if name.endswith("guess")),
 }
 
 
