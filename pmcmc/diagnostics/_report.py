@@ -70,7 +70,8 @@ def report(result: Any) -> Report:
             "report(pmcmc.sample(...)); for other draws there is diagnostics.compare."
         )
     draws = as_dataset("result", result)
-    convergence = _Convergence.of(draws)
+    with np.errstate(all="ignore"):  # a chain that stands still has no R-hat
+        convergence = _Convergence.of(draws)
     info, stats = result.info, result.stats
     findings = [
         *_unsolved(info),

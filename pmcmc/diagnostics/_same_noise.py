@@ -78,12 +78,12 @@ class SameNoise(NamedTuple):
         texts = []
         for chain, first in enumerate(self.first_difference):
             distance, relative = self.largest_difference[chain], self.relative_difference[chain]
-            is_rounding = relative <= np.cbrt(self.eps)
+            is_rounding = bool(relative <= np.cbrt(self.eps))
             if first >= 0:
                 texts.append(
                     f"chain {chain}: decisions differ from draw {first} on, in "
                     f"{self.n_differences[chain]:,} of {self.n_draws:,} draws; before, positions "
-                    f"differ by at most {distance:.1e}. {_cause(int(first), bool(is_rounding))}"
+                    f"differ by at most {distance:.1e}. {_cause(int(first), is_rounding, self.eps)}"
                 )
             elif not is_rounding:
                 texts.append(
@@ -109,12 +109,17 @@ def _noise(run: Any) -> tuple[Any, ...] | None:
     return type(info.kernel), info.rng_key.tolist(), info.n_steps, info.thin, n_warmup, shape
 
 
-def _cause(first: int, is_rounding: bool) -> str:
+def _cause(first: int, is_rounding: bool, eps: float) -> str:
     if first == 0:
         return "The runs part at once: compare kernels, starts and log densities."
     if is_rounding:
         return (
             "Rounding can turn a decision close to its threshold, hardly ever in float64: if it "
             "happens with other seeds too, transitions or log densities differ."
+        )
+    if eps > np.finfo(np.float64).eps:
+        return (
+            "The runs part before. In float32 a residual within tolerance can grow where a chain "
+            "is slow to forget, which does no harm: compare in float64 to be sure."
         )
     return "The runs part before: compare kernels, starts and log densities."

@@ -96,6 +96,20 @@ def test_a_shifted_position_is_found_where_all_decisions_are_the_same(honest):
     )
 
 
+def test_float32_runs_that_part_are_told_to_be_compared_in_float64(honest):
+    narrow = {name: values.copy() for name, values in honest.stats.items()}
+    narrow["is_accepted"][0, 50] ^= True
+    positions = honest.positions.astype(np.float32)
+    moved = positions.copy()
+    moved[0, 40:, 0] += 1.0
+    info = dataclasses.replace(honest.info, dtype=np.dtype(np.float32))
+    one = dataclasses.replace(honest, positions=positions, info=info)
+    other = dataclasses.replace(honest, positions=moved, stats=narrow, info=info)
+    problem = diagnostics.compare(other, one).problems[0]
+    assert problem.startswith("chain 0: decisions differ from draw 50 on")
+    assert "compare in float64" in problem
+
+
 def test_runs_that_part_at_once_have_another_start(honest):
     other = pmcmc.sample(
         skewed, np.full((4, 2), 3.0), N_STEPS, kernel=MALA(STEP_SIZE), n_chains=4,
@@ -165,6 +179,13 @@ def test_too_few_draws_to_tell_are_said_to_be():
     problems = diagnostics.compare(few, exact_draws(0)).problems
     assert problems[0].startswith("result: ")
     assert "below 100 the comparison means little" in problems[0]
+
+
+def test_chains_that_stand_still_do_not_agree():
+    still = np.full((4, 500, 2), 0.3)
+    problems = diagnostics.compare(still, exact_draws(2)).problems
+    assert sum("standard errors apart" in problem for problem in problems) >= 8
+    assert not any("apart" in problem for problem in diagnostics.compare(still, still).problems)
 
 
 def test_a_nan_is_no_agreement():
