@@ -32,8 +32,8 @@ class BurnIn(NamedTuple):
         rhat: largest split R-hat of a coordinate in each round.
         restarted: chains of each round that had got lost and were sent to where another one was.
         is_exact: whether every step was within tolerance. Sweeps that are stopped early
-            (`ParallelNewton(max_sweeps=..., fallback=None)`) bring chains near their target all the
-            same, but not to draws to keep.
+            (`ParallelNewton(max_sweeps=..., fallback=None)`) bring chains near a target that pulls
+            back from everywhere, but not to draws to keep.
         reports: record of the windows of each round.
     """
 

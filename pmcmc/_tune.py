@@ -48,7 +48,8 @@ def warmup(
     Windows of fixed parameters, which any solver evaluates, in a schedule of fast and slow phases
     (Stan's). Between windows the step size follows by dual averaging; at the end of a slow phase
     the metric is estimated from the draws of the phase and from the gradients there, all chains
-    together. The result does not depend on the solver, to its tolerance. Go on with
+    together. The result does not depend on the solver, to its tolerance, where the chains forget
+    their start. Go on with
     `sample(logdensity, result.state.position, n_steps, kernel=result.kernel, ...)` and another
     `rng_key`.
 
