@@ -38,4 +38,4 @@ newer, got " + sys.version.split()[0] + ": write e.g. make PYTHON=python3.11 tes
 	@touch $@
 
 clean:
-	rm -rf .venv dist build site .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) dist build site .pytest_cache .mypy_cache .ruff_cache

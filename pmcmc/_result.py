@@ -31,7 +31,7 @@ class Info:
         work_per_step: evaluations of the transition per step of the chain: 1 for the loop.
         sequential_steps: steps taken one at a time.
         residual: largest `|s_t - f_t(s_{t-1})|` over all steps and coordinates, where `f_t` is the
-            transition with the noise of step `t`; 0 for the loop.
+            transition with the noise of step `t`; 0 for the loop, infinite where the chain is.
         scaled_residual: the same in units of the tolerance, at most 1 if converged.
         atol, rtol: residuals are at most `atol + rtol * |s_t|` in every coordinate, less where the
             chain moves by little (see `ParallelNewton`); 0 for the loop.

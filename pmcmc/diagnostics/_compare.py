@@ -63,7 +63,7 @@ class Comparison:
         shown = table[[*columns, "r_hat_ref", "differs_in", "difference"]].head(_SHOWN)
         formats = dict.fromkeys(("ess_bulk", "ess_bulk_ref"), "{:,.0f}".format)
         lines = [
-            f"pmcmc.Comparison: {len(table)} numbers, "
+            f"pmcmc.Comparison: {len(table)} number{'' if len(table) == 1 else 's'}, "
             + ("NOT IN AGREEMENT" if self.problems else "in agreement"),
             shown.to_string(float_format="{:.4g}".format, formatters=formats),
         ]
@@ -113,6 +113,8 @@ def compare(result: Any, reference: Any, *, max_difference: float | None = None)
             "those of the reference, e.g. {'x': draws}."
         )
     for name in names:
+        if {*ours[name].dims} == {*theirs[name].dims}:
+            theirs[name] = theirs[name].transpose(*ours[name].dims)
         if ours[name].shape[2:] != theirs[name].shape[2:]:
             raise ValueError(
                 f"variable {name!r} must have one shape in both, got {ours[name].shape[2:]} in "
@@ -141,14 +143,23 @@ def _dataset(ours: Any, theirs: Any) -> Any:
         distance = np.abs(values[name] - their_values[name])
         scale = np.hypot(errors[name], their_errors[name])
         with np.errstate(divide="ignore", invalid="ignore"):
-            # Constants have no error, and differ by nothing or by infinitely much.
+            # Numbers that never change have no error: they are equal or infinitely far apart.
             difference = np.where(distance == 0, 0.0, distance / scale)
-        dims = ("run", "statistic", *(d for d in ours[name].dims if d not in ("chain", "draw")))
+        dims = ("run", "statistic", *map(_other, ours[name].dims[2:]))
         variables[name] = (dims, np.stack([values[name], their_values[name], difference]))
-    coords = {name: value for name, value in ours.coords.items() if name not in ("chain", "draw")}
+    coords: dict[Any, Any] = {
+        _other(name): (tuple(map(_other, values.dims)), values.values)
+        for name, values in ours.coords.items()
+        if not {"chain", "draw"} & {*values.dims}
+    }
     coords["run"] = ["result", "reference", "difference"]
     coords["statistic"] = list(_STATISTICS)
     return xr.Dataset(variables, coords)
+
+
+def _other(name: Any) -> Any:
+    """A name of a dimension that is none of ours."""
+    return f"{name}_" if name in ("run", "statistic") else name
 
 
 def _statistics(draws: Any) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
@@ -173,7 +184,15 @@ def _statistics(draws: Any) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray
     def stacked(tables: list[Any]) -> dict[str, np.ndarray]:
         return {name: np.stack([table[name].values for table in tables]) for name in draws}
 
-    return stacked(values), stacked(errors)
+    found, found_errors = stacked(values), stacked(errors)
+    for name in draws:
+        low, high = (draws[name].reduce(f, sample).values for f in (np.min, np.max))
+        is_constant = low == high  # exactly, where sums would round
+        for row, statistic in enumerate(_COMPARED):
+            exact = np.zeros_like(low) if statistic == "sd" else low
+            found[name][row] = np.where(is_constant, exact, found[name][row])
+            found_errors[name][row] = np.where(is_constant, 0.0, found_errors[name][row])
+    return found, found_errors
 
 
 class _Row(NamedTuple):
@@ -196,7 +215,8 @@ def _too_few(dataset: Any) -> list[str]:
     """Runs that have not enough draws to be compared."""
     texts = []
     for run in ("result", "reference"):
-        size = dataset.sel(run=run, statistic=["ess_bulk", "ess_tail"]).to_array().min().item()
+        sizes = dataset.sel(run=run, statistic=["ess_bulk", "ess_tail"])
+        size = min(values.values.min(initial=np.inf) for values in sizes.data_vars.values())
         if not size >= _FEWEST_DRAWS:
             texts.append(
                 f"{run}: {size:.0f} effective draws of a number, below {_FEWEST_DRAWS} the "

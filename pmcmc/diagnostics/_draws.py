@@ -12,7 +12,9 @@ _EXAMPLE = "draws of shape (chain, draw, *event), e.g. draws[None] where there i
 
 
 def as_dataset(name: str, draws: Any) -> Any:
-    """Draws as an `xarray.Dataset`.
+    """Draws as an `xarray.Dataset` of float64 numbers with leading dimensions `(chain, draw)`.
+
+    In float64 since sums over many float32 draws lose their digits.
 
     Args:
         name: of the argument.
@@ -31,7 +33,14 @@ def as_dataset(name: str, draws: Any) -> Any:
     dataset = _arviz.posterior(draws)
     if dataset is None:
         dataset = _from_arrays(name, draws)
-    return dataset.transpose("chain", "draw", ...)
+    names = [
+        key
+        for key, values in dataset.data_vars.items()
+        if {"chain", "draw"} <= {*values.dims} and values.size
+    ]
+    if not names:
+        raise ValueError(f"{name} must have draws, got none: write {_EXAMPLE}.")
+    return dataset[names].transpose("chain", "draw", ...).astype(np.float64)
 
 
 def r_hat(draws: Any) -> Any:
@@ -55,7 +64,8 @@ def numbers(dataset: Any) -> Iterator[tuple[str, str, tuple[int, ...]]]:
 def _from_arrays(name: str, draws: Any) -> Any:
     try:
         arrays = {key: np.asarray(leaf) for key, leaf in named_leaves(draws).items()}
-        is_numeric = all(np.issubdtype(array.dtype, np.number) for array in arrays.values())
+        kinds = (np.integer, np.floating, np.bool_)
+        is_numeric = all(issubclass(array.dtype.type, kinds) for array in arrays.values())
     except TypeError:  # an object that is no array
         is_numeric = False
     if not is_numeric or not arrays:
@@ -71,4 +81,7 @@ def _from_arrays(name: str, draws: Any) -> Any:
             f"{name} must have the same leading axes (chain, draw) in all its arrays, got shapes "
             f"{shapes}: write {_EXAMPLE}."
         )
+    arrays = {key: array for key, array in arrays.items() if array.size}
+    if not arrays:
+        raise ValueError(f"{name} must have draws, got none: write {_EXAMPLE}.")
     return _arviz.posterior(_arviz.to_arviz(arrays, {}, {}))

@@ -1,13 +1,15 @@
 """What is wrong with draws, and what to do."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from pmcmc import _arviz
+from pmcmc._result import Info
 from pmcmc.diagnostics._draws import as_dataset, numbers, r_hat
+from pmcmc.solvers import DiagonalBlocks, Outcome
 
 # Vehtari, Gelman, Simpson, Carpenter & Buerkner (2021).
 _MOST_R_HAT = 1.01
@@ -64,19 +66,21 @@ def report(result: Any) -> Report:
         ImportError: ArviZ is not installed.
         ValueError: it is something else.
     """
-    if not hasattr(result, "info") or not hasattr(result, "stats"):
+    if not isinstance(getattr(result, "info", None), Info):
         raise ValueError(
             f"result must be what pmcmc.sample returned, got {type(result).__name__}: write "
-            "report(pmcmc.sample(...)); for other draws there is diagnostics.compare."
+            "report(pmcmc.sample(...)), or report(mcmc.result) for the adapter's MCMC; for other "
+            "draws there is diagnostics.compare."
         )
     draws = as_dataset("result", result)
-    with np.errstate(all="ignore"):  # a chain that stands still has no R-hat
+    with np.errstate(all="ignore"):  # chains that stand still have no R-hat
         convergence = _Convergence.of(draws)
     info, stats = result.info, result.stats
     findings = [
         *_unsolved(info),
-        *_divergences(stats),
-        *_standstill(stats),
+        *_not_finite(draws),
+        *_divergences(info, stats),
+        *_standstill(draws),
         *convergence.findings,
         *_acceptance(info, stats),
         *_sweeps(info),
@@ -93,36 +97,56 @@ def report(result: Any) -> Report:
 
 
 def _unsolved(info: Any) -> list[Finding]:
-    failed = np.flatnonzero(~info.converged)
-    if not failed.size:
+    outcomes = np.array(info.outcome)
+    found = []
+    for outcome in (Outcome.NOT_FINITE, Outcome.BUDGET_SPENT):
+        chains = np.flatnonzero(outcomes == outcome)
+        if not chains.size:
+            continue
+        size = info.scaled_residual[chains].max()
+        text = f"{_chains(chains)}: {outcome.cause}"
+        if outcome == Outcome.BUDGET_SPENT:
+            text += ", so they are not what the loop would give "
+            text += f"(residual {size:.1e} times the tolerance)" if size > 1 else "(in the warm-up)"
+        found.append(Finding(f"{text}.", f"Do not use the draws: {outcome.remedy}."))
+    return found
+
+
+def _not_finite(draws: Any) -> list[Finding]:
+    labels = [label for label, values in _series(draws) if not np.isfinite(values).all()]
+    if not labels:
         return []
-    worst = max(info.outcome)
     return [
         Finding(
-            f"{_chains(failed)} not what the loop would give: {worst.cause} (residual "
-            f"{info.residual.max():.1e}, {info.scaled_residual.max():.1e} times the tolerance).",
-            f"Do not use the draws: {worst.remedy}.",
+            f"{len(labels)} number{'' if len(labels) == 1 else 's'} with draws that are NaN or "
+            f"infinite: {', '.join(labels[:_NAMED])}.",
+            "Look at how they are computed: statistics of them mean nothing.",
         )
     ]
 
 
-def _divergences(stats: dict[str, np.ndarray]) -> list[Finding]:
+def _divergences(info: Any, stats: dict[str, np.ndarray]) -> list[Finding]:
     counts = stats["is_divergent"].sum(axis=1)
     if not counts.any():
         return []
+    kept = "" if info.thin == 1 else " among those kept"
     return [
         Finding(
-            f"{counts.sum():,} divergent steps, in {_chains(np.flatnonzero(counts))}: part of the "
-            "target may not be reached.",
+            f"{counts.sum():,} divergent steps{kept}, in {_chains(np.flatnonzero(counts))}: part "
+            "of the target may not be reached.",
             "Take a smaller step_size or a higher target_acceptance_rate in pmcmc.warmup, or write "
             "the model in other coordinates (non-centred, logarithms).",
         )
     ]
 
 
-def _standstill(stats: dict[str, np.ndarray]) -> list[Finding]:
-    longest = np.array([_longest_run(~row) for row in stats["is_accepted"]])
-    n_draws = stats["is_accepted"].shape[1]
+def _standstill(draws: Any) -> list[Finding]:
+    # By positions: the decisions of a thinned chain do not tell what happened in between.
+    n_chains, n_draws = draws.sizes["chain"], draws.sizes["draw"]
+    is_still = np.ones((n_chains, n_draws - 1), bool)
+    for _, values in _series(draws):
+        is_still &= values[:, 1:] == values[:, :-1]
+    longest = np.array([_longest_run(row) for row in is_still])
     stuck = np.flatnonzero(longest > max(_LEAST_ESS_PER_CHAIN, _LONGEST_STANDSTILL * n_draws))
     if not stuck.size:
         return []
@@ -132,6 +156,12 @@ def _standstill(stats: dict[str, np.ndarray]) -> list[Finding]:
             "Take a smaller step_size or a longer warm-up; start elsewhere (pmcmc.burn_in).",
         )
     ]
+
+
+def _series(draws: Any) -> Iterator[tuple[str, np.ndarray]]:
+    """Label and draws `(chain, draw)` of each number."""
+    for label, name, index in numbers(draws):
+        yield label, draws[name].values[(slice(None), slice(None), *index)]
 
 
 class _Convergence(NamedTuple):
@@ -145,21 +175,26 @@ class _Convergence(NamedTuple):
 
     @classmethod
     def of(cls, draws: Any) -> "_Convergence":
+        """Those of numbers that are finite and change, for others have none."""
         az = _arviz.import_arviz()
 
         def flat(table: Any) -> np.ndarray:
             return np.concatenate([np.ravel(table[name]) for name in draws.data_vars])
 
+        series = list(_series(draws))
+        has_any = np.array([bool(np.ptp(x) > 0 and np.isfinite(x).all()) for _, x in series])
         return cls(
-            [label for label, _, _ in numbers(draws)],
-            flat(r_hat(draws)),
-            flat(az.ess(draws, method="bulk")),
-            flat(az.ess(draws, method="tail")),
+            [label for (label, _), is_there in zip(series, has_any, strict=True) if is_there],
+            flat(r_hat(draws))[has_any],
+            flat(az.ess(draws, method="bulk"))[has_any],
+            flat(az.ess(draws, method="tail"))[has_any],
             draws.sizes["chain"],
         )
 
     @property
     def figures(self) -> list[str]:
+        if not self.labels:
+            return ["no number that changes"]
         rhat = [] if self.n_chains == 1 else [f"largest R-hat {self.rhat.max():.3f}"]
         sizes = f"smallest ESS {self.bulk.min():,.0f} (bulk) and {self.tail.min():,.0f} (tail)"
         return [*rhat, sizes]
@@ -238,7 +273,9 @@ def _sweeps(info: Any) -> list[Finding]:
                 "Raise max_sweeps, take a smaller window, or damp (solver='clip-elk').",
             )
         )
-    if info.sweeps.any():
+    # Sweeps over the leapfrog steps of a trajectory are more than one a step.
+    is_inside = isinstance(getattr(info.solver, "jacobian", None), DiagonalBlocks)
+    if info.sweeps.any() and not is_inside:
         pace = info.n_steps / info.sweeps.max()
         if pace < _FEWEST_STEPS_A_SWEEP:
             found.append(

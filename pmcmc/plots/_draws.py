@@ -8,9 +8,9 @@ import numpy as np
 
 from pmcmc import _arviz
 from pmcmc._checks import check_count
-from pmcmc._result import Result
+from pmcmc._result import Info, Result
 from pmcmc.diagnostics._draws import as_dataset, numbers
-from pmcmc.plots._style import COLORS, GREY, new_axes
+from pmcmc.plots._style import COLORS, GREY, check_chain, import_pyplot, new_axes
 
 _GRID = 80
 _LEVELS = np.array([-8.0, -4.5, -2.0, -0.5])  # one to four standard deviations of a normal
@@ -40,18 +40,19 @@ def trace(
 
     Raises:
         ImportError: matplotlib or ArviZ is not installed.
-        ValueError: there is no such number or chain; the message names those there are.
+        ValueError: there is no such number or chain; the message names those there are. Or draws
+            or `n_draws` cannot be used.
     """
     check_count("n_draws", n_draws)
-    name, draws = _series(result, number, chain)
-    info = getattr(result, "info", None)
-    thin = 1 if info is None else info.thin
-    steps = thin * np.arange(1, min(n_draws, len(draws)) + 1)
+    name, draws = _series("result", result, number, chain)
+    steps = _steps(result, len(draws))[:n_draws]
     ax = new_axes(ax, figsize=(7, 3))
     if reference is not None:
-        _, theirs = _series(reference, name, chain)
+        _, theirs = _series("reference", reference, name, chain)
+        their_steps = _steps(reference, len(theirs))
+        their_steps = their_steps[their_steps <= steps[-1]]
         broad = {"color": COLORS[1], "linewidth": 4, "alpha": 0.6}
-        ax.plot(steps[: len(theirs)], theirs[: len(steps)], label=_method(reference), **broad)
+        ax.plot(their_steps, theirs[: len(their_steps)], label=_method(reference), **broad)
     ax.plot(steps, draws[: len(steps)], color=COLORS[0], linewidth=1, label=_method(result))
     ax.set(xlabel="step", ylabel=name)
     if reference is not None:
@@ -81,17 +82,14 @@ def iterates(
 
     Raises:
         ImportError: matplotlib is not installed.
-        ValueError: positions do not have two numbers.
+        ValueError: positions do not have two numbers, there are no results or no such chain, or
+            not as many axes as results.
     """
     paths = [_path(result, chain) for result in results]
     if not paths:
         raise ValueError("results must have at least one run, got none: write iterates([result]).")
     size = {"figsize": (3 * len(paths), 3.2), "sharex": True, "sharey": True, "squeeze": False}
-    axes = np.ravel(new_axes(axes, 1, len(paths), **size))
-    if len(axes) != len(paths):
-        raise ValueError(
-            f"axes must be as many as results, {len(paths)}, got {len(axes)}: write axes=None."
-        )
+    axes = new_axes(axes, 1, len(paths), **size)
     final = paths[-1]
     span = np.ptp(final, axis=0)
     low, high = final.min(axis=0) - 0.3 * span, final.max(axis=0) + 0.3 * span
@@ -121,31 +119,43 @@ def rank(result: Any, *, var_names: Sequence[str] | None = None) -> Any:
         ImportError: matplotlib or ArviZ is not installed.
         ValueError: there is no such variable.
     """
-    new_axes([])  # says what is missing where it is
+    import_pyplot()
     draws = as_dataset("result", result)
     names = list(draws.data_vars)
-    for name in var_names or ():
-        if name not in names:
-            raise ValueError(f"var_names must be of {names}, got {name!r}.")
+    if var_names is not None and (isinstance(var_names, str) or not {*var_names} <= {*names}):
+        raise ValueError(
+            f"var_names must be a list of some of {names}, got {var_names!r}: write "
+            f"var_names={names[:1]}."
+        )
     return _arviz.plot_rank(draws, None if var_names is None else list(var_names))
 
 
 def _method(run: Any) -> str:
     info = getattr(run, "info", None)
-    if info is None:
+    if not isinstance(info, Info):
         return type(run).__name__
     return "parallel in time" if info.sweeps.any() else "loop"
 
 
-def _series(run: Any, number: str | None, chain: int) -> tuple[str, np.ndarray]:
+def _steps(run: Any, n_draws: int) -> np.ndarray:
+    """The step after which each draw was kept."""
+    info = getattr(run, "info", None)
+    thin = info.thin if isinstance(info, Info) else getattr(run, "thinning", 1)
+    return thin * np.arange(1, n_draws + 1)
+
+
+def _series(argument: str, run: Any, number: str | None, chain: int) -> tuple[str, np.ndarray]:
     """Label and draws of one number of one chain."""
-    draws = as_dataset("result", run)
+    draws = as_dataset(argument, run)
     places = {label: (name, index) for label, name, index in numbers(draws)}
     label = next(iter(places)) if number is None else number
     if label not in places:
         names = ", ".join(list(places)[:8]) + (", ..." if len(places) > 8 else "")
-        raise ValueError(f"number must be one of {names}, got {number!r}.")
-    _check_chain(chain, draws.sizes["chain"])
+        raise ValueError(
+            f"number must be one of {names} of {argument}, got {number!r}: write "
+            f"number={next(iter(places))!r}."
+        )
+    check_chain(chain, draws.sizes["chain"], argument)
     name, index = places[label]
     values = draws[name].values
     return label, values[(chain, slice(None), *index)]
@@ -154,7 +164,7 @@ def _series(run: Any, number: str | None, chain: int) -> tuple[str, np.ndarray]:
 def _path(result: Result, chain: int) -> np.ndarray:
     """Positions of a chain as an array `(draw, 2)`."""
     leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(result.positions)]
-    _check_chain(chain, len(leaves[0]))
+    check_chain(chain, len(leaves[0]), "results")
     path = np.concatenate([leaf[chain].reshape(leaf.shape[1], -1) for leaf in leaves], axis=1)
     if path.shape[1] != 2:
         raise ValueError(
@@ -162,11 +172,6 @@ def _path(result: Result, chain: int) -> np.ndarray:
             "plots.trace(result, loop) for one of them."
         )
     return path
-
-
-def _check_chain(chain: int, n_chains: int) -> None:
-    if not 0 <= chain < n_chains:
-        raise ValueError(f"chain must be from 0 to {n_chains - 1}, got {chain!r}: write chain=0.")
 
 
 def _contours(ax: Any, logdensity: Any, low: np.ndarray, high: np.ndarray) -> None:

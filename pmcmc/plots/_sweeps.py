@@ -6,16 +6,17 @@ from typing import Any
 import numpy as np
 
 from pmcmc._result import Result
-from pmcmc.plots._style import COLORS, GREY, new_axes
+from pmcmc.plots._style import COLORS, GREY, check_chain, new_axes
 
 _PARTS = ("compile", "setup", "warmup", "run")
 
 
 def sweeps(result: Any, *, chain: int = 0, axes: Any = None) -> Any:
-    """Residual, and how far the chain is finished, after each sweep.
+    """Residual before each sweep, and how far the chain is finished after it.
 
     Sweeps finish a chain from left to right: the second panel is that front. With a window shorter
-    than the chain the residual is that of the window, which moves with it.
+    than the chain the residual is that of the window, which moves with it. The picture ends where
+    the record does, or where steps were taken one at a time.
 
     Args:
         result: of `pmcmc.sample` or `pmcmc.solve` with a solver that keeps a record, such as
@@ -28,10 +29,10 @@ def sweeps(result: Any, *, chain: int = 0, axes: Any = None) -> Any:
 
     Raises:
         ImportError: matplotlib is not installed.
-        ValueError: the result has no record of sweeps.
+        ValueError: the result has no record of sweeps, there is no such chain, or not two axes.
     """
     residual, finished = _record(result, chain)
-    axes = np.ravel(new_axes(axes, 2, 1, figsize=(6, 4.5), sharex=True))
+    axes = new_axes(axes, 2, 1, figsize=(6, 4.5), sharex=True)
     count = np.arange(1, len(residual) + 1)
     # A sweep that starts from the solution leaves nothing, which has no logarithm.
     positive = np.where(residual > 0, residual, np.nan)
@@ -57,10 +58,10 @@ def scaling(runs: Mapping[str, Sequence[Result]], *, ax: Any = None) -> Any:
         ImportError: matplotlib is not installed.
         ValueError: there are no runs.
     """
-    if not runs or not all(runs.values()):
+    if not isinstance(runs, Mapping) or not runs or not all(runs.values()):
         raise ValueError(
-            "runs must have results for each name, got none: write scaling({'quasi': [short, "
-            "long]})."
+            f"runs must be lists of results by name, got {type(runs).__name__}: write "
+            "scaling({'quasi': [short, long]})."
         )
     ax = new_axes(ax, figsize=(5, 4))
     lengths = sorted({run.info.n_steps for results in runs.values() for run in results})
@@ -87,8 +88,11 @@ def seconds(runs: Mapping[str, Result], *, ax: Any = None) -> Any:
         ImportError: matplotlib is not installed.
         ValueError: there are no runs.
     """
-    if not runs:
-        raise ValueError("runs must have a result, got none: write seconds({'quasi': result}).")
+    if not isinstance(runs, Mapping) or not runs:
+        raise ValueError(
+            f"runs must be results by name, got {type(runs).__name__}: write "
+            "seconds({'quasi': result})."
+        )
     ax = new_axes(ax, figsize=(6, 1.0 + 0.5 * len(runs)))
     names = list(runs)
     left = np.zeros(len(names))
@@ -106,18 +110,24 @@ def seconds(runs: Mapping[str, Result], *, ax: Any = None) -> Any:
 def _record(result: Any, chain: int) -> tuple[np.ndarray, np.ndarray]:
     """Residual and finished steps after each sweep of all segments."""
     info = getattr(result, "info", result)
-    traces = info.trace if isinstance(info.trace, list) else [info.trace]
+    traces = getattr(info, "trace", [])
     residuals, finished, done = [], [], 0
-    for trace in traces:
-        rows = [np.asarray(rows) for rows in (trace.residual, trace.finished)]
-        rows = [row[chain] if row.ndim == 2 else row for row in rows]
-        seen = rows[1] >= 0
-        residuals.append(rows[0][seen])
-        finished.append(done + rows[1][seen])
-        done = int(finished[-1][-1]) if seen.any() else done
-    if not any(map(len, finished)):
+    for trace in traces if isinstance(traces, list) else [traces]:
+        rows = [np.atleast_2d(np.asarray(rows)) for rows in (trace.residual, trace.finished)]
+        check_chain(chain, len(rows[0]), "result")
+        residual, front = (row[chain] for row in rows)
+        seen = front >= 0
+        if not seen.any():
+            break
+        residuals.append(residual[seen])
+        finished.append(done + front[seen])
+        done = int(finished[-1][-1])
+        # What comes after a record that is full, or after single steps, has no known place.
+        if seen.all() or np.atleast_1d(info.sequential_steps)[chain]:
+            break
+    if not finished:
         raise ValueError(
-            "result must have a record of its sweeps, got none: write "
-            "solver=pmcmc.ParallelNewton(trace_sweeps=200)."
+            f"result must have a record of its sweeps, got {type(result).__name__} without one: "
+            "write solver=pmcmc.ParallelNewton(trace_sweeps=200)."
         )
     return np.concatenate(residuals), np.concatenate(finished)

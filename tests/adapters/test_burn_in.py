@@ -70,6 +70,19 @@ def test_nuts_of_numpyro_goes_on(ready):
     check(mcmc.get_samples(group_by_chain=True), rates.mean())
 
 
+def test_what_has_not_arrived_is_said_to_have_not(ready):
+    from pmcmc.adapters import blackjax as of_blackjax
+    from pmcmc.adapters import numpyro as of_numpyro
+
+    on_its_way = ready._replace(is_stationary=False, rhat=np.array([3.0, 1.7]))
+    for hand_over in (
+        lambda: of_blackjax.from_burn_in(blackjax.nuts, logdensity, on_its_way),
+        lambda: of_numpyro.from_burn_in(on_its_way, potential_fn=lambda x: -logdensity(x)),
+    ):
+        with pytest.warns(UserWarning, match=r"not stationary yet \(largest R-hat 1\.7\)"):
+            hand_over()
+
+
 def test_what_is_no_burn_in_is_refused(ready):
     from pmcmc.adapters import blackjax as of_blackjax
     from pmcmc.adapters import numpyro as of_numpyro

@@ -96,6 +96,56 @@ def test_a_shifted_position_is_found_where_all_decisions_are_the_same(honest):
     )
 
 
+def test_variables_of_every_shape_and_kind(honest):
+    rng = np.random.default_rng(0)
+    positions = {
+        "scalar": honest.positions[..., 0],
+        "matrix": rng.normal(size=(4, N_STEPS, 2, 3)),
+        "none": np.zeros((4, N_STEPS, 0)),
+        "count": rng.poisson(3.0, size=(4, N_STEPS)),
+        "flag": rng.random((4, N_STEPS)) < 0.5,
+        "constant": np.full((4, N_STEPS), 0.3),
+    }
+    one = dataclasses.replace(honest, positions=positions)
+    compared = diagnostics.compare(one, one)
+    assert compared.problems == ()
+    assert (compared.same_noise.largest_difference == 0).all()
+    assert len(compared.table) == 1 + 6 + 1 + 1 + 1
+    shift = 0.5 * (np.arange(4) == 2)
+    moved = positions | {"matrix": positions["matrix"] + shift[:, None, None, None]}
+    compared = diagnostics.compare(dataclasses.replace(honest, positions=moved), one)
+    np.testing.assert_allclose(compared.same_noise.largest_difference, shift)
+    assert compared.problems[0].startswith("chain 2: decisions are the same, but positions differ")
+    fewer = {name: draws[:3] for name, draws in positions.items()}
+    assert diagnostics.compare(fewer, positions).problems == ()
+
+
+def test_float32_draws_far_from_zero_keep_their_digits():
+    draws = 1000 + np.random.default_rng(0).normal(size=(4, 100_000))
+    compared = diagnostics.compare(draws.astype(np.float32), draws)
+    assert (compared.table["difference"] < 0.1).all()
+    np.testing.assert_allclose(compared.table["sd"], draws.std(), rtol=1e-4)
+
+
+def test_events_are_compared_by_their_dimensions():
+    draws = np.random.default_rng(0).normal(size=(4, 500, 2, 3)) + np.arange(6).reshape(2, 3)
+    data = pmcmc._arviz.to_arviz({"x": draws}, {}, {})
+    dataset = pmcmc._arviz.posterior(data)
+    assert (diagnostics.compare(dataset, dataset.transpose()).table["difference"] == 0).all()
+    named = dataset.rename({"x_dim_0": "run", "x_dim_1": "statistic"})
+    assert diagnostics.compare(named, named).problems == ()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [dict(dtype=np.dtype(np.float32)), dict(kernel=MALA(0.4)), dict(kernel=Careless(STEP_SIZE))],
+)
+def test_another_kernel_or_precision_is_other_noise(change, honest):
+    other = dataclasses.replace(honest, info=dataclasses.replace(honest.info, **change))
+    assert diagnostics.compare(other, honest).same_noise is None
+    assert diagnostics.compare(honest, honest).same_noise is not None
+
+
 def test_float32_runs_that_part_are_told_to_be_compared_in_float64(honest):
     narrow = {name: values.copy() for name, values in honest.stats.items()}
     narrow["is_accepted"][0, 50] ^= True
@@ -116,7 +166,15 @@ def test_runs_that_part_at_once_have_another_start(honest):
         solver="sequential",
     )  # fmt: skip
     problems = diagnostics.compare(other, honest).problems
-    assert any("compare kernels, starts and log densities" in problem for problem in problems)
+    assert any("The runs part before: compare kernels, starts" in problem for problem in problems)
+
+
+def test_runs_that_part_with_the_first_decision(honest):
+    stats = honest.stats | {"is_accepted": ~honest.stats["is_accepted"]}
+    problems = diagnostics.compare(dataclasses.replace(honest, stats=stats), honest).problems
+    assert len(problems) == 4
+    assert all("from draw 0 on" in problem for problem in problems)
+    assert all("The runs part at once: compare kernels" in problem for problem in problems)
 
 
 def test_figures_are_those_of_numpy_and_arviz(honest):
@@ -204,6 +262,7 @@ def test_a_nan_is_no_agreement():
         (np.zeros((4, 10)), r"variable 'x' must have one shape in both, got \(2,\) in result"),
         ("draws.nc", "reference must be a result, an object of ArviZ's with a posterior"),
         (None, "reference must be a result"),
+        (np.zeros((4, 0, 2)), "reference must have draws, got none"),
     ],
 )
 def test_bad_references(reference, message, honest):

@@ -42,16 +42,36 @@ def test_nothing_is_wrong_with_good_draws(good):
     assert report.findings == ()
     assert repr(report).startswith("pmcmc.Report: nothing wrong\n  acceptance 0.")
     table = good.summary()
-    assert f"largest R-hat {table['r_hat'].astype(float).max():.1f}" in report.figures
+    ess = int(re.search(r"smallest ESS ([\d,]+) \(bulk\)", report.figures)[1].replace(",", ""))
+    assert ess == pytest.approx(table["ess_bulk"].astype(float).min(), abs=1)
+    assert 0.99 < float(re.search(r"largest R-hat (\d\.\d+)", report.figures)[1]) < 1.01
     assert re.search(r"residual \d\.\de-\d\d, 0 steps one at a time", report.figures)
 
 
 def test_a_chain_that_was_not_found(good):
-    outcome = [Outcome.FINISHED, Outcome.BUDGET_SPENT, Outcome.FINISHED, Outcome.NOT_FINITE]
-    report = diagnostics.report(planted(good, outcome=outcome))
-    what, remedy = report.findings[0]
-    assert what.startswith("chains 1, 3 not what the loop would give: the recursion itself led")
+    outcome = [Outcome.FINISHED, Outcome.BUDGET_SPENT, Outcome.BUDGET_SPENT, Outcome.NOT_FINITE]
+    scaled = np.array([0.1, 0.2, 30.0, np.inf])
+    report = diagnostics.report(planted(good, outcome=outcome, scaled_residual=scaled))
+    (blown_up, _), (spent, remedy) = report.findings
+    assert blown_up == "chain 3: the recursion itself led to states that are not finite."
+    assert spent.startswith("chains 1, 2: max_sweeps were spent")
+    assert spent.endswith("not what the loop would give (residual 3.0e+01 times the tolerance).")
     assert remedy.startswith("Do not use the draws: ")
+    in_warmup = planted(good, outcome=[Outcome.BUDGET_SPENT] * 4)
+    assert found(in_warmup)[0].endswith("not what the loop would give (in the warm-up).")
+
+
+def test_draws_that_are_not_finite_and_numbers_that_never_change(good):
+    constant = np.full((4, 2000, 1), 1.0)
+    assert found(planted(good, positions=np.concatenate([good.positions, constant], -1))) == []
+    positions = good.positions.copy()
+    positions[0, 5, 1] = np.nan
+    assert found(planted(good, positions=positions)) == [
+        "1 number with draws that are NaN or infinite: x[1]."
+    ]
+    still = diagnostics.report(planted(good, positions=np.ones((4, 2000, 2))))
+    assert still.findings[0].what.startswith("chains 0, 1, 2, 3 stood still")
+    assert "no number that changes" in still.figures
 
 
 def test_divergences(good):
@@ -62,11 +82,14 @@ def test_divergences(good):
 
 
 def test_a_chain_that_stands_still(good):
-    is_accepted = good.stats["is_accepted"].copy()
-    is_accepted[0, 300:500] = False
-    is_accepted[0, [299, 500]] = True
-    (what,) = found(planted(good, {"is_accepted": is_accepted}))
-    assert what == "chain 0 stood still for up to 200 of 2,000 draws."
+    positions = good.positions.copy()
+    positions[0, 300:500] = positions[0, 299]
+    positions[0, 500] += 1.0
+    whats = found(planted(good, positions=positions))
+    assert whats[0] == "chain 0 stood still for up to 200 of 2,000 draws."
+    # Rejected steps of a thinned chain are no standstill.
+    none = np.zeros_like(good.stats["is_accepted"])
+    assert found(planted(good, {"is_accepted": none}, thin=50)) == []
 
 
 def test_chains_that_do_not_agree(good):
@@ -130,6 +153,8 @@ def test_steps_taken_one_at_a_time_and_slow_sweeps(good):
     what = found(planted(good, sequential_steps=np.array([0, 500, 0, 0])))
     assert what == ["500 steps (25%) were taken one at a time in chain 1: sweeps stalled. The "
                     "draws are right."]  # fmt: skip
+    within = pmcmc.ParallelNewton(jacobian=pmcmc.solvers.DiagonalBlocks())
+    assert found(planted(good, sweeps=np.full(4, 4000), solver=within)) == []
     (slow,) = found(planted(good, sweeps=np.array([1500, 900, 1000, 1000])))
     assert slow.startswith("A sweep finished 1.3 steps")
 

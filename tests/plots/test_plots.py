@@ -64,6 +64,23 @@ def test_trace_draws_where_it_is_told_and_takes_other_draws(loop):
     assert plots.trace(loop, {"x": loop.positions}) is not mine
 
 
+def test_trace_puts_thinned_draws_at_their_steps(sweeping, loop):
+    thinned = _with_info(dataclasses.replace(loop, positions=loop.positions[:, 9::10]), thin=10)
+    shown = lines(plots.trace(sweeping, thinned))
+    np.testing.assert_array_equal(shown["loop"][0], [10, 20, 30, 40, 50, 60])
+    np.testing.assert_allclose(shown["loop"][1], shown["parallel in time"][1][9::10], atol=1e-9)
+    shown = lines(plots.trace(thinned, sweeping, n_draws=2))
+    np.testing.assert_array_equal(shown["parallel in time"][0], np.arange(1, 21))
+
+
+def test_sweeps_end_where_the_record_is_full(sweeping):
+    record = sweeping.info.trace[0]
+    n_sweeps = int(sweeping.info.sweeps[0])
+    full = pmcmc.solvers.Trace(*(rows[:, : n_sweeps - 3] for rows in record))
+    _, finished = plots.sweeps(_with_info(sweeping, trace=[full, record]))
+    assert len(finished.lines[0].get_ydata()) == n_sweeps - 3
+
+
 def test_sweeps_shows_the_record(sweeping):
     residual, finished = plots.sweeps(sweeping, chain=1)
     record, n_sweeps = sweeping.info.trace[0], int(sweeping.info.sweeps[1])
@@ -150,35 +167,48 @@ def test_colours_stand_out_on_light_and_dark(color):
     assert (luminance + 0.05) / 0.05 >= 3
 
 
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (
-            lambda run, loop: plots.trace(run, number="y"),
-            r"number must be one of x\[0\], x\[1\], got 'y'",
-        ),
-        (lambda run, loop: plots.trace(run, chain=2), "chain must be from 0 to 1, got 2"),
-        (lambda run, loop: plots.trace(run, n_draws=0), "n_draws must be"),
-        (
-            lambda run, loop: plots.sweeps(loop),
-            r"record of its sweeps, got none: write solver=pmcmc\.",
-        ),
-        (lambda run, loop: plots.iterates([]), "results must have at least one run"),
-        (
-            lambda run, loop: plots.iterates([run, run], axes=[0]),
-            "axes must be as many as results, 2",
-        ),
-        (lambda run, loop: plots.scaling({}), "runs must have results for each name"),
-        (lambda run, loop: plots.seconds({}), "runs must have a result"),
-        (
-            lambda run, loop: plots.rank(run, var_names=["y"]),
-            r"var_names must be of \['x'\], got 'y'",
-        ),
-    ],
-)
-def test_bad_arguments(call, message, sweeping, loop):
-    with pytest.raises(ValueError, match=message):
-        call(sweeping, loop)
+BAD = {
+    "no such number": lambda run, loop: plots.trace(run, number="y"),
+    "no such chain": lambda run, loop: plots.trace(run, chain=2),
+    "no such chain of the reference": lambda run, loop: plots.trace(
+        run, np.zeros((1, 9, 2)), chain=1
+    ),
+    "no draws": lambda run, loop: plots.trace(run, n_draws=0),
+    "no reference": lambda run, loop: plots.trace(run, "draws.nc"),
+    "no record": lambda run, loop: plots.sweeps(loop),
+    "no result": lambda run, loop: plots.sweeps([1]),
+    "no chain of sweeps": lambda run, loop: plots.sweeps(run, chain=9),
+    "one of two axes": lambda run, loop: plots.sweeps(run, axes=[0]),
+    "no runs": lambda run, loop: plots.iterates([]),
+    "too few axes": lambda run, loop: plots.iterates([run, run], axes=[0]),
+    "no lists": lambda run, loop: plots.scaling({}),
+    "a list": lambda run, loop: plots.seconds([run]),
+    "no such variable": lambda run, loop: plots.rank(run, var_names=["y"]),
+    "a string": lambda run, loop: plots.rank(run, var_names="x"),
+}
+MESSAGES = {
+    "no such number": r"number must be one of x\[0\], x\[1\] of result, got 'y': write number=",
+    "no such chain": "chain must be from 0 to 1, the chains of result, got 2: write chain=0",
+    "no such chain of the reference": "chain must be from 0 to 0, the chains of reference, got 1",
+    "no draws": "n_draws must be",
+    "no reference": "reference must be a result",
+    "no record": r"record of its sweeps, got Result without one: write solver=pmcmc\.",
+    "no result": "record of its sweeps, got list without one",
+    "no chain of sweeps": "chain must be from 0 to 1, the chains of result, got 9",
+    "one of two axes": "axes must be 2, got 1: write axes=None",
+    "no runs": "results must have at least one run",
+    "too few axes": "axes must be 2, got 1",
+    "no lists": "runs must be lists of results by name, got dict: write scaling",
+    "a list": "runs must be results by name, got list: write seconds",
+    "no such variable": r"var_names must be a list of some of \['x'\], got \['y'\]: write",
+    "a string": r"var_names must be a list of some of \['x'\], got 'x'",
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_arguments(case, sweeping, loop):
+    with pytest.raises(ValueError, match=MESSAGES[case]):
+        BAD[case](sweeping, loop)
 
 
 def test_iterates_need_two_numbers(loop):

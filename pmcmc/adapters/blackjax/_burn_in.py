@@ -28,6 +28,9 @@ def from_burn_in(
     Returns:
         The algorithm, and its states, with a leading axis of several chains.
 
+    Warns:
+        UserWarning: the burn-in had not arrived.
+
     Raises:
         ValueError: `ready` is not what a burn-in returned.
     """

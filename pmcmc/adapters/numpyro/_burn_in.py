@@ -23,6 +23,9 @@ def from_burn_in(ready: BurnIn, model: Any = None, **settings: Any) -> tuple[NUT
         model: NumPyro's, or `None` where `potential_fn` is given.
         **settings: of `numpyro.infer.NUTS`.
 
+    Warns:
+        UserWarning: the burn-in had not arrived.
+
     Raises:
         ValueError: `ready` is not what a burn-in returned.
     """
