@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import jax
 import numpy as np
 
 # ArviZ's names of sample statistics, where they differ from BlackJAX's.
@@ -32,6 +33,26 @@ def to_arviz(
     return arviz.from_dict(
         posterior=dict(posterior), sample_stats=sample_stats, posterior_attrs=dict(attrs)
     )
+
+
+def named_leaves(positions: Any) -> dict[str, np.ndarray]:
+    """The leaves of a pytree by the names that they have in ArviZ.
+
+    Raises:
+        ValueError: two have one name, or one is called like a dimension.
+    """
+    named: dict[str, np.ndarray] = {}
+    for path, leaf in jax.tree.flatten_with_path(positions)[0]:
+        name = jax.tree_util.keystr(path, simple=True, separator=".")
+        has_name = path and not isinstance(path[0], jax.tree_util.SequenceKey)
+        name = name if has_name else f"x.{name}".rstrip(".")
+        if name in named or name in ("chain", "draw"):
+            raise ValueError(
+                f"ArviZ cannot hold a variable of the name {name!r}, which is taken: rename that "
+                "key of x0."
+            )
+        named[name] = leaf
+    return named
 
 
 def with_groups(

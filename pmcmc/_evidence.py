@@ -36,8 +36,10 @@ class Evidence(NamedTuple):
             sweeps=self.sweeps + report.sweeps,
             evaluations=self.evaluations + report.evaluations,
             sequential_steps=self.sequential_steps + report.sequential_steps,
-            residual=np.maximum(self.residual, report.residual),
-            scaled_residual=np.maximum(self.scaled_residual, report.scaled_residual),
+            residual=np.maximum(self.residual, np.where(is_finite, report.residual, np.inf)),
+            scaled_residual=np.maximum(
+                self.scaled_residual, np.where(is_finite, report.scaled_residual, np.inf)
+            ),
             outcome=np.maximum(self.outcome, Outcome.of(report, is_finite)),
             trace=[*self.trace, jax.tree.map(np.asarray, report.trace)],
         )

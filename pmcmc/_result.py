@@ -120,7 +120,7 @@ class Result:
             "residual": info.residual,
             "sequential_steps": info.sequential_steps,
         }
-        return _arviz.to_arviz(named_leaves(self.positions), self.stats, attrs)
+        return _arviz.to_arviz(_arviz.named_leaves(self.positions), self.stats, attrs)
 
     def summary(self) -> Any:
         """ArviZ's table: mean, sd, interval, effective sample sizes, R-hat; a row a number.
@@ -185,23 +185,3 @@ def _name(solver: Solver) -> str:
         basis = "no basis" if solver.basis is None else "in a basis"
         return f"ParallelNewton ({type(solver.jacobian).__name__}{damping}, {basis})"
     return type(solver).__name__
-
-
-def named_leaves(positions: Any) -> dict[str, np.ndarray]:
-    """The leaves of a pytree by the names that they have in ArviZ.
-
-    Raises:
-        ValueError: two have one name, or one is called like a dimension.
-    """
-    named: dict[str, np.ndarray] = {}
-    for path, leaf in jax.tree.flatten_with_path(positions)[0]:
-        name = jax.tree_util.keystr(path, simple=True, separator=".")
-        has_name = path and not isinstance(path[0], jax.tree_util.SequenceKey)
-        name = name if has_name else f"x.{name}".rstrip(".")
-        if name in named or name in ("chain", "draw"):
-            raise ValueError(
-                f"ArviZ cannot hold a variable of the name {name!r}, which is taken: rename that "
-                "key of x0."
-            )
-        named[name] = leaf
-    return named

@@ -120,8 +120,6 @@ def sample(
 
     atol, rtol = runner.tolerances(positions.dtype)
     outcomes = [evidence.outcome] if report is None else [evidence.outcome, report.outcome]
-    outcome = [Outcome(max(codes)) for codes in zip(*outcomes, strict=True)]
-    is_finite = np.array(outcome) != Outcome.NOT_FINITE
     return Result(
         positions=task.problem.unravel(draws.positions),
         stats=draws.stats | _constants(transition, draws.stats),
@@ -136,9 +134,9 @@ def sample(
             sweeps=evidence.sweeps,
             work_per_step=evidence.evaluations / n_steps,
             sequential_steps=evidence.sequential_steps,
-            residual=np.where(is_finite, evidence.residual, np.inf),
-            scaled_residual=np.where(is_finite, evidence.scaled_residual, np.inf),
-            outcome=outcome,
+            residual=evidence.residual,
+            scaled_residual=evidence.scaled_residual,
+            outcome=[Outcome(max(codes)) for codes in zip(*outcomes, strict=True)],
             trace=evidence.trace,
             atol=float(atol),
             rtol=float(rtol),

@@ -36,7 +36,8 @@ class Solution(NamedTuple):
             `t` is the state after input `t`.
         outcome: how it ended, an integer of `pmcmc.solvers.Outcome`, whose members name the cause
             and the remedy; infinite states are allowed, NaN is not.
-        residual: largest `|s_t - step(s_{t-1}, u_t)|` over all states and coordinates.
+        residual: largest `|s_t - step(s_{t-1}, u_t)|` over all states and coordinates, infinite
+            where a state is not finite.
         scaled_residual: the same in units of the tolerance, at most 1 if converged.
         sweeps: parallel sweeps taken.
         sequential_steps: steps taken one at a time.
@@ -148,8 +149,8 @@ def _solve(
     return Solution(
         states=jax.vmap(unravel)(states),
         outcome=outcome,
-        residual=result.residual,
-        scaled_residual=result.scaled_residual,
+        residual=jnp.where(is_finite[0], result.residual, jnp.inf),
+        scaled_residual=jnp.where(is_finite[0], result.scaled_residual, jnp.inf),
         sweeps=result.sweeps,
         sequential_steps=result.sequential_steps,
         trace=result.trace,

@@ -33,6 +33,9 @@ def test_one_bad_segment_anywhere_is_enough(bad, place):
     assert evidence.outcome[0] >= Outcome.BUDGET_SPENT
     is_finite = np.isfinite(bad.positions).all()
     assert (evidence.outcome[0] == Outcome.NOT_FINITE) == (not is_finite)
+    assert (
+        np.isinf(evidence.residual[0]) == np.isinf(evidence.scaled_residual[0]) == (not is_finite)
+    )
 
 
 def test_counts_add_up_and_the_largest_residual_stays():

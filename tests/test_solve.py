@@ -146,6 +146,7 @@ def test_a_chain_that_runs_into_nan_says_so_and_keeps_what_came_before(solver):
     solution = pmcmc.solve(lambda s, u: s + jnp.sqrt(u), np.zeros(1), inputs, solver=solver)
     assert not solution.converged
     assert solution.outcome == Outcome.NOT_FINITE
+    assert np.isinf(solution.residual)
     assert solution.sweeps < 20
     np.testing.assert_array_equal(solution.states[:3, 0], [1.0, 2.0, 3.0])
     assert np.isnan(solution.states[3:]).all()

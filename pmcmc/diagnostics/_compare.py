@@ -136,17 +136,16 @@ def _dataset(ours: Any, theirs: Any) -> Any:
     """The data set of a comparison."""
     import xarray as xr
 
-    with np.errstate(all="ignore"):  # a chain that stands still has no R-hat
-        (values, errors), (their_values, their_errors) = map(_statistics, (ours, theirs))
     variables = {}
-    for name in ours.data_vars:
-        distance = np.abs(values[name] - their_values[name])
-        scale = np.hypot(errors[name], their_errors[name])
-        with np.errstate(divide="ignore", invalid="ignore"):
-            # Numbers that never change have no error: they are equal or infinitely far apart.
+    # Numbers that never change have no R-hat and no error: they are equal or infinitely far apart.
+    with np.errstate(all="ignore"):
+        (values, errors), (their_values, their_errors) = map(_statistics, (ours, theirs))
+        for name in ours.data_vars:
+            distance = np.abs(values[name] - their_values[name])
+            scale = np.hypot(errors[name], their_errors[name])
             difference = np.where(distance == 0, 0.0, distance / scale)
-        dims = ("run", "statistic", *map(_other, ours[name].dims[2:]))
-        variables[name] = (dims, np.stack([values[name], their_values[name], difference]))
+            dims = ("run", "statistic", *map(_other, ours[name].dims[2:]))
+            variables[name] = (dims, np.stack([values[name], their_values[name], difference]))
     coords: dict[Any, Any] = {
         _other(name): (tuple(map(_other, values.dims)), values.values)
         for name, values in ours.coords.items()

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from pmcmc import _arviz
-from pmcmc._result import named_leaves
 
 _EXAMPLE = "draws of shape (chain, draw, *event), e.g. draws[None] where there is one chain"
 
@@ -39,7 +38,7 @@ def as_dataset(name: str, draws: Any) -> Any:
         if {"chain", "draw"} <= {*values.dims} and values.size
     ]
     if not names:
-        raise ValueError(f"{name} must have draws, got none: write {_EXAMPLE}.")
+        raise _no_draws(name)
     return dataset[names].transpose("chain", "draw", ...).astype(np.float64)
 
 
@@ -61,9 +60,19 @@ def numbers(dataset: Any) -> Iterator[tuple[str, str, tuple[int, ...]]]:
             yield f"{name}[{', '.join(map(str, index))}]" if index else str(name), str(name), index
 
 
+def series(draws: Any) -> Iterator[tuple[str, np.ndarray]]:
+    """Label and draws `(chain, draw)` of each number of a data set."""
+    for label, name, index in numbers(draws):
+        yield label, draws[name].values[(slice(None), slice(None), *index)]
+
+
+def _no_draws(name: str) -> ValueError:
+    return ValueError(f"{name} must have draws, got none: write {_EXAMPLE}.")
+
+
 def _from_arrays(name: str, draws: Any) -> Any:
     try:
-        arrays = {key: np.asarray(leaf) for key, leaf in named_leaves(draws).items()}
+        arrays = {key: np.asarray(leaf) for key, leaf in _arviz.named_leaves(draws).items()}
         kinds = (np.integer, np.floating, np.bool_)
         is_numeric = all(issubclass(array.dtype.type, kinds) for array in arrays.values())
     except TypeError:  # an object that is no array
@@ -83,5 +92,5 @@ def _from_arrays(name: str, draws: Any) -> Any:
         )
     arrays = {key: array for key, array in arrays.items() if array.size}
     if not arrays:
-        raise ValueError(f"{name} must have draws, got none: write {_EXAMPLE}.")
+        raise _no_draws(name)
     return _arviz.posterior(_arviz.to_arviz(arrays, {}, {}))

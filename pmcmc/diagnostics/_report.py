@@ -1,6 +1,6 @@
 """What is wrong with draws, and what to do."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from pmcmc import _arviz
 from pmcmc._result import Info
-from pmcmc.diagnostics._draws import as_dataset, numbers, r_hat
+from pmcmc.diagnostics._draws import as_dataset, r_hat, series
 from pmcmc.solvers import DiagonalBlocks, Outcome
 
 # Vehtari, Gelman, Simpson, Carpenter & Buerkner (2021).
@@ -113,7 +113,7 @@ def _unsolved(info: Any) -> list[Finding]:
 
 
 def _not_finite(draws: Any) -> list[Finding]:
-    labels = [label for label, values in _series(draws) if not np.isfinite(values).all()]
+    labels = [label for label, values in series(draws) if not np.isfinite(values).all()]
     if not labels:
         return []
     return [
@@ -144,7 +144,7 @@ def _standstill(draws: Any) -> list[Finding]:
     # By positions: the decisions of a thinned chain do not tell what happened in between.
     n_chains, n_draws = draws.sizes["chain"], draws.sizes["draw"]
     is_still = np.ones((n_chains, n_draws - 1), bool)
-    for _, values in _series(draws):
+    for _, values in series(draws):
         is_still &= values[:, 1:] == values[:, :-1]
     longest = np.array([_longest_run(row) for row in is_still])
     stuck = np.flatnonzero(longest > max(_LEAST_ESS_PER_CHAIN, _LONGEST_STANDSTILL * n_draws))
@@ -156,12 +156,6 @@ def _standstill(draws: Any) -> list[Finding]:
             "Take a smaller step_size or a longer warm-up; start elsewhere (pmcmc.burn_in).",
         )
     ]
-
-
-def _series(draws: Any) -> Iterator[tuple[str, np.ndarray]]:
-    """Label and draws `(chain, draw)` of each number."""
-    for label, name, index in numbers(draws):
-        yield label, draws[name].values[(slice(None), slice(None), *index)]
 
 
 class _Convergence(NamedTuple):
@@ -181,10 +175,10 @@ class _Convergence(NamedTuple):
         def flat(table: Any) -> np.ndarray:
             return np.concatenate([np.ravel(table[name]) for name in draws.data_vars])
 
-        series = list(_series(draws))
-        has_any = np.array([bool(np.ptp(x) > 0 and np.isfinite(x).all()) for _, x in series])
+        of_numbers = list(series(draws))
+        has_any = np.array([bool(np.ptp(x) > 0 and np.isfinite(x).all()) for _, x in of_numbers])
         return cls(
-            [label for (label, _), is_there in zip(series, has_any, strict=True) if is_there],
+            [label for (label, _), is_there in zip(of_numbers, has_any, strict=True) if is_there],
             flat(r_hat(draws))[has_any],
             flat(az.ess(draws, method="bulk"))[has_any],
             flat(az.ess(draws, method="tail"))[has_any],

@@ -9,8 +9,8 @@ import numpy as np
 from pmcmc import _arviz
 from pmcmc._checks import check_count
 from pmcmc._result import Info, Result
-from pmcmc.diagnostics._draws import as_dataset, numbers
-from pmcmc.plots._style import COLORS, GREY, check_chain, import_pyplot, new_axes
+from pmcmc.diagnostics._draws import as_dataset, series
+from pmcmc.plots._style import COLORS, GREY, as_ax, as_axes, check_chain, import_pyplot
 
 _GRID = 80
 _LEVELS = np.array([-8.0, -4.5, -2.0, -0.5])  # one to four standard deviations of a normal
@@ -46,7 +46,7 @@ def trace(
     check_count("n_draws", n_draws)
     name, draws = _series("result", result, number, chain)
     steps = _steps(result, len(draws))[:n_draws]
-    ax = new_axes(ax, figsize=(7, 3))
+    ax = as_ax(ax, figsize=(7, 3))
     if reference is not None:
         _, theirs = _series("reference", reference, name, chain)
         their_steps = _steps(reference, len(theirs))
@@ -88,8 +88,8 @@ def iterates(
     paths = [_path(result, chain) for result in results]
     if not paths:
         raise ValueError("results must have at least one run, got none: write iterates([result]).")
-    size = {"figsize": (3 * len(paths), 3.2), "sharex": True, "sharey": True, "squeeze": False}
-    axes = new_axes(axes, 1, len(paths), **size)
+    size = {"figsize": (3 * len(paths), 3.2), "sharex": True, "sharey": True}
+    axes = as_axes(axes, 1, len(paths), **size)
     final = paths[-1]
     span = np.ptp(final, axis=0)
     low, high = final.min(axis=0) - 0.3 * span, final.max(axis=0) + 0.3 * span
@@ -147,18 +147,16 @@ def _steps(run: Any, n_draws: int) -> np.ndarray:
 def _series(argument: str, run: Any, number: str | None, chain: int) -> tuple[str, np.ndarray]:
     """Label and draws of one number of one chain."""
     draws = as_dataset(argument, run)
-    places = {label: (name, index) for label, name, index in numbers(draws)}
-    label = next(iter(places)) if number is None else number
-    if label not in places:
-        names = ", ".join(list(places)[:8]) + (", ..." if len(places) > 8 else "")
+    of_numbers = dict(series(draws))
+    label = next(iter(of_numbers)) if number is None else number
+    if label not in of_numbers:
+        names = ", ".join(list(of_numbers)[:8]) + (", ..." if len(of_numbers) > 8 else "")
         raise ValueError(
             f"number must be one of {names} of {argument}, got {number!r}: write "
-            f"number={next(iter(places))!r}."
+            f"number={next(iter(of_numbers))!r}."
         )
     check_chain(chain, draws.sizes["chain"], argument)
-    name, index = places[label]
-    values = draws[name].values
-    return label, values[(chain, slice(None), *index)]
+    return label, of_numbers[label][chain]
 
 
 def _path(result: Result, chain: int) -> np.ndarray:

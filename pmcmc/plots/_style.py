@@ -10,23 +10,31 @@ COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 GREY = "#808080"
 
 
-def new_axes(ax: Any = None, n_rows: int = 1, n_columns: int = 1, **options: Any) -> Any:
-    """The axes given, or new ones: a single one, or an array where there are to be several.
+def as_ax(ax: Any, **options: Any) -> Any:
+    """The axes given, or new ones.
 
     Raises:
         ImportError: matplotlib is not installed.
-        ValueError: there are not as many axes as needed.
     """
-    is_single = n_rows * n_columns == 1 and "squeeze" not in options
-    if ax is not None:
-        count = np.size(np.asarray(ax, object))
-        if count != n_rows * n_columns:
-            raise ValueError(
-                f"axes must be {n_rows * n_columns}, got {count}: write axes=None for new ones."
-            )
-        return ax if is_single else np.ravel(np.asarray(ax, object))
-    found = import_pyplot().subplots(n_rows, n_columns, layout="constrained", **options)[1]
-    return found if is_single else np.ravel(found)
+    return import_pyplot().subplots(layout="constrained", **options)[1] if ax is None else ax
+
+
+def as_axes(axes: Any, n_rows: int, n_columns: int, **options: Any) -> np.ndarray:
+    """An array of the axes given, or of new ones.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+        ValueError: there are not as many as needed.
+    """
+    if axes is None:
+        options = {"layout": "constrained", "squeeze": False, **options}
+        axes = import_pyplot().subplots(n_rows, n_columns, **options)[1]
+    axes = np.ravel(np.asarray(axes, object))
+    if len(axes) != n_rows * n_columns:
+        raise ValueError(
+            f"axes must be {n_rows * n_columns}, got {len(axes)}: write axes=None for new ones."
+        )
+    return axes
 
 
 def import_pyplot() -> Any:

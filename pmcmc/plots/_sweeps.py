@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from pmcmc._result import Result
-from pmcmc.plots._style import COLORS, GREY, check_chain, new_axes
+from pmcmc.plots._style import COLORS, GREY, as_ax, as_axes, check_chain
 
 _PARTS = ("compile", "setup", "warmup", "run")
 
@@ -32,7 +32,7 @@ def sweeps(result: Any, *, chain: int = 0, axes: Any = None) -> Any:
         ValueError: the result has no record of sweeps, there is no such chain, or not two axes.
     """
     residual, finished = _record(result, chain)
-    axes = new_axes(axes, 2, 1, figsize=(6, 4.5), sharex=True)
+    axes = as_axes(axes, 2, 1, figsize=(6, 4.5), sharex=True)
     count = np.arange(1, len(residual) + 1)
     # A sweep that starts from the solution leaves nothing, which has no logarithm.
     positive = np.where(residual > 0, residual, np.nan)
@@ -63,7 +63,7 @@ def scaling(runs: Mapping[str, Sequence[Result]], *, ax: Any = None) -> Any:
             f"runs must be lists of results by name, got {type(runs).__name__}: write "
             "scaling({'quasi': [short, long]})."
         )
-    ax = new_axes(ax, figsize=(5, 4))
+    ax = as_ax(ax, figsize=(5, 4))
     lengths = sorted({run.info.n_steps for results in runs.values() for run in results})
     ax.loglog(lengths, lengths, color=GREY, linestyle="--", label="loop: a step at a time")
     for i, (name, results) in enumerate(runs.items()):
@@ -93,7 +93,7 @@ def seconds(runs: Mapping[str, Result], *, ax: Any = None) -> Any:
             f"runs must be results by name, got {type(runs).__name__}: write "
             "seconds({'quasi': result})."
         )
-    ax = new_axes(ax, figsize=(6, 1.0 + 0.5 * len(runs)))
+    ax = as_ax(ax, figsize=(6, 1.0 + 0.5 * len(runs)))
     names = list(runs)
     left = np.zeros(len(names))
     for part, color in zip(_PARTS, COLORS, strict=True):
