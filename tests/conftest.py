@@ -1,4 +1,8 @@
+import os
 import warnings
+
+# Most of the suite's time is compilation, most of that optimization. JAX reads this on import.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 
 import jax
 import pytest

@@ -7,8 +7,8 @@ from typing import Any
 
 import jax
 
-from pmcmc._pytree import register_dataclass
 from pmcmc._checks import check_function
+from pmcmc._pytree import register_dataclass
 from pmcmc.kernels.base import Kernel, LogDensity, State
 from pmcmc.kernels.flatten import FlatDraw, FlatMap
 from pmcmc.kernels.metropolis import Info, always_accepted

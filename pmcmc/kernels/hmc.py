@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from pmcmc._pytree import register_dataclass
 from pmcmc._checks import check_count, check_positive, check_share
+from pmcmc._pytree import register_dataclass
 from pmcmc.kernels import metric
 from pmcmc.kernels.base import GradientState, Kernel, LogDensity
 from pmcmc.kernels.leapfrog import PhasePoint, kick, leap

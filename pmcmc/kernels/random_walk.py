@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import jax
 
-from pmcmc._pytree import register_dataclass
 from pmcmc._checks import check_function, check_positive
+from pmcmc._pytree import register_dataclass
 from pmcmc.kernels import metric
 from pmcmc.kernels.base import State
 from pmcmc.kernels.metropolis import MetropolisKernel

@@ -135,8 +135,11 @@ def eight_schools_gibbs() -> Target:
         initial_position=np.concatenate(
             [[7.0, np.log(100.0)], _EFFECTS, np.log(_STUDENTS * _ERRORS**2)]
         ),
-        reference=read_reference("eight_schools_gibbs_reference.csv", "NumPyro 0.22.0 NUTS in float64 (JAX 0.10.2): 4 chains of 25,000 "
-            "draws after 1,000 warm-up steps each; largest R-hat 1.0009, smallest bulk ESS 5,444"),
+        reference=read_reference(
+            "eight_schools_gibbs_reference.csv",
+            "NumPyro 0.22.0 NUTS in float64 (JAX 0.10.2): 4 chains of 25,000 "
+            "draws after 1,000 warm-up steps each; largest R-hat 1.0009, smallest bulk ESS 5,444",
+        ),
         citation=f"{_DATA}; model with a variance for each school and prior constants as in "
         "Zoltowski, D., et al. (2025). Parallelizing MCMC across the sequence length. "
         "arXiv:2508.18413",

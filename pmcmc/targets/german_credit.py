@@ -34,8 +34,11 @@ def german_credit() -> Target:
         logdensity=logdensity,
         dim=dim,
         initial_position=np.zeros(dim),
-        reference=read_reference("german_credit_reference.csv", "NumPyro 0.22.0 NUTS in float64 (JAX 0.10.2): 4 chains of 10,000 "
-            "draws after 1,000 warm-up steps each; largest R-hat 1.0005, smallest bulk ESS 16,655"),
+        reference=read_reference(
+            "german_credit_reference.csv",
+            "NumPyro 0.22.0 NUTS in float64 (JAX 0.10.2): 4 chains of 10,000 "
+            "draws after 1,000 warm-up steps each; largest R-hat 1.0005, smallest bulk ESS 16,655",
+        ),
         citation="Hofmann, H. (1994). Statlog (German Credit Data). UCI Machine Learning "
         "Repository. doi:10.24432/C5NC77. CC BY 4.0",
     )

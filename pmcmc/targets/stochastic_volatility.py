@@ -75,8 +75,9 @@ def stochastic_volatility() -> Target:
         dim=dim,
         initial_position=start,
         reference=read_reference(
-            "stochastic_volatility_reference.csv", "NumPyro 0.22.0 NUTS in float64 (JAX 0.10.2): 4 chains of 5,000 "
-            "draws after 1,000 warm-up steps each; largest R-hat 1.0010, smallest bulk ESS 4,308"
+            "stochastic_volatility_reference.csv",
+            "NumPyro 0.22.0 NUTS in float64 (JAX 0.10.2): 4 chains of 5,000 "
+            "draws after 1,000 warm-up steps each; largest R-hat 1.0010, smallest bulk ESS 4,308",
         ),
         citation="Simulated. Model: Kim, S., Shephard, N., & Chib, S. (1998). Stochastic "
         "volatility: likelihood inference and comparison with ARCH models. Review of Economic "

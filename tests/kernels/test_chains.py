@@ -49,8 +49,12 @@ def test_chain_is_that_of_the_loop(name, solver):
     for seed in range(2):
         positions, decisions, rates = loop(name, seed)
         result = pmcmc.sample(
-            logistic, START, N_STEPS, kernel=KERNELS[name][0],
-            solver=SOLVERS.get(solver, solver), rng_key=seed,
+            logistic,
+            START,
+            N_STEPS,
+            kernel=KERNELS[name][0],
+            solver=SOLVERS.get(solver, solver),
+            rng_key=seed,
         )
         assert result.info.converged.all()
         np.testing.assert_array_equal(result.stats["is_accepted"][0], decisions)
@@ -76,9 +80,11 @@ def test_the_loops_move_and_reject():
 )
 @pytest.mark.parametrize("rank", [0, 1, 2])
 def test_noise_has_the_covariance_of_the_metric(name, rank):
-    matrix = [None, np.diag(KERNELS[name][0].inverse_mass_matrix), as_matrix(
-        KERNELS[name][0].inverse_mass_matrix
-    )][rank]
+    matrix = [
+        None,
+        np.diag(KERNELS[name][0].inverse_mass_matrix),
+        as_matrix(KERNELS[name][0].inverse_mass_matrix),
+    ][rank]
     kernel = dataclasses.replace(KERNELS[name][0], inverse_mass_matrix=matrix)
     n = 100_000
     keys = jax.random.split(jax.random.key(3), n)
@@ -136,7 +142,7 @@ def undifferentiable():
     def derivative(primals, tangents):
         raise AssertionError("a gradient was asked for")
 
-    return lambda x: value(x)
+    return value
 
 
 @pytest.mark.parametrize("solver", ["sequential", "quasi", "newton", "jacobi", "clip-elk"])
@@ -175,7 +181,10 @@ def test_functions_of_a_kernel_see_positions_as_the_user_wrote_them(solver):
     assert "lp" not in result.to_arviz()["sample_stats"]
     noise = noise_of(
         pmcmc.CustomKernel(kernel.step, lambda key, _: kernel.noise(key, x0)),
-        jax.random.key(0), 0, 60, 3,
+        jax.random.key(0),
+        0,
+        60,
+        3,
     )["z"]
     start = result.positions["mean"][0, :-1]
     np.testing.assert_allclose(

@@ -39,7 +39,7 @@ def test_a_metric_is_positive_definite(make, matrix, message):
 
 
 def test_barker_has_no_full_metric():
-    with pytest.raises(ValueError, match="(?s)must be None or a vector.*write its diagonal"):
+    with pytest.raises(ValueError, match=r"(?s)must be None or a vector.*write its diagonal"):
         pmcmc.Barker(0.1, np.eye(2))
 
 

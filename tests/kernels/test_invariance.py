@@ -90,7 +90,7 @@ def test_the_draws_to_start_from_pass_and_shifted_ones_do_not():
     start = exact_draws(np.random.default_rng(0))
     assert distances(start).max() < THRESHOLD
     # In distribution the shift moves the second projection by about what is promised to be seen.
-    assert distances(start + [0.0, 0.05]).max() > THRESHOLD
+    assert distances(start + np.array([0.0, 0.05])).max() > THRESHOLD
     assert pytest.approx(0.0246, abs=1e-4) == DETECTED
 
 
@@ -179,5 +179,7 @@ def test_unadjusted_langevin_has_its_own_biased_law(inverse_mass_matrix):
     end = jax.vmap(step)(jnp.asarray(start), jax.random.split(jax.random.key(2), N)).position
     for direction in PROJECTIONS:
         sd = math.sqrt(direction @ stationary @ direction)
-        assert stats.kstest(np.asarray(end) @ direction, stats.norm(0, sd).cdf).statistic < THRESHOLD
+        assert (
+            stats.kstest(np.asarray(end) @ direction, stats.norm(0, sd).cdf).statistic < THRESHOLD
+        )
     assert np.linalg.norm(np.asarray(end) - start, axis=1).mean() > 0.5

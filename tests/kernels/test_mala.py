@@ -110,7 +110,10 @@ def test_float32_and_float64_decide_alike():
         rates = []
         for dtype in (np.float32, np.float64):
             _, info = transition(
-                kernel, x.astype(np.float32).astype(dtype), normal.astype(dtype), dtype(0.5),
+                kernel,
+                x.astype(np.float32).astype(dtype),
+                normal.astype(dtype),
+                dtype(0.5),
                 logdensity,
             )
             rates.append(float(info.acceptance_rate))

@@ -15,10 +15,10 @@ def check_moments(target, result, n_sigmas=4):
         for value in (of.mean, of.sd, of.mcse_mean)
     )
     for name, values in draws.items():
-        values = np.asarray(values).reshape(*values.shape[:2], -1)
+        numbers = np.asarray(values).reshape(*values.shape[:2], -1)
         flat_sd = np.ravel(sd[name])
-        mcse = np.array([float(arviz.mcse(values[..., i])) for i in range(values.shape[-1])])
+        mcse = np.array([float(arviz.mcse(numbers[..., i])) for i in range(numbers.shape[-1])])
         allowed = n_sigmas * np.hypot(mcse, np.ravel(mcse_mean[name]))
-        assert np.all(np.abs(values.mean(axis=(0, 1)) - np.ravel(mean[name])) < allowed), name
+        assert np.all(np.abs(numbers.mean(axis=(0, 1)) - np.ravel(mean[name])) < allowed), name
         assert np.all(mcse < 0.1 * flat_sd), name
-        np.testing.assert_allclose(values.std(axis=(0, 1)), flat_sd, rtol=0.2, err_msg=name)
+        np.testing.assert_allclose(numbers.std(axis=(0, 1)), flat_sd, rtol=0.2, err_msg=name)

@@ -17,7 +17,8 @@ START = TARGET.reference.mean
 
 
 def test_data_are_the_published_ones():
-    with resources.files("pmcmc.targets").joinpath("data", "breast_cancer_wisconsin.csv").open() as f:
+    data = resources.files("pmcmc.targets") / "data"
+    with data.joinpath("breast_cancer_wisconsin.csv").open() as f:
         rows = list(csv.DictReader(f))
     # Counts and ranges as published with the data set.
     assert len(rows) == 569
@@ -109,7 +110,5 @@ def test_gradient_is_cheap_to_trust():
     x = jnp.asarray(START) + 0.1
     gradient = jax.grad(TARGET.logdensity)(x)
     steps = 1e-6 * np.eye(31)
-    differences = [
-        (TARGET.logdensity(x + h) - TARGET.logdensity(x - h)) / 2e-6 for h in steps
-    ]
+    differences = [(TARGET.logdensity(x + h) - TARGET.logdensity(x - h)) / 2e-6 for h in steps]
     np.testing.assert_allclose(gradient, np.array(differences), rtol=0, atol=1e-6)

@@ -14,9 +14,7 @@ from pmcmc.targets import tables
 from pmcmc.targets.item_response import simulate_answers
 from pmcmc.targets.stochastic_volatility import simulate_returns
 
-TARGETS = sorted(
-    name for name, value in vars(pmcmc.targets).items() if inspect.isroutine(value)
-)
+TARGETS = sorted(name for name, value in vars(pmcmc.targets).items() if inspect.isroutine(value))
 norm, halfnorm = stats.norm.logpdf, stats.halfnorm.logpdf
 
 
