@@ -114,22 +114,6 @@ def test_nan_in_derivatives_alone_leaves_the_loop_s_chain(density, solver):
     same(found, loop)
 
 
-@pytest.mark.parametrize("solver", ["quasi", "jacobi"])
-def test_nan_that_batching_brings_is_seen_by_loop_and_sweeps_alike(solver):
-    # Batched, a condition evaluates both branches, one of which has no gradient beyond 1.
-    def density(x):
-        return jax.lax.cond(
-            x[0] > 1.0, lambda x: -0.5 * x @ x, lambda x: jnp.sqrt(1.0 - x[0]) - 0.5 * x @ x, x
-        )
-
-    options = dict(kernel=pmcmc.MALA(0.3), rng_key=2)
-    loop = pmcmc.sample(density, np.zeros(2), 80, solver="sequential", **options)
-    assert loop.stats["is_divergent"].any()
-    found = pmcmc.sample(density, np.zeros(2), 80, solver=solver, **options)
-    same(found, loop)
-    np.testing.assert_array_equal(found.stats["is_divergent"], loop.stats["is_divergent"])
-
-
 def test_a_trajectory_that_is_given_is_trusted():
     logdensity = with_callback(np.zeros_like)
     far = run(logdensity, "MALA", "sequential").positions
