@@ -1,28 +1,26 @@
 """BlackJAX's own loop over an algorithm, in parallel in time: draw for draw the same chain."""
 
-import functools
 import warnings
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from blackjax.base import SamplingAlgorithm
-from jax import lax
 
-from pmcmc._chain import Segment
 from pmcmc._checks import check_count
-from pmcmc._evidence import Evidence
-from pmcmc.adapters.blackjax._recursion import as_recursion, resolve
+from pmcmc.adapters.blackjax._advance import Transform, Verdict, advance
+from pmcmc.adapters.blackjax._recursion import resolve
 from pmcmc.adapters.blackjax._states import StateLayout, check_algorithm
-from pmcmc.solvers import Auto, Outcome, Solver, Trajectories, as_solver
-
-Transform = Callable[[Any, Any], Any]
+from pmcmc.adapters.blackjax._step_key import StepKey
+from pmcmc.solvers import Auto, Outcome, Sequential, Solver, as_solver
 
 
 class Run(NamedTuple):
     """The chain of an algorithm, and the evidence that it is the loop's.
+
+    Under `jax.jit` and `jax.vmap` all of it is JAX arrays; an outcome is then its integer, and one
+    that is not converged the only sign of what is an error elsewhere.
 
     Args:
         final_state: the algorithm's state after the last step.
@@ -38,15 +36,15 @@ class Run(NamedTuple):
 
     final_state: Any
     history: Any
-    outcome: Outcome
-    sweeps: int
-    work_per_step: float
-    sequential_steps: int
-    residual: float
-    scaled_residual: float
+    outcome: Any
+    sweeps: Any
+    work_per_step: Any
+    sequential_steps: Any
+    residual: Any
+    scaled_residual: Any
 
     @property
-    def converged(self) -> bool:
+    def converged(self) -> Any:
         """Whether every step is finite and within tolerance."""
         return self.outcome <= Outcome.FINISHED_WITH_SEQUENTIAL_STEPS
 
@@ -67,7 +65,10 @@ def run_inference_algorithm(
 ) -> tuple[Any, Any]:
     """`blackjax.util.run_inference_algorithm`, with a solver for its loop.
 
-    The keys are the same, `jax.random.split(rng_key, num_steps)`, and so is what comes back.
+    The keys are the same, `jax.random.split(rng_key, num_steps)`, and so is what comes back. It
+    works under `jax.jit` and `jax.vmap`, BlackJAX's way of many chains, where everything stays on
+    the device. Nothing can be warned of or raised there: the floats of a chain that was not found
+    are NaN, all of them.
 
     Args:
         rng_key: a key of `jax.random`, typed or raw.
@@ -96,17 +97,19 @@ def run_inference_algorithm(
             "initial_position=jnp.zeros(2)."
         )
     check_algorithm(inference_algorithm)
-    if initial_state is None:
-        rng_key, init_key = jax.random.split(rng_key, 2)
-        initial_state = inference_algorithm.init(initial_position, init_key)
     check_count("num_steps", num_steps)
+    key = StepKey.of(jnp.asarray(rng_key))
+    if initial_state is None:
+        key, init_key = key.split(2).rows()
+        initial_state = init_key.use(
+            lambda key, position: inference_algorithm.init(position, key), initial_position
+        )
+    keys = key.split(num_steps).key
     run = sample_algorithm(
-        inference_algorithm,
-        initial_state,
-        jax.random.split(rng_key, num_steps),
-        transform=transform,
-        solver=solver,
+        inference_algorithm, initial_state, keys, transform=transform, solver=solver
     )
+    if not isinstance(run.outcome, Outcome):
+        return _nan_unless(run.converged, (run.final_state, run.history))
     if not run.converged:
         raise RuntimeError(
             f"the chain was not found: {run.outcome.cause}; {run.outcome.remedy}. "
@@ -151,84 +154,88 @@ def sample_algorithm(
     check_algorithm(algorithm)
     n_steps = len(keys)
     check_count("len(keys)", n_steps)
+    step_keys = StepKey.of(jnp.asarray(keys))
     state = jax.tree.map(jnp.asarray, initial_state)
     layout = StateLayout.of(algorithm, state)
     vector = layout.vector(state)
     solver = as_solver(solver)
     if isinstance(solver, Auto):
-        solver = solver.choose()
-    solver = resolve(solver, layout, state, keys)
-    length = solver.segment_length(n_steps, 1, vector.size, vector.dtype)
+        # A sweep would take such keys one after the other.
+        solver = solver.choose() if step_keys.is_batched_faithfully else Sequential()
+    solver = resolve(solver, layout, state, step_keys)
+    length = n_steps  # inside another program the whole chain stays on the device anyway
+    if not _is_traced((state, step_keys)):
+        length = solver.segment_length(n_steps, 1, vector.size, vector.dtype)
 
-    evidence = Evidence.none(1)
+    verdict = Verdict.of_nothing(vector.dtype)
     history = []
     for done in range(0, n_steps, length):
         size = min(length, n_steps - done)
-        rows = keys[np.minimum(np.arange(done, done + length), n_steps - 1)]
-        state, result, is_driven_by_keys = _advance(
-            algorithm, transform, solver.segment(done, length), state, rows, np.int32(size)
+        steps = np.minimum(np.arange(done, done + length), n_steps - 1)
+        state, kept, verdict = advance(
+            algorithm,
+            transform,
+            solver.segment(done, length),
+            state,
+            StepKey(step_keys.data[steps], step_keys.implementation),
+            np.int32(size),
+            verdict,
         )
-        if not is_driven_by_keys:
-            raise ValueError(
-                "keys and counters in the state must be a function of the step keys alone, but "
-                f"those of {type(state).__name__} depend on its numbers: use BlackJAX's loop."
-            )
-        history.append(jax.tree.map(lambda leaf: _on_host(leaf[0, :size]), result.aux))  # noqa: B023
-        report = jax.tree.map(np.asarray, result._replace(states=None, aux=None))
-        last = result.states[:, size - 1]
-        states = np.asarray(result.states[:, :size])
-        evidence = evidence.add(Segment(states, {}, last, report))
-    return Run(
+        history.append(jax.tree.map(lambda leaf: _on_host(leaf[:size]), kept))  # noqa: B023
+    run = Run(
         final_state=state,
         history=jax.tree.map(_joined, *history),
-        outcome=Outcome(int(evidence.outcome[0])),
-        sweeps=int(evidence.sweeps[0]),
-        work_per_step=float(evidence.evaluations[0] / n_steps),
-        sequential_steps=int(evidence.sequential_steps[0]),
-        residual=float(evidence.residual[0]),
-        scaled_residual=float(evidence.scaled_residual[0]),
+        outcome=verdict.outcome,
+        sweeps=verdict.sweeps,
+        work_per_step=verdict.evaluations / n_steps,
+        sequential_steps=verdict.sequential_steps,
+        residual=verdict.residual,
+        scaled_residual=verdict.scaled_residual,
+    )
+    return _judged(run, verdict.is_driven_by_keys)
+
+
+def _judged(run: Run, is_driven_by_keys: jax.Array) -> Run:
+    """The run as numbers of Python; inside another program, where nothing can be raised, arrays.
+
+    Raises:
+        ValueError: keys or counters in the state depend on its numbers.
+    """
+    if _is_traced((run, is_driven_by_keys)):
+        outcome = jnp.where(is_driven_by_keys, run.outcome, int(Outcome.NOT_FINITE))
+        return run._replace(outcome=outcome)
+    if not is_driven_by_keys:
+        raise ValueError(
+            "keys and counters in the state must be a function of the step keys alone, but "
+            f"those of {type(run.final_state).__name__} depend on its numbers: use BlackJAX's loop."
+        )
+    return run._replace(
+        outcome=Outcome(int(run.outcome)),
+        sweeps=int(run.sweeps),
+        work_per_step=float(run.work_per_step),
+        sequential_steps=int(run.sequential_steps),
+        residual=float(run.residual),
+        scaled_residual=float(run.scaled_residual),
     )
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
-def _advance(
-    algorithm: SamplingAlgorithm,
-    transform: Transform,
-    solver: Solver,
-    state: Any,
-    keys: jax.Array,
-    n_steps: jax.Array,
-) -> tuple[Any, Trajectories, jax.Array]:
-    """The state after `n_steps`, all steps, and whether the keys alone drive keys and counters."""
-    layout = StateLayout.of(algorithm, state)
-    vector = layout.vector(state)
+def _nan_unless(is_found: jax.Array, tree: Any) -> Any:
+    def judge(leaf: jax.Array) -> jax.Array:
+        is_float = jnp.issubdtype(leaf.dtype, jnp.floating)
+        return jnp.where(is_found, leaf, jnp.full_like(leaf, jnp.nan)) if is_float else leaf
 
-    def follow(driven: list[Any], key: jax.Array) -> tuple[list[Any], list[Any]]:
-        # Only keys and counters come out, so that nothing else is computed.
-        after = layout.driven(algorithm.step(key, layout.assemble(vector, driven))[0])
-        return after, after
+    return jax.tree.map(judge, tree)
 
-    _, after = lax.scan(follow, layout.driven(state), keys)
-    before = jax.tree.map(
-        lambda first, rest: jnp.concatenate([jnp.asarray(first)[None], rest[:-1]]),
-        layout.driven(state),
-        after,
-    )
-    inputs = jax.tree.map(lambda leaf: leaf[None], (keys, before, after))
-    recursion = as_recursion(layout, transform, layout.driven(state))
-    result = solver.run(recursion, vector[None], inputs, n_steps)
-    kept, is_driven_by_keys = result.aux
-    last = n_steps - 1
-    final = layout.assemble(result.states[0, last], jax.tree.map(lambda leaf: leaf[last], after))
-    is_step = jnp.arange(len(is_driven_by_keys[0])) < n_steps
-    return final, result._replace(aux=kept), jnp.all(is_driven_by_keys[0] | ~is_step)
+
+def _is_traced(tree: Any) -> bool:
+    return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(tree))
 
 
 def _on_host(leaf: jax.Array) -> Any:
-    is_key = jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
-    return leaf if is_key else np.asarray(leaf)
+    is_number = not jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+    return np.asarray(leaf) if is_number and not _is_traced(leaf) else leaf
 
 
 def _joined(*leaves: Any) -> Any:
-    join = np.concatenate if isinstance(leaves[0], np.ndarray) else jnp.concatenate
-    return join(leaves)
+    are_on_host = all(isinstance(leaf, np.ndarray) for leaf in leaves)
+    return (np.concatenate if are_on_host else jnp.concatenate)(leaves)
