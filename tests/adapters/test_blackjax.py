@@ -269,6 +269,41 @@ def test_one_start_is_needed(given):
         adapter.run_inference_algorithm(jax.random.key(0), algorithm, 10, **given)
 
 
+@pytest.mark.parametrize(
+    ("rng_key", "got"),
+    [
+        (jax.random.split(jax.random.key(0), 50), "an array of shape (50,) and dtype key<fry>"),
+        (np.zeros((50, 50)), "an array of shape (50, 50) and dtype float64"),
+        ([1] * 500, "an instance of list"),
+        (2**70, "an instance of int"),
+        (None, "an instance of NoneType"),
+    ],
+)
+def test_keys_are_checked_with_one_line(rng_key, got):
+    algorithm = ALGORITHMS["mala"][0]()
+    remedy = "write rng_key=jax.random.key(0)."
+    for call in (
+        lambda: adapter.run_inference_algorithm(rng_key, algorithm, 10, initial_position=X0),
+        lambda: adapter.step_keys(rng_key, 10),
+    ):
+        with pytest.raises(ValueError, match="rng_key must be one key or an integer") as error:
+            call()
+        assert got in str(error.value)
+        assert str(error.value).endswith(remedy)
+    if got.endswith("key<fry>"):
+        return
+    with pytest.raises(ValueError, match=r"keys must be one key a step, .*jax.random.split"):
+        adapter.sample_algorithm(algorithm, algorithm.init(X0), rng_key)
+
+
+def test_a_kernel_is_described_by_its_type():
+    kernel = np.zeros((100, 100))
+    with pytest.raises(ValueError, match="got an instance of ndarray: write to_algorithm"):
+        adapter.to_algorithm(logistic, kernel)
+    with pytest.raises(ValueError, match="kernel must have a step_size, got ndarray: write"):
+        adapter.to_parameters(kernel, X0)
+
+
 def test_a_counter_that_depends_on_the_position_is_refused():
     def step(rng_key, state):
         position = 0.5 * state["x"] + jax.random.normal(rng_key)

@@ -110,3 +110,21 @@ def test_step_keys_are_drawn_one_at_a_time(implementation):
     chain_key = jax.random.fold_in(key, 2)
     keys = adapter.step_keys(key, 5, chain=2)
     assert (keys == jnp.stack([jax.random.fold_in(chain_key, step) for step in range(5)])).all()
+
+
+@pytest.mark.parametrize("x64", [True, False])
+@pytest.mark.parametrize("name", ["mala", "hmc"])
+def test_the_loop_runs_under_strict_promotion(name, x64):
+    def normal(x):
+        return -0.5 * jnp.sum(x**2)
+
+    with jax.enable_x64(x64), jax.numpy_dtype_promotion("strict"):
+        algorithm = {
+            "mala": lambda: blackjax.mala(normal, 0.3),
+            "hmc": lambda: blackjax.hmc(normal, 0.3, jnp.ones(2), 3),
+        }[name]()
+        arguments = (jax.random.key(0), algorithm, 30)
+        (expected, _) = blackjax.util.run_inference_algorithm(*arguments, None, jnp.ones(2))
+        got, _ = adapter.run_inference_algorithm(*arguments, None, jnp.ones(2))
+        assert got.position.dtype == (jnp.float64 if x64 else jnp.float32)
+        np.testing.assert_allclose(got.position, expected.position, rtol=1e-5)

@@ -87,6 +87,6 @@ def advance(
     kept, is_driven = result.aux
     last = n_steps - 1
     final = layout.assemble(result.states[0, last], jax.tree.map(lambda leaf: leaf[last], after))
-    is_step = jnp.arange(len(is_driven[0])) < n_steps
+    is_step = jnp.arange(len(is_driven[0]), dtype=jnp.int32) < n_steps
     history = jax.tree.map(lambda leaf: leaf[0], kept)
     return final, history, verdict.add(result, is_step, is_driven[0])

@@ -9,6 +9,7 @@ import numpy as np
 from blackjax.base import SamplingAlgorithm
 
 from pmcmc._checks import check_count
+from pmcmc.adapters._keys import as_key, as_keys
 from pmcmc.adapters.blackjax._advance import Transform, Verdict, advance
 from pmcmc.adapters.blackjax._recursion import resolve
 from pmcmc.adapters.blackjax._states import StateLayout, check_algorithm
@@ -54,7 +55,7 @@ def _state_and_info(state: Any, info: Any) -> tuple[Any, Any]:
 
 
 def run_inference_algorithm(
-    rng_key: jax.Array,
+    rng_key: jax.Array | int,
     inference_algorithm: SamplingAlgorithm,
     num_steps: int,
     initial_state: Any = None,
@@ -71,7 +72,7 @@ def run_inference_algorithm(
     are NaN, all of them.
 
     Args:
-        rng_key: a key of `jax.random`, typed or raw.
+        rng_key: a key of `jax.random`, typed or raw, or an integer seed.
         inference_algorithm: its `step(rng_key, state)` must be a function of its arguments.
         num_steps: length of the chain.
         initial_state: the algorithm's state to start from, or else
@@ -98,7 +99,7 @@ def run_inference_algorithm(
         )
     check_algorithm(inference_algorithm)
     check_count("num_steps", num_steps)
-    key = StepKey.of(jnp.asarray(rng_key))
+    key = StepKey.of(as_key(rng_key))
     if initial_state is None:
         key, init_key = key.split(2).rows()
         initial_state = init_key.use(
@@ -152,9 +153,8 @@ def sample_algorithm(
         ValueError: an argument cannot be used; the message says why and what to write.
     """
     check_algorithm(algorithm)
-    n_steps = len(keys)
-    check_count("len(keys)", n_steps)
-    step_keys = StepKey.of(jnp.asarray(keys))
+    step_keys = StepKey.of(as_keys(keys))
+    n_steps = len(step_keys.data)
     state = jax.tree.map(jnp.asarray, initial_state)
     layout = StateLayout.of(algorithm, state)
     vector = layout.vector(state)
