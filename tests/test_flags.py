@@ -73,7 +73,7 @@ def sample_tuned(solver):
 def sample_algorithm(solver):
     kernel = of_blackjax.from_algorithm(blackjax.mala(normal, 0.4))
     result = pmcmc.sample(
-        None, starts(), N, kernel=kernel, solver=solver, n_chains=N_CHAINS, rng_key=key()
+        normal, starts(), N, kernel=kernel, solver=solver, n_chains=N_CHAINS, rng_key=key()
     )
     return result.positions
 

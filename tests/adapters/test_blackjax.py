@@ -1,5 +1,8 @@
 """BlackJAX's algorithms in parallel in time give the chains of its own loop."""
 
+import gc
+import weakref
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -180,6 +183,20 @@ def test_second_run_with_other_keys_traces_nothing():
             algorithm, state, jax.random.split(jax.random.key(seed), 50 + seed), solver="jacobi"
         )
         assert (len(traces) > n_eager) == (seed == 0)
+
+
+@pytest.mark.parametrize("solver", ["sequential", "quasi"])
+def test_nothing_keeps_an_algorithm_alive(solver):
+    def logdensity(x):
+        return -0.5 * jnp.sum(x**2)
+
+    alive = weakref.ref(logdensity)
+    algorithm = blackjax.mala(logdensity, 0.3)
+    for seed in range(2):
+        adapter.run_inference_algorithm(seed, algorithm, 30, None, X0, solver=solver)
+    del logdensity, algorithm
+    gc.collect()
+    assert alive() is None
 
 
 # --- kernels of `pmcmc.sample`

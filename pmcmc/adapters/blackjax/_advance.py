@@ -1,14 +1,13 @@
 """Steps of a BlackJAX algorithm by a solver, and what is known of them, in one program."""
 
-import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from blackjax.base import SamplingAlgorithm
 from jax import lax
 
+from pmcmc._programs import jit_of_function
 from pmcmc.adapters.blackjax._recursion import as_recursion
 from pmcmc.adapters.blackjax._states import StateLayout
 from pmcmc.adapters.blackjax._step_key import StepKey
@@ -56,9 +55,9 @@ class Verdict(NamedTuple):
         )
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
+@jit_of_function(1)
 def advance(
-    algorithm: SamplingAlgorithm,
+    layout: StateLayout,
     transform: Transform,
     solver: Solver,
     state: Any,
@@ -67,12 +66,11 @@ def advance(
     verdict: Verdict,
 ) -> tuple[Any, Any, Verdict]:
     """The state after `n_steps`, what is kept of all steps, and the verdict with these."""
-    layout = StateLayout.of(algorithm, state)
     vector = layout.vector(state)
 
     def follow(driven: list[Any], key: StepKey) -> tuple[list[Any], list[Any]]:
         # Only keys and counters come out, so that nothing else is computed.
-        after = layout.driven(key.use(algorithm.step, layout.assemble(vector, driven))[0])
+        after = layout.driven(layout.step(key, layout.assemble(vector, driven))[0])
         return after, after
 
     _, after = lax.scan(follow, layout.driven(state), keys)

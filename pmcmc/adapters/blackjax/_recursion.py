@@ -1,7 +1,6 @@
 """The chain of a BlackJAX algorithm as a recursion, with its solver made ready."""
 
 import dataclasses
-import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ import jax.numpy as jnp
 from blackjax.mcmc.elliptical_slice import EllipSliceState
 
 from pmcmc._basis import hessian_basis
+from pmcmc._programs import jit_of_function
 from pmcmc.adapters.blackjax._states import StateLayout
 from pmcmc.adapters.blackjax._step_key import StepKey
 from pmcmc.solvers import ParallelNewton, Recursion, ScaledIdentity, Solver
@@ -32,7 +32,7 @@ def as_recursion(
 
     def advance(state: Any, row: tuple[StepKey, list[Any], list[Any]]) -> tuple[Any, Any]:
         key, before, after = row
-        state, info = key.use(layout.algorithm.step, layout.with_driven(state, before))
+        state, info = layout.step(key, layout.with_driven(state, before))
         is_same = [jnp.all(x == y) for x, y in zip(layout.driven(state), after, strict=True)]
         return state, (transform(state, info), jnp.all(jnp.array([True, *is_same])))
 
@@ -77,14 +77,16 @@ def resolve(solver: Solver, layout: StateLayout, state: Any, keys: StepKey) -> S
         and solver.jacobian.uses_basis
         and vector.size <= _MAX_HESSIAN_DIM
     ):
-        basis = hessian_basis(_LogDensity(layout), vector, None)
+        of_position = _LogDensity(layout.function, dataclasses.replace(layout, function=None))
+        basis = hessian_basis(of_position, vector, None)
     return dataclasses.replace(solver, basis=basis)
 
 
 @dataclass(frozen=True)
 class _LogDensity:
-    """The algorithm's log density of a flat position, equal to others of the same layout."""
+    """The algorithm's log density of a flat position, for `jit_of_function`."""
 
+    function: Any
     layout: StateLayout
 
     def __call__(self, position: jax.Array) -> jax.Array:
@@ -92,11 +94,11 @@ class _LogDensity:
         return self.layout.assemble(position, nothing_drawn).logdensity
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
+@jit_of_function(1)
 def _jacobian_basis(layout: StateLayout, n_parts: int, state: Any, keys: StepKey) -> jax.Array:
     def advance(vector: jax.Array, key: StepKey) -> tuple[jax.Array, None]:
         state_before = layout.assemble(vector, layout.driven(state))
-        return layout.vector(key.use(layout.algorithm.step, state_before)[0]), None
+        return layout.vector(layout.step(key, state_before)[0]), None
 
     recursion = Recursion(carry=lambda v: v, advance=advance, state=lambda v: v)
     return jacobian_basis(recursion, layout.vector(state), keys, n_parts)

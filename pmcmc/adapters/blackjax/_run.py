@@ -173,7 +173,7 @@ def sample_algorithm(
         size = min(length, n_steps - done)
         steps = np.minimum(np.arange(done, done + length), n_steps - 1)
         state, kept, verdict = advance(
-            algorithm,
+            layout,
             transform,
             solver.segment(done, length),
             state,

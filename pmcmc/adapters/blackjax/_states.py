@@ -37,8 +37,12 @@ class StateLayout:
     Its floats, which are the state of the recursion; what is rebuilt from the position (log density
     and gradient); and its keys and counters, which must be a function of the step keys alone.
 
+    Compiled code is found again for the same algorithm and layout, and goes when the algorithm's
+    step does (see `_programs`).
+
     Args:
-        algorithm: whose state it is.
+        function: the step of the algorithm.
+        init: of the algorithm.
         rebuilt: names of the fields rebuilt from the position.
         treedef: structure of a state without these.
         is_float: of each leaf of it, whether it is in the vector.
@@ -46,7 +50,8 @@ class StateLayout:
         unravel: from the vector to the leaves that are.
     """
 
-    algorithm: SamplingAlgorithm
+    function: Any
+    init: Callable[..., Any]
     rebuilt: tuple[str, ...]
     treedef: Any
     is_float: tuple[bool, ...]
@@ -73,7 +78,12 @@ class StateLayout:
         floats = [leaf for leaf, keep in pairs if keep]
         implementations = tuple(StepKey.of(leaf).implementation for leaf, keep in pairs if not keep)
         unravel = ravel_pytree(floats)[1]
-        return cls(algorithm, rebuilt, treedef, is_float, implementations, unravel)
+        functions = algorithm.step, algorithm.init
+        return cls(*functions, rebuilt, treedef, is_float, implementations, unravel)
+
+    def step(self, key: StepKey, state: Any) -> tuple[Any, Any]:
+        """The algorithm's step."""
+        return key.use(self.function, state)
 
     def vector(self, state: Any) -> jax.Array:
         """The floats of a state, shape `(N,)`."""
@@ -100,7 +110,7 @@ class StateLayout:
         if not self.rebuilt:
             return state
         # A key for what `init` may draw: none of that is used.
-        start = self.algorithm.init(state.position, jax.random.key(0))
+        start = self.init(state.position, jax.random.key(0))
         return _with(state, {name: getattr(start, name) for name in self.rebuilt})
 
     def _as_they_were(self, driven: list[Any]) -> Iterator[Any]:
