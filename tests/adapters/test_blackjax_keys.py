@@ -15,7 +15,6 @@ from pmcmc.adapters import blackjax as adapter  # noqa: E402
 
 N = 60
 X0 = jnp.full(4, 0.3)
-NOT_BATCHED = ["rbg", "unsafe_rbg"]
 
 
 def proposal(rng_key, position):
@@ -46,26 +45,30 @@ def check(got, expected):
     assert np.std(expected.position) > 0.1
 
 
-@pytest.mark.parametrize("implementation", NOT_BATCHED)
 @pytest.mark.parametrize(
-    ("name", "solver"),
-    [("mala", "quasi"), ("rmh", "sequential"), ("dynamic hmc", "jacobi"), ("mclmc", "auto")],
+    ("name", "solver", "implementation"),
+    [
+        ("mala", "quasi", "rbg"),
+        ("rmh", "sequential", "unsafe_rbg"),
+        ("dynamic hmc", "jacobi", "unsafe_rbg"),
+        pytest.param("mala", "quasi", "unsafe_rbg", marks=pytest.mark.slow),
+        pytest.param("dynamic hmc", "jacobi", "rbg", marks=pytest.mark.slow),
+        pytest.param("mclmc", "auto", "rbg", marks=pytest.mark.slow),
+    ],
 )
 def test_the_chain_is_that_of_the_loop(name, solver, implementation):
     key, algorithm = jax.random.key(3, impl=implementation), ALGORITHMS[name]()
     check(ours(key, algorithm, solver), theirs(key, algorithm))
 
 
-@pytest.mark.parametrize("solver", ["sequential", "quasi"])
-def test_raw_keys_of_another_default(solver):
+def test_raw_keys_of_another_default():
     with jax.default_prng_impl("rbg"):
         key, algorithm = jax.random.PRNGKey(3), ALGORITHMS["mala"]()
-        check(ours(key, algorithm, solver), theirs(key, algorithm))
+        check(ours(key, algorithm, "jacobi"), theirs(key, algorithm))
 
 
-@pytest.mark.parametrize("implementation", NOT_BATCHED)
-def test_chains_of_vmap_are_those_of_their_keys(implementation):
-    keys = jax.random.split(jax.random.key(3, impl=implementation), 2)
+def test_chains_of_vmap_are_those_of_their_keys():
+    keys = jax.random.split(jax.random.key(3, impl="unsafe_rbg"), 2)
     algorithm = ALGORITHMS["mala"]()
     many = jax.vmap(lambda key: ours(key, algorithm, "sequential"))(keys)
     for chain in range(2):
@@ -94,8 +97,17 @@ def test_kernels_of_sample_do_not_mix_the_keys_of_chains(solver):
         np.testing.assert_allclose(result.positions[chain], positions.position, rtol=0, atol=1e-8)
 
 
-@pytest.mark.parametrize("solver", ["sequential", "quasi"])
-@pytest.mark.parametrize("name", [name for name in ALGORITHMS if name != "dynamic hmc"])
+@pytest.mark.parametrize(
+    ("name", "solver"),
+    [
+        ("mala", "quasi"),
+        ("rmh", "sequential"),
+        ("ghmc", "sequential"),
+        pytest.param("hmc", "quasi", marks=pytest.mark.slow),
+        pytest.param("ghmc", "quasi", marks=pytest.mark.slow),
+        pytest.param("mclmc", "quasi", marks=pytest.mark.slow),
+    ],
+)
 def test_no_key_is_used_twice(name, solver):
     # BlackJAX's own loop is without an error, but for dynamic HMC.
     algorithm = ALGORITHMS[name]()
@@ -104,7 +116,7 @@ def test_no_key_is_used_twice(name, solver):
         check(ours(jax.random.key(3), algorithm, solver), expected)
 
 
-@pytest.mark.parametrize("implementation", ["threefry2x32", *NOT_BATCHED])
+@pytest.mark.parametrize("implementation", ["threefry2x32", "rbg", "unsafe_rbg"])
 def test_step_keys_are_drawn_one_at_a_time(implementation):
     key = jax.random.key(3, impl=implementation)
     chain_key = jax.random.fold_in(key, 2)
@@ -112,8 +124,7 @@ def test_step_keys_are_drawn_one_at_a_time(implementation):
     assert (keys == jnp.stack([jax.random.fold_in(chain_key, step) for step in range(5)])).all()
 
 
-@pytest.mark.parametrize("x64", [True, False])
-@pytest.mark.parametrize("name", ["mala", "hmc"])
+@pytest.mark.parametrize(("name", "x64"), [("mala", True), ("hmc", False)])
 def test_the_loop_runs_under_strict_promotion(name, x64):
     def normal(x):
         return -0.5 * jnp.sum(x**2)

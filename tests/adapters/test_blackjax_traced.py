@@ -52,7 +52,13 @@ def chains(run, algorithm, **choices):
     )
 
 
-@pytest.mark.parametrize("name", ALGORITHMS)
+QUICK = ("mala", "rmh", "dynamic hmc")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in ALGORITHMS],
+)
 def test_chains_by_vmap(name):
     make, solver = ALGORITHMS[name]
     algorithm = make()
