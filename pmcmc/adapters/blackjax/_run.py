@@ -11,6 +11,7 @@ from blackjax.base import SamplingAlgorithm
 from pmcmc._checks import check_count
 from pmcmc.adapters._keys import as_key, as_keys
 from pmcmc.adapters.blackjax._advance import Transform, Verdict, advance
+from pmcmc.adapters.blackjax._host import is_traced, joined, nan_unless, on_host
 from pmcmc.adapters.blackjax._recursion import resolve
 from pmcmc.adapters.blackjax._states import StateLayout, check_algorithm
 from pmcmc.adapters.blackjax._step_key import StepKey
@@ -110,7 +111,7 @@ def run_inference_algorithm(
         inference_algorithm, initial_state, keys, transform=transform, solver=solver
     )
     if not isinstance(run.outcome, Outcome):
-        return _nan_unless(run.converged, (run.final_state, run.history))
+        return nan_unless(run.converged, (run.final_state, run.history))
     if not run.converged:
         raise RuntimeError(
             f"the chain was not found: {run.outcome.cause}; {run.outcome.remedy}. "
@@ -154,7 +155,6 @@ def sample_algorithm(
     """
     check_algorithm(algorithm)
     step_keys = StepKey.of(as_keys(keys))
-    n_steps = len(step_keys.data)
     state = jax.tree.map(jnp.asarray, initial_state)
     layout = StateLayout.of(algorithm, state)
     vector = layout.vector(state)
@@ -163,11 +163,25 @@ def sample_algorithm(
         # A sweep would take such keys one after the other.
         solver = solver.choose() if step_keys.is_batched_faithfully else Sequential()
     solver = resolve(solver, layout, state, step_keys)
-    length = n_steps  # inside another program the whole chain stays on the device anyway
-    if not _is_traced((state, step_keys)):
-        length = solver.segment_length(n_steps, 1, vector.size, vector.dtype)
+    length = len(
+        step_keys.data
+    )  # inside another program the whole chain stays on the device anyway
+    if not is_traced((state, step_keys)):
+        length = solver.segment_length(length, 1, vector.size, vector.dtype)
+    return _in_segments(layout, transform, solver, state, step_keys, length)
 
-    verdict = Verdict.of_nothing(vector.dtype)
+
+def _in_segments(
+    layout: StateLayout,
+    transform: Transform,
+    solver: Solver,
+    state: Any,
+    keys: StepKey,
+    length: int,
+) -> Run:
+    """The chain, `length` steps in a program."""
+    n_steps = len(keys.data)
+    verdict = Verdict.of_nothing(layout.vector(state).dtype)
     history = []
     for done in range(0, n_steps, length):
         size = min(length, n_steps - done)
@@ -177,14 +191,14 @@ def sample_algorithm(
             transform,
             solver.segment(done, length),
             state,
-            StepKey(step_keys.data[steps], step_keys.implementation),
+            StepKey(keys.data[steps], keys.implementation),
             np.int32(size),
             verdict,
         )
-        history.append(jax.tree.map(lambda leaf: _on_host(leaf[:size]), kept))  # noqa: B023
+        history.append(jax.tree.map(lambda leaf: on_host(leaf[:size]), kept))  # noqa: B023
     run = Run(
         final_state=state,
-        history=jax.tree.map(_joined, *history),
+        history=jax.tree.map(joined, *history),
         outcome=verdict.outcome,
         sweeps=verdict.sweeps,
         work_per_step=verdict.evaluations / n_steps,
@@ -201,7 +215,7 @@ def _judged(run: Run, is_driven_by_keys: jax.Array) -> Run:
     Raises:
         ValueError: keys or counters in the state depend on its numbers.
     """
-    if _is_traced((run, is_driven_by_keys)):
+    if is_traced((run, is_driven_by_keys)):
         outcome = jnp.where(is_driven_by_keys, run.outcome, int(Outcome.NOT_FINITE))
         return run._replace(outcome=outcome)
     if not is_driven_by_keys:
@@ -217,25 +231,3 @@ def _judged(run: Run, is_driven_by_keys: jax.Array) -> Run:
         residual=float(run.residual),
         scaled_residual=float(run.scaled_residual),
     )
-
-
-def _nan_unless(is_found: jax.Array, tree: Any) -> Any:
-    def judge(leaf: jax.Array) -> jax.Array:
-        is_float = jnp.issubdtype(leaf.dtype, jnp.floating)
-        return jnp.where(is_found, leaf, jnp.full_like(leaf, jnp.nan)) if is_float else leaf
-
-    return jax.tree.map(judge, tree)
-
-
-def _is_traced(tree: Any) -> bool:
-    return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(tree))
-
-
-def _on_host(leaf: jax.Array) -> Any:
-    is_number = not jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
-    return np.asarray(leaf) if is_number and not _is_traced(leaf) else leaf
-
-
-def _joined(*leaves: Any) -> Any:
-    are_on_host = all(isinstance(leaf, np.ndarray) for leaf in leaves)
-    return (np.concatenate if are_on_host else jnp.concatenate)(leaves)

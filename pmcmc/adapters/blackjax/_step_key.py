@@ -78,10 +78,12 @@ def _is_batched_faithfully(implementation: Any) -> bool:
         key, other = jax.random.split(key)
         return jax.random.key_data(other), jax.random.bits(key, (2,))
 
+    def keys() -> jax.Array:  # new ones each time, for the checker of their reuse
+        return jax.random.split(jax.random.key(0, impl=implementation))
+
     with jax.ensure_compile_time_eval():
-        keys = jax.random.split(jax.random.key(0, impl=implementation))
-        together = jax.vmap(draw)(keys)
-        alone = jax.tree.map(lambda *rows: jnp.stack(rows), *map(draw, keys))
+        together = jax.vmap(draw)(keys())
+        alone = jax.tree.map(lambda *rows: jnp.stack(rows), *map(draw, keys()))
         return all(map(np.array_equal, together, alone))
 
 
