@@ -7,7 +7,8 @@ import pytest
 
 import pmcmc
 from pmcmc import _auto, _pilot, solvers
-from pmcmc._pilot import Candidate, Measurements, choose, decided, ladder, measure
+from pmcmc._choice import Candidate, Measurements, choose, decided, ladder
+from pmcmc._pilot import measure
 from pmcmc._task import as_task
 
 from .helpers import double_well, logistic, reverse_mode_only
