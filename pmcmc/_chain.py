@@ -1,7 +1,6 @@
 """A batch of chains, advanced by a kernel and a solver: where the two meet."""
 
 import dataclasses
-import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -12,6 +11,7 @@ import numpy as np
 from jax import lax
 
 from pmcmc._problem import FlatLogDensity, Problem, first_line, with_dtype
+from pmcmc._programs import jit_of_function
 from pmcmc.kernels import HMC, Kernel, PhasePoint
 from pmcmc.solvers import ParallelNewton, Recursion, Solver, Stages, Trajectories
 
@@ -118,7 +118,7 @@ class Runner:
 
 # The type of the kernel is an argument because a kernel registered by JAX's own function has a
 # structure equal to those of other classes (see `_pytree`).
-@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+@jit_of_function(1, 2)
 def _advance(
     logdensity: FlatLogDensity | None,
     length: int,

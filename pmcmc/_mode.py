@@ -7,6 +7,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from pmcmc._programs import jit_of_function
+
 _MOST_STEPS = 500  # near the mode is good enough
 # Of the first step, as nothing is known of the scale yet: what it may gain, and its length beside
 # that of the position.
@@ -54,7 +56,7 @@ def find_mode(logdensity: Any, position: jax.Array) -> jax.Array:
     return lax.while_loop(_goes_on, functools.partial(_climb, evaluate), search).position
 
 
-@functools.partial(jax.jit, static_argnums=0)
+@jit_of_function()
 def find_modes(logdensity: Any, positions: jax.Array) -> jax.Array:
     """The same for several starts, shape `(chain, D)`."""
     return jax.vmap(lambda position: find_mode(logdensity, position))(positions)
