@@ -270,7 +270,8 @@ def _with_metric(logdensity: FlatLogDensity, kernel: Any, kept: Kept) -> Any:
     """The kernel with a metric estimated from the steps of a phase.
 
     Where the gradients there are known the estimate does not depend on the law of the draws, and
-    repeats of rejected steps would only be evaluated again.
+    repeats of rejected steps would only be evaluated again. Where none is finite, evaluated in a
+    batch, the draws alone have to do.
     """
     draws = kept.positions[kept.is_accepted] if kernel.uses_gradient else kept.positions
     draws = draws.reshape(-1, draws.shape[-1])
@@ -282,7 +283,10 @@ def _with_metric(logdensity: FlatLogDensity, kernel: Any, kept: Kept) -> Any:
         draws = draws[np.linspace(0, len(draws) - 1, min(size, len(draws))).astype(int)]
         gradients = _gradients(logdensity, draws, size)
         is_finite = np.isfinite(gradients).all(axis=1)
-        draws, gradients = draws[is_finite], gradients[is_finite]
+        if is_finite.any():
+            draws, gradients = draws[is_finite], gradients[is_finite]
+        else:
+            gradients = None
     if len(draws) < 2:
         return kernel
     estimate = diagonal_estimate if before.ndim == 1 else dense_estimate
