@@ -168,9 +168,10 @@ def choose(measurements: Measurements) -> tuple[Solver, str]:
         return Sequential(), too_short + "a pilot"
     if not measurements.windows_that_may_win:
         gain = loop / min(batch.values())
+        words = f"{gain:.2g} times less" if gain >= 1 else f"{1 / gain:.2g} times more"
         return Sequential(), (
-            f"the loop: a step costs {gain:.2g} times less when many are evaluated at once, and "
-            f"sweeps evaluate each at least {_LEAST_WORK} times"
+            f"the loop: a step costs {words} when many are evaluated at once, and sweeps evaluate "
+            f"each at least {_LEAST_WORK} times"
         )
     if not measurements.is_differentiable:
         return Sequential(), "the loop: JAX cannot differentiate a step, as sweeps do"
