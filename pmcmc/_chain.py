@@ -84,6 +84,12 @@ class Runner:
             positions = segment.last
             yield segment
 
+    def probe(
+        self, kernel: Kernel, positions: jax.Array, rng_key: jax.Array, n_steps: int
+    ) -> Segment:
+        """Take at most `n_steps` that are not part of the chain, to see what a kernel does."""
+        return self.advance(kernel, positions, rng_key, 0, min(n_steps, self.length))
+
     def advance(
         self,
         kernel: Kernel,

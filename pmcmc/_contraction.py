@@ -77,18 +77,33 @@ def lyapunov_exponent(
 def _exponent(
     step: Step, unravel: Callable[[jax.Array], Any], s0: jax.Array, inputs: Any, vectors: jax.Array
 ) -> jax.Array:
+    def flat_step(state: jax.Array, u: Any) -> jax.Array:
+        return _flat_step(step, unravel, state, u)
+
+    return jnp.mean(grow(flat_step, s0, vectors, jax.tree.map(jnp.asarray, inputs))[1])
+
+
+def grow(
+    step: Step, state: jax.Array, vectors: jax.Array, inputs: Any
+) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
+    """Push vectors along the chain of a flat state.
+
+    Returns:
+        The last state and the vectors there, of length 1, and their mean logarithmic growth in each
+        step.
+    """
+
     def normalized(vectors: jax.Array) -> tuple[jax.Array, jax.Array]:
         norm = jnp.linalg.norm(vectors, axis=1)
         return vectors / jnp.where(norm > 0, norm, 1.0)[:, None], norm
 
     def advance(carry: tuple[jax.Array, jax.Array], u: Any) -> tuple[Any, jax.Array]:
         state, vectors = carry
-        state, push = jax.linearize(lambda s: _flat_step(step, unravel, s, u), state)
+        state, push = jax.linearize(lambda s: step(s, u), state)
         vectors, growth = normalized(jax.vmap(push)(vectors))
         return (state, vectors), jnp.mean(jnp.log(growth))
 
-    start = (s0, normalized(vectors)[0])
-    return jnp.mean(lax.scan(advance, start, jax.tree.map(jnp.asarray, inputs))[1])
+    return lax.scan(advance, (state, normalized(vectors)[0]), inputs)
 
 
 def jacobian_mismatch(
