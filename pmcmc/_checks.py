@@ -8,6 +8,21 @@ import jax
 import numpy as np
 
 _LARGEST_COUNT = 2**31 - 1
+_LONGEST_TEXT = 80
+
+
+def short(value: Any) -> str:
+    """A value for a message: on one line, and not longer than one."""
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # users' objects may be half made
+        text = f"an instance of {type(value).__name__}"
+    if len(text) <= _LONGEST_TEXT:
+        return text
+    shape = getattr(value, "shape", None)
+    if shape:
+        return f"an array of shape {shape} and dtype {value.dtype}"
+    return text[: _LONGEST_TEXT - 3] + "..."
 
 
 def is_concrete(value: Any) -> bool:

@@ -18,6 +18,7 @@ from jax import lax
 from jax.flatten_util import ravel_pytree
 
 from pmcmc._checks import check_count, check_finite, check_positive
+from pmcmc._keys import internal_key
 from pmcmc._solve import Step, prepare, solve
 from pmcmc.solvers import Dense, ParallelNewton, as_solver
 from pmcmc.solvers.coordinates import Coordinates
@@ -69,7 +70,7 @@ def lyapunov_exponent(
     """
     check_count("n_starts", n_starts)
     flat, unravel = prepare(step, s0, inputs)
-    vectors = jax.random.normal(jax.random.key(seed), (n_starts, flat.size), flat.dtype)
+    vectors = jax.random.normal(internal_key(seed), (n_starts, flat.size), flat.dtype)
     return _exponent(step, unravel, flat, inputs, vectors)
 
 
@@ -130,7 +131,7 @@ def _mismatch(
     states = lax.scan(lambda s, u: (f(s, u),) * 2, s0, inputs)[1]
     previous = jnp.concatenate([s0[None], states[:-1]])
     length, dim = states.shape
-    keys = jax.random.split(jax.random.key(0), length)
+    keys = jax.random.split(internal_key(0), length)
     structure = method.jacobian
     basis = None if method.basis is None else jnp.asarray(method.basis, s0.dtype)
     coordinates = Coordinates.of(basis)
@@ -189,7 +190,7 @@ def _inverse_norm(products: jax.Array, gains: jax.Array) -> jax.Array:
         norm = jnp.linalg.norm(image)
         return i + 1, image / norm, now, jnp.sqrt(norm)
 
-    start = jax.random.normal(jax.random.key(2), products.shape[:2], products.dtype)
+    start = jax.random.normal(internal_key(2), products.shape[:2], products.dtype)
     zero = jnp.zeros((), products.dtype)
     loop = (jnp.int32(0), start / jnp.linalg.norm(start), zero, zero + 1)
     return lax.while_loop(is_moving, body, loop)[3]

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
+from pmcmc._keys import internal_key
 from pmcmc.kernels import Kernel
 
 
@@ -122,7 +123,7 @@ def check_start(problem: Problem, kernel: Kernel) -> None:
     """
     # Casting may raise an error of the kernel's own, and so may drawing.
     kernel = with_dtype(kernel, problem.positions.dtype)
-    jax.eval_shape(kernel.draw_noise, jax.random.key(0), problem.positions[0])
+    jax.eval_shape(kernel.draw_noise, internal_key(0), problem.positions[0])
     try:
         states = init_states(problem.logdensity, kernel, problem.positions)
     except Exception as error:

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from pmcmc._checks import check_finite, check_positive
+from pmcmc._keys import internal_key
 from pmcmc._pytree import register_dataclass
 from pmcmc.solvers.scan import affine_scan
 from pmcmc.solvers.structures import Diagonal
@@ -120,7 +121,7 @@ class RandomGuess(Guess):
 
     def enter(self, entry: Entry) -> jax.Array:
         def draw(step: jax.Array) -> jax.Array:
-            key = jax.random.fold_in(jax.random.key(1), step)
+            key = jax.random.fold_in(internal_key(1), step)
             return jax.random.normal(key, entry.origin.shape, entry.rows.dtype)
 
         drawn = self.mean + self.sd * jax.vmap(draw)(entry.steps)

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from pmcmc._keys import internal_key
 from pmcmc.solvers.base import Recursion
 from pmcmc.solvers.damping.base import Recurrence
 from pmcmc.solvers.scan import affine_scan
@@ -129,7 +130,7 @@ def no_matrices(method: Method, recursion: Recursion, sequence: Sequence, window
     u = jax.tree.map(lambda u: u[0], sequence.inputs)
     matrix = jax.eval_shape(
         lambda s: method.structure.linearize(
-            lambda s: recursion.step(s, u), s, method.coordinates, jax.random.key(0)
+            lambda s: recursion.step(s, u), s, method.coordinates, internal_key(0)
         )[2],
         sequence.origin,
     )
@@ -145,7 +146,7 @@ def _linearize(
     n_done: jax.Array,
 ) -> tuple[jax.Array, Any, Any]:
     """Values of the map from the `previous` states, their aux, and the matrices there."""
-    key = jax.random.fold_in(jax.random.key(0), chain.sweeps)
+    key = jax.random.fold_in(internal_key(0), chain.sweeps)
     keys = jax.random.split(key, len(previous))
 
     def estimate() -> tuple[jax.Array, Any, Any]:

@@ -1,5 +1,7 @@
 """BlackJAX's algorithms in parallel in time give the chains of its own loop."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -321,3 +323,22 @@ def test_hessian_basis_needs_a_recursion_of_positions():
         adapter.sample_algorithm(
             algorithm, state, keys, solver=pmcmc.ParallelNewton(basis="hessian")
         )
+
+
+@pytest.mark.parametrize("implementation", ["rbg", "unsafe_rbg"])
+def test_keys_that_cannot_be_batched_are_for_the_loop(implementation):
+    algorithm = blackjax.mala(lambda x: -0.5 * jnp.sum(x**2), 0.3)
+    key = jax.random.key(3, impl=implementation)
+    run = functools.partial(
+        adapter.run_inference_algorithm, key, algorithm, 20, initial_position=jnp.ones(2)
+    )
+    ours = run(solver="sequential")[1][0].position
+    theirs = blackjax.util.run_inference_algorithm(
+        key, algorithm, 20, initial_position=jnp.ones(2)
+    )[1][0].position
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-12)
+    with pytest.raises(ValueError, match=f"{implementation}.*solver='sequential'"):
+        run(solver="quasi")
+    kernel = adapter.from_algorithm(algorithm)
+    with pytest.raises(ValueError, match=f"{implementation}.*impl='threefry2x32'"):
+        pmcmc.sample(None, np.ones(2), 5, kernel=kernel, rng_key=key, solver="sequential")

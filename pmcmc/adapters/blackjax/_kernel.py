@@ -12,6 +12,7 @@ from blackjax.base import SamplingAlgorithm
 from blackjax.mcmc.elliptical_slice import EllipSliceState
 from jax.flatten_util import ravel_pytree
 
+from pmcmc._keys import check_batchable
 from pmcmc._pytree import register_dataclass
 from pmcmc.adapters._keys import as_key
 from pmcmc.adapters.blackjax._states import check_algorithm
@@ -51,7 +52,9 @@ def step_keys(rng_key: jax.Array | int, n_steps: int, chain: int = 0) -> jax.Arr
     Returns:
         Typed keys, shape `(n_steps,)`.
     """
-    chain_key = jax.random.fold_in(as_key(rng_key), chain)
+    key = as_key(rng_key)
+    check_batchable("rng_key", jax.random.key_impl(key))
+    chain_key = jax.random.fold_in(key, chain)
     return jax.vmap(jax.random.fold_in, (None, 0))(chain_key, jnp.arange(n_steps))
 
 
@@ -89,7 +92,9 @@ class AlgorithmKernel(Kernel):
         return _flat(self.algorithm.init(self._unravel(position), jax.random.key(0)))
 
     def draw_noise(self, rng_key: jax.Array, position: jax.Array) -> StepKey:
-        return StepKey(jax.random.key_data(rng_key), jax.random.key_impl(rng_key))
+        implementation = jax.random.key_impl(rng_key)
+        check_batchable("rng_key", implementation)
+        return StepKey(jax.random.key_data(rng_key), implementation)
 
     def transition(
         self, logdensity: Any, state: State | GradientState, noise: StepKey

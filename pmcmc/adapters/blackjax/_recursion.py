@@ -11,8 +11,9 @@ import jax.numpy as jnp
 from blackjax.mcmc.elliptical_slice import EllipSliceState
 
 from pmcmc._basis import hessian_basis
+from pmcmc._keys import as_key, check_batchable
 from pmcmc.adapters.blackjax._states import StateLayout
-from pmcmc.solvers import ParallelNewton, Recursion, ScaledIdentity, Solver
+from pmcmc.solvers import ParallelNewton, Recursion, ScaledIdentity, Sequential, Solver
 from pmcmc.solvers.bases import PILOT_STEPS, jacobian_basis
 
 _MAX_HESSIAN_DIM = 1000
@@ -48,6 +49,10 @@ def resolve(solver: Solver, layout: StateLayout, state: Any, keys: jax.Array) ->
     Raises:
         ValueError: the solver does not suit the algorithm.
     """
+    if not isinstance(solver, Sequential):
+        is_typed = jnp.issubdtype(keys.dtype, jax.dtypes.prng_key)
+        key = keys[0] if is_typed else as_key(keys[0])
+        check_batchable("rng_key", jax.random.key_impl(key), " or solver='sequential'")
     if not isinstance(solver, ParallelNewton):
         return solver
     if isinstance(state, EllipSliceState) and solver.jacobian != ScaledIdentity(0.0):
