@@ -175,6 +175,23 @@ def test_density_is_the_textbook_one_up_to_a_constant(name):
 
 
 @pytest.mark.parametrize("name", TARGETS)
+def test_a_target_mixes_no_dtypes(name):
+    target = getattr(pmcmc.targets, name)()
+    functions = [jax.value_and_grad(target.logdensity), target.constrain]
+    with jax.numpy_dtype_promotion("strict"):
+        for dtype in map(np.dtype, (np.float32, np.float64)):
+            position = jax.ShapeDtypeStruct((target.dim,), dtype)
+            for function in functions:
+                leaves = jax.tree.leaves(jax.eval_shape(function, position))
+                assert {leaf.dtype for leaf in leaves} == {dtype}
+            if target.draw is not None:
+                jax.eval_shape(target.draw, jax.random.key(0))
+            if target.gibbs is not None:
+                noise = jax.eval_shape(target.gibbs.noise, jax.random.key(0), position)
+                assert jax.eval_shape(target.gibbs.step, position, noise).dtype == dtype
+
+
+@pytest.mark.parametrize("name", TARGETS)
 def test_a_target_has_all_a_user_needs(name):
     target = getattr(pmcmc.targets, name)()
     assert getattr(pmcmc.targets, name)() is target
