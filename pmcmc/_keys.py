@@ -87,4 +87,4 @@ def _wrap(data: np.ndarray | jax.Array) -> jax.Array:
             f"rng_key of shape {data.shape} is no raw key of {default}, JAX's default here, which "
             f"has shape ({size},): write rng_key=jax.random.wrap_key_data(rng_key, impl={other!r})."
         )
-    return jax.random.wrap_key_data(data)
+    return jax.random.wrap_key_data(jnp.asarray(data))

@@ -32,7 +32,7 @@ _WINDOWS_PER_SEGMENT = 16  # the end of a segment drains the window: at most a f
 
 
 @functools.partial(register_dataclass, meta_fields=["window", "fallback", "trace_sweeps"])
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True)
 class ParallelNewton(Solver):
     """Evaluate a window of steps at once, sweep by sweep, until they solve the recursion.
 

@@ -1,7 +1,11 @@
 """Every target: its log density against the textbook's, its reference, and what it ships with."""
 
+import concurrent.futures
+import copy
 import functools
 import inspect
+import multiprocessing
+import pickle
 
 import jax
 import jax.numpy as jnp
@@ -210,6 +214,35 @@ def test_a_target_has_all_a_user_needs(name):
         assert jax.tree.map(jnp.shape, field) == layout
     for sd, mcse in zip(*map(jax.tree.leaves, (reference.sd, reference.mcse_mean)), strict=True):
         assert np.all(mcse < 0.05 * sd)
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_a_target_survives_pickling_and_copying(name):
+    target = getattr(pmcmc.targets, name)()
+    start = jnp.asarray(target.initial_position)
+    for again in (pickle.loads(pickle.dumps(target)), copy.deepcopy(target)):
+        for field in ("logdensity", "constrain", "draw", "gibbs"):
+            assert getattr(again, field) == getattr(target, field)
+        assert again.logdensity(start) == target.logdensity(start)
+        np.testing.assert_array_equal(again.initial_position, target.initial_position)
+    assert len(pickle.dumps(target.logdensity)) < 300  # no data, just where to find it
+    assert repr(target.logdensity) == f"{name}().logdensity"
+
+
+def test_arguments_of_a_target_are_pickled_with_it():
+    for target in (pmcmc.targets.funnel(4), pmcmc.targets.correlated_gaussian(dim=3)):
+        assert pickle.loads(pickle.dumps(target.logdensity)) is target.logdensity
+        assert pickle.loads(pickle.dumps(target)).dim == target.dim
+
+
+def test_a_process_pool_evaluates_the_log_densities():
+    targets = [getattr(pmcmc.targets, name)() for name in TARGETS]
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool:
+        for target in targets:
+            x = target.initial_position.astype(np.float32)
+            there = pool.submit(target.logdensity, x).result(timeout=120)
+            assert float(there) == pytest.approx(float(target.logdensity(x)), rel=1e-5)
 
 
 WITH_DRAWS = ["banana", "correlated_gaussian", "funnel", "gaussian_mixture", "two_well"]
