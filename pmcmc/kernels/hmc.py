@@ -88,6 +88,9 @@ class HMC(Kernel):
         """The most leapfrog steps that a trajectory can have."""
         return max(1, round(self.num_integration_steps * (1 + self.jitter)))
 
+    def leapfrog_step_size(self, dim: int) -> float:
+        return float(self.step_size)
+
     def init(self, logdensity: LogDensity, position: jax.Array) -> GradientState:
         return GradientState(position, *jax.value_and_grad(logdensity)(position))
 
