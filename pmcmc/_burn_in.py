@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from pmcmc._checks import check_above, check_count, check_flag
+from pmcmc._checks import check_above, check_count, check_flag, short
 from pmcmc._stationarity import split_rhat
 from pmcmc._task import as_task
 from pmcmc._tune import tune
@@ -117,16 +117,16 @@ def burn_in(
         ValueError: an argument cannot be used, or no step size is accepted as often as is aimed at;
             the message says why and what to write.
     """
-    for name, value in {"n_steps": n_steps, "max_rounds": max_rounds}.items():
-        check_count(name, value)
-    check_count("n_chains", n_chains)
+    n_steps = check_count("n_steps", n_steps)
+    max_rounds = check_count("max_rounds", max_rounds)
+    n_chains = check_count("n_chains", n_chains)
     check_above("max_rhat", max_rhat, 1.0, "a number above 1", "max_rhat=1.05")
     check_flag("starts_at_mode", starts_at_mode)
     solver = as_solver(solver)
     task = as_task(logdensity, x0, kernel, n_chains, rng_key, metric, target_acceptance_rate)
     if task.tuning.target_acceptance_rate is None:
         raise ValueError(
-            f"kernel must have a step size to tune, got {kernel!r}: write kernel='mala'."
+            f"kernel must have a step size to tune, got {short(kernel)}: write kernel='mala'."
         )
     rhats: list[float] = []
     reports: list[WarmupReport] = []

@@ -11,8 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from pmcmc._checks import first_line
 from pmcmc._keys import check_no_keys, internal_key, map_with_keys
-from pmcmc._problem import FlatLogDensity, Problem, first_line, with_dtype
+from pmcmc._problem import FlatLogDensity, Problem, with_dtype
 from pmcmc.kernels import HMC, Kernel, PhasePoint
 from pmcmc.solvers import ParallelNewton, Recursion, Solver, Stages, Trajectories
 

@@ -17,7 +17,7 @@ import numpy as np
 from jax import lax
 from jax.flatten_util import ravel_pytree
 
-from pmcmc._checks import check_count, check_finite, check_positive
+from pmcmc._checks import check_count, check_finite, check_positive, short
 from pmcmc._keys import internal_key
 from pmcmc._solve import Step, prepare, solve
 from pmcmc.solvers import Dense, ParallelNewton, as_solver
@@ -68,7 +68,7 @@ def lyapunov_exponent(
     Raises:
         ValueError: an argument cannot be used.
     """
-    check_count("n_starts", n_starts)
+    n_starts = check_count("n_starts", n_starts)
     flat, unravel = prepare(step, s0, inputs)
     vectors = jax.random.normal(internal_key(seed), (n_starts, flat.size), flat.dtype)
     return _exponent(step, unravel, flat, inputs, vectors)
@@ -224,7 +224,7 @@ def pl_bounds(
         ValueError: an argument is out of range.
     """
     check_finite("exponent", exponent, "exponent=-0.01")
-    check_count("n_steps", n_steps)
+    n_steps = check_count("n_steps", n_steps)
     check_positive("a", a, "a=1.0")
     check_positive("b", b, "b=1.0")
     with np.errstate(over="ignore"):
@@ -261,7 +261,7 @@ def error_per_sweep(
     Raises:
         ValueError: an argument cannot be used.
     """
-    check_count("n_sweeps", n_sweeps)
+    n_sweeps = check_count("n_sweeps", n_sweeps)
     method = _as_newton(solver)
     prepare(step, s0, inputs)
     length = len(jax.tree.leaves(inputs)[0])
@@ -279,7 +279,8 @@ def _as_newton(solver: ParallelNewton | str) -> ParallelNewton:
     method = as_solver(solver)
     if not isinstance(method, ParallelNewton):
         raise ValueError(
-            f"solver must be a method of parallel sweeps, got {solver!r}: write solver='quasi'."
+            f"solver must be a method of parallel sweeps, got {short(solver)}: "
+            "write solver='quasi'."
         )
     return method
 

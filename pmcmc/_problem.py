@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
+from pmcmc._checks import first_line, short
 from pmcmc._keys import internal_key
 from pmcmc.kernels import Kernel
 
@@ -72,7 +73,7 @@ def as_problem(
     is_needed = logdensity is not None or kernel.uses_logdensity
     if is_needed and not callable(logdensity):
         raise ValueError(
-            f"logdensity must be a function of the position, got {logdensity!r}: write e.g. "
+            f"logdensity must be a function of the position, got {short(logdensity)}: write e.g. "
             "logdensity=lambda x: -0.5 * jnp.sum(x**2)."
         )
     leaves = _real_leaves(x0)
@@ -186,7 +187,7 @@ def _real_leaves(x0: Any) -> dict[str, np.ndarray]:
     leaves = {f"x0{jax.tree_util.keystr(path)}": leaf for path, leaf in paths}
     if not leaves or all(np.size(leaf) == 0 for leaf in leaves.values()):
         raise ValueError(
-            f"x0 must hold at least one number, got {x0!r}: write e.g. x0=jnp.zeros(2)."
+            f"x0 must hold at least one number, got {short(x0)}: write e.g. x0=jnp.zeros(2)."
         )
     arrays = {}
     for name, leaf in leaves.items():
@@ -199,7 +200,7 @@ def _real_leaves(x0: Any) -> dict[str, np.ndarray]:
             array = np.asarray(leaf)
         except TypeError as error:
             raise ValueError(
-                f"{name} must be an array of float32 or float64, got {leaf!r}: write e.g. "
+                f"{name} must be an array of float32 or float64, got {short(leaf)}: write e.g. "
                 "jnp.zeros(2)."
             ) from error
         if array.dtype.kind in "iub":
@@ -241,9 +242,3 @@ def _check_scalar(logdensity: Callable[[Any], jax.Array], position: Any) -> None
             f"logdensity must return a real scalar, got shape {out.shape} and dtype {out.dtype}: "
             "write e.g. return jnp.sum(...)."
         )
-
-
-def first_line(error: Exception) -> str:
-    """What an error says first, with its kind."""
-    lines = str(error).strip().splitlines() or [""]
-    return f"{type(error).__name__}: {lines[0]}"

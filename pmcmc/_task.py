@@ -8,6 +8,7 @@ import numpy as np
 
 from pmcmc._basis import basis_finder
 from pmcmc._chain import Runner, check_linearizable
+from pmcmc._checks import short
 from pmcmc._flat import flatten_states
 from pmcmc._keys import as_key
 from pmcmc._problem import Problem, as_problem, check_start, init_states
@@ -114,7 +115,7 @@ def _as_kernel(kernel: Kernel | str | None) -> Kernel:
     names = ", ".join(map(repr, _TUNED_KERNELS))
     raise ValueError(
         f"kernel must be None, one of {names}, or an instance such as pmcmc.MALA(step_size=0.01), "
-        f"got {kernel!r}: write kernel='mala'."
+        f"got {short(kernel)}: write kernel='mala'."
     )
 
 

@@ -78,7 +78,7 @@ GOOD = dict(logdensity=normal, x0=np.zeros(2), n_steps=10, kernel=pmcmc.MALA(ste
         (dict(rng_key="seed"), "rng_key must be one key or an integer"),
         (dict(rng_key=jax.random.split(jax.random.key(0))), r"rng_key must be one key"),
         (dict(rng_key=2**70), "integer below"),
-        (dict(rng_key=np.zeros(3, np.uint32)), "rng_key must be one key"),
+        (dict(rng_key=np.zeros(3, np.uint32)), "rng_key of shape"),
         (dict(x0=jax.random.key(0)), "x0 must be an array of float32 or float64"),
         (dict(n_steps=2**40), "n_steps must be at most"),
         (dict(rng_key=1.5), "rng_key must be one key or an integer .*got 1.5"),

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from pmcmc._checks import check_positive
+from pmcmc._checks import check_positive, short
 from pmcmc._pytree import register_dataclass
 from pmcmc.kernels import metric
 from pmcmc.kernels.base import GradientState, LogDensity
@@ -53,7 +53,7 @@ class Barker(MetropolisKernel):
         if getattr(self.inverse_mass_matrix, "ndim", 1) != 1:
             raise ValueError(
                 "inverse_mass_matrix of Barker must be None or a vector, since its coordinates "
-                f"move on their own, got {self.inverse_mass_matrix!r}: write its diagonal."
+                f"move on their own, got {short(self.inverse_mass_matrix)}: write its diagonal."
             )
 
     def leapfrog_step_size(self, dim: int) -> float:

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pmcmc._checks import check_finite, check_positive
+from pmcmc._checks import check_finite, check_positive, short
 from pmcmc._keys import internal_key
 from pmcmc._pytree import register_dataclass
 from pmcmc.solvers.scan import affine_scan
@@ -148,7 +148,7 @@ class SurrogateGuess(Guess):
     def __post_init__(self) -> None:
         if not callable(self.step):
             raise ValueError(
-                f"step must be a function (state, input) -> state, got {self.step!r}: write "
+                f"step must be a function (state, input) -> state, got {short(self.step)}: write "
                 "SurrogateGuess(lambda x, noise: 0.9 * x + noise.normal)."
             )
 

@@ -99,7 +99,7 @@ def run_inference_algorithm(
     if initial_state is None:
         rng_key, init_key = jax.random.split(rng_key, 2)
         initial_state = inference_algorithm.init(initial_position, init_key)
-    check_count("num_steps", num_steps)
+    num_steps = check_count("num_steps", num_steps)
     run = sample_algorithm(
         inference_algorithm,
         initial_state,
