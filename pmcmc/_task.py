@@ -12,6 +12,7 @@ from pmcmc._checks import short
 from pmcmc._flat import flatten_states
 from pmcmc._keys import as_key
 from pmcmc._problem import Problem, as_problem, check_start, init_states
+from pmcmc._starts import forgotten_n_chains
 from pmcmc._warmup import Tuning, as_tuning
 from pmcmc.kernels import HMC, MALA, Barker, Kernel, RandomWalkMetropolis
 from pmcmc.solvers import ParallelNewton, Solver, TrajectoryGuess
@@ -94,10 +95,19 @@ def as_task(
     """
     given = _as_kernel(kernel)
     key = as_key(rng_key)
-    problem = as_problem(logdensity, x0, n_chains, given)
-    flat = given.flatten(problem.unravel_one)
-    flat, tuning = as_tuning(flat, problem.positions.shape[1], metric, target_acceptance_rate)
-    check_start(problem, flat)
+    try:
+        problem = as_problem(logdensity, x0, n_chains, given)
+        flat = given.flatten(problem.unravel_one)
+        flat, tuning = as_tuning(flat, problem.positions.shape[1], metric, target_acceptance_rate)
+        check_start(problem, flat)
+    except ValueError as error:
+        n_starts = forgotten_n_chains(logdensity, x0, given) if n_chains == 1 else None
+        if n_starts is None:
+            raise
+        raise ValueError(
+            f"x0 holds {n_starts} starts, as it seems: with n_chains=1 all its axes are part of "
+            f"one position, which does not fit ({error}). Write n_chains={n_starts}."
+        ) from error
     return Task(problem, given, flat, tuning, key)
 
 

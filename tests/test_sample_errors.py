@@ -90,6 +90,53 @@ def test_bad_arguments_are_named_with_what_to_write(arguments, message):
         pmcmc.sample(**(GOOD | arguments))
 
 
+def vector(x):
+    return -0.5 * jnp.sum(x**2, axis=-1)
+
+
+def product(x):
+    return -0.5 * x["a"] @ jnp.eye(3) @ x["a"]
+
+
+STARTS = np.random.default_rng(0).normal(size=(4, 3))
+METRIC = np.array([0.5, 1.0, 2.0])
+
+
+@pytest.mark.parametrize(
+    ("logdensity", "x0", "kernel"),
+    [
+        (normal, STARTS, pmcmc.MALA(0.1, METRIC)),
+        (normal, STARTS, pmcmc.HMC(0.1, 3, np.diag(METRIC))),
+        (vector, STARTS, pmcmc.MALA(0.1)),
+        (vector, STARTS, "random_walk"),
+        (product, {"a": STARTS}, None),
+        (None, STARTS[:, 0], pmcmc.CustomKernel(lambda x, u: 0.5 * x, lambda key, x: x.reshape())),
+        (normal, STARTS[:, 0], pmcmc.RandomWalkMetropolis(0.1, np.ones(1))),
+    ],
+)
+def test_a_forgotten_number_of_chains_is_named(logdensity, x0, kernel):
+    with pytest.raises(ValueError, match=r"x0 holds 4 starts.*Write n_chains=4\."):
+        pmcmc.sample(logdensity, x0, 10, kernel=kernel)
+
+
+def test_going_on_from_final_states_without_n_chains():
+    choices = dict(solver="sequential", n_warmup=60)
+    first = pmcmc.sample(normal, STARTS, 5, n_chains=4, **choices)
+    for call in (pmcmc.sample, pmcmc.warmup, pmcmc.burn_in, pmcmc.plan):
+        with pytest.raises(ValueError, match="n_chains=4"):
+            call(normal, first.final_state.position, kernel=first.info.kernel, n_steps=10)
+
+
+def test_a_number_of_chains_is_proposed_only_where_it_helps():
+    for kernel in (pmcmc.MALA(0.1, np.ones(5)), pmcmc.MALA(0.1, np.ones(12))):
+        with pytest.raises(ValueError, match="inverse_mass_matrix must have shape") as caught:
+            pmcmc.sample(normal, np.zeros((2, 3)), 10, kernel=kernel)
+        assert "n_chains" not in str(caught.value)
+    with pytest.raises(ValueError, match="finite at x0, got nan") as caught:
+        pmcmc.sample(lambda x: jnp.log(jnp.sum(x)), -np.ones(3), 10, kernel=pmcmc.MALA(0.1))
+    assert "n_chains" not in str(caught.value)
+
+
 def test_the_chain_that_cannot_start_is_named():
     def logdensity(x):
         return jnp.log(x[0])
