@@ -22,7 +22,7 @@ def skewed(x):
     return jnp.sum(-x - jnp.exp(-x))
 
 
-@jax.tree_util.register_dataclass
+@pmcmc.kernels.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Careless(MALA):
     """MALA whose acceptance ratio leaves out the density of the proposal."""
