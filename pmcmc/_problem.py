@@ -35,7 +35,7 @@ class Problem(NamedTuple):
 
     Args:
         logdensity: of a flat position `(D,)`, `None` where there is none.
-        positions: starts, shape `(chain, D)`.
+        positions: starts, shape `(chain, D)`, on the device of the user's.
         unravel_one: from a flat position to one as the user wrote it, under `jax.jit`.
         layout: shapes and dtypes of one position, a pytree as the user wrote it.
         has_chain_axis: whether the user's positions have a leading chain axis.
@@ -94,6 +94,7 @@ def as_problem(
     first = jax.tree.map(lambda leaf: leaf[0], chains)
     _, unravel = ravel_pytree(first)
     positions = jax.vmap(lambda chain: ravel_pytree(chain)[0])(chains)
+    positions = _placed_like(x0, positions)
     try:
         hash(logdensity)
     except TypeError as error:
@@ -220,6 +221,18 @@ def _real_leaves(x0: Any) -> dict[str, np.ndarray]:
             )
         arrays[name] = array
     return arrays
+
+
+def _placed_like(x0: Any, positions: jax.Array) -> jax.Array:
+    """The positions, on the device on which the start was put, if it was put on one."""
+    leaves = [leaf for leaf in jax.tree.leaves(x0) if isinstance(leaf, jax.Array)]
+    devices = {leaf.device for leaf in leaves if leaf.committed and len(leaf.devices()) == 1}
+    if len(devices) > 1:
+        raise ValueError(
+            f"x0 must live on one device, got leaves on {', '.join(sorted(map(str, devices)))}: "
+            "write x0=jax.device_put(x0, jax.devices()[0])."
+        )
+    return jax.device_put(positions, *devices) if devices else positions
 
 
 def _check_scalar(logdensity: Callable[[Any], jax.Array], position: Any) -> None:

@@ -47,7 +47,7 @@ def sample(
             closes over are read the first time only. `None` for a `CustomKernel` without one.
         x0: start, a pytree of float arrays. With `n_chains > 1` each leaf has a leading axis of
             that length, one start a chain; with one chain it has none, and all axes are part of
-            the position.
+            the position. The device that it lives on runs the chain.
         n_steps: number of steps of each chain.
         kernel: the transition, e.g. `pmcmc.MALA(step_size=0.01)`, of `pmcmc.kernels`; `"mala"`
             (also `None`), `"hmc"`, `"barker"` or `"random_walk"` for one with a step size and a

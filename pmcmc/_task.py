@@ -108,6 +108,8 @@ def as_task(
             f"x0 holds {n_starts} starts, as it seems: with n_chains=1 all its axes are part of "
             f"one position, which does not fit ({error}). Write n_chains={n_starts}."
         ) from error
+    if problem.positions.committed:
+        key = jax.device_put(key, problem.positions.device)
     return Task(problem, given, flat, tuning, key)
 
 
