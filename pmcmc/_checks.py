@@ -92,12 +92,19 @@ def check_function(name: str, value: Any, example: str) -> None:
     """Raise unless `value` is a function that can be told from others."""
     if not callable(value) or isinstance(value, type):
         raise ValueError(f"{name} must be a function, got {short(value)}: write {name}={example}.")
+    check_hashable(name, value, "*args")
+
+
+def check_hashable(name: str, value: Any, arguments: str) -> None:
+    """Raise unless a function of a user's can be found again."""
     try:
         hash(value)
     except TypeError as error:
         raise ValueError(
             f"{name} must be hashable for its compiled code to be found again, got an instance of "
-            f"{type(value).__name__}: write {name}=lambda *args: your_object(*args)."
+            f"{type(value).__name__}, which is not, e.g. for the arrays in it: write f = lambda "
+            f"{arguments}: your_object({arguments}) once, and give that one function, {name}=f, to "
+            "every call."
         ) from error
 
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
-from pmcmc._checks import first_line, short
+from pmcmc._checks import check_hashable, first_line, short
 from pmcmc._keys import internal_key
 from pmcmc.kernels import Kernel
 
@@ -95,13 +95,7 @@ def as_problem(
     _, unravel = ravel_pytree(first)
     positions = jax.vmap(lambda chain: ravel_pytree(chain)[0])(chains)
     positions = _placed_like(x0, positions)
-    try:
-        hash(logdensity)
-    except TypeError as error:
-        raise ValueError(
-            f"logdensity must be hashable for its compiled code to be found again, got an instance "
-            f"of {type(logdensity).__name__}: write logdensity=lambda x: your_object(x)."
-        ) from error
+    check_hashable("logdensity", logdensity, "x")
     if not np.isfinite(np.asarray(positions)).all():
         raise ValueError(
             f"x0 overflows {positions.dtype}, got numbers up to "
@@ -204,6 +198,12 @@ def _real_leaves(x0: Any) -> dict[str, np.ndarray]:
                 f"{name} must be an array of float32 or float64, got {short(leaf)}: write e.g. "
                 "jnp.zeros(2)."
             ) from error
+        if array.dtype.kind not in "iubfcV":
+            raise ValueError(
+                f"{name} must be an array of float32 or float64, got {short(leaf)}: keep what is "
+                "no number out of x0 and put it back in the log density. With Equinox: x0, rest = "
+                "equinox.partition(model, equinox.is_inexact_array), and equinox.combine(x, rest)."
+            )
         if array.dtype.kind in "iub":
             raise ValueError(
                 f"{name} must be an array of float32 or float64, got dtype {array.dtype}: write "

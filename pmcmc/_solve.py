@@ -11,7 +11,7 @@ import numpy as np
 from jax import lax
 from jax.flatten_util import ravel_pytree
 
-from pmcmc._checks import first_line, short
+from pmcmc._checks import check_hashable, first_line, short
 from pmcmc._flat import flatten_states
 from pmcmc.solvers import (
     Auto,
@@ -97,6 +97,7 @@ def prepare(step: Step, s0: Any, inputs: Any) -> tuple[jax.Array, Callable[[jax.
         ValueError: it cannot be used.
     """
     s0 = jax.tree.map(jnp.asarray, s0)
+    check_hashable("step", step, "s, u")
     _check_recursion(step, s0, inputs)
     return ravel_pytree(s0)
 

@@ -1,3 +1,6 @@
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -57,7 +60,7 @@ GOOD = dict(logdensity=normal, x0=np.zeros(2), n_steps=10, kernel=pmcmc.MALA(ste
         (dict(x0={}), "x0 must hold at least one number"),
         (dict(x0=None), "x0 must hold at least one number"),
         (dict(x0=np.array([0.0, np.nan])), "x0 must be finite, got 1 entries"),
-        (dict(x0="start"), "x0 must be an array of float32 or float64, got str"),
+        (dict(x0="start"), "x0 must be an array of float32 or float64, got 'start'"),
         (dict(x0=np.zeros(2, np.float16)), "float32 or float64.*float16"),
         (dict(x0=np.zeros(2), n_chains=4), r"x0 must have a leading axis of n_chains=4.*\(2,\)"),
         (dict(x0=0.0, n_chains=2), r"leading axis of n_chains=2.*\(\)"),
@@ -88,6 +91,49 @@ GOOD = dict(logdensity=normal, x0=np.zeros(2), n_steps=10, kernel=pmcmc.MALA(ste
 def test_bad_arguments_are_named_with_what_to_write(arguments, message):
     with pytest.raises(ValueError, match=f"(?s){message}"):
         pmcmc.sample(**(GOOD | arguments))
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Module:
+    """A function in the manner of Equinox: a pytree with arrays and functions for leaves."""
+
+    weight: jax.Array
+    activation: Callable
+
+    def __call__(self, x, u=0.0):
+        return -0.5 * jnp.sum(self.activation(self.weight * x) ** 2) + u
+
+
+def test_the_remedy_for_modules_works():
+    module = Module(jnp.ones(2), jnp.tanh)
+    calls = {
+        "logdensity": lambda f: pmcmc.sample(f, np.ones(2), 5, kernel=pmcmc.MALA(0.1)),
+        "step": lambda f: pmcmc.solve(f, 0.0, np.ones(5)),
+        "draw": lambda f: pmcmc.RandomWalkMetropolis(0.1, draw=f),
+    }
+    for name, call in calls.items():
+        with pytest.raises(ValueError, match=rf"{name} must be hashable.*got an instance of Modu"):
+            call(module)
+        call(lambda *args: module(*args))  # noqa: PLW0108
+    for diagnostic in (
+        pmcmc.diagnostics.lyapunov_exponent,
+        pmcmc.diagnostics.jacobian_mismatch,
+    ):
+        with pytest.raises(ValueError, match=r"step must be hashable.*give that one function"):
+            diagnostic(module, 0.0, np.ones(5))
+
+
+def test_functions_among_the_leaves_of_a_start_are_to_stay_out_of_it():
+    module = Module(np.ones(2), jnp.tanh)
+    with pytest.raises(ValueError, match=r"x0\.activation must be .*equinox\.partition"):
+        pmcmc.sample(lambda m: m(1.0), module, 5, kernel=pmcmc.MALA(0.1))
+    arrays = Module(module.weight, None)  # what equinox.partition returns
+    result = pmcmc.sample(
+        lambda x: Module(x.weight, jnp.tanh)(1.0), arrays, 5, kernel=pmcmc.MALA(0.1),
+        solver="sequential",
+    )  # fmt: skip
+    assert result.positions.weight.shape == (1, 5, 2)
 
 
 def vector(x):
