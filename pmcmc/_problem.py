@@ -136,6 +136,7 @@ def check_start(problem: Problem, kernel: Kernel) -> None:
         raise ValueError(
             f"logdensity must be finite at x0, got {values[chain]} for chain {chain}: start inside "
             "the support (for constrained parameters sample a transformed, unconstrained one)."
+            f"{scale_hint(problem.positions)}"
         )
     for name, value in states._asdict().items():
         is_bad = ~np.isfinite(np.asarray(value)).reshape(len(values), -1).all(axis=1)
@@ -143,8 +144,19 @@ def check_start(problem: Problem, kernel: Kernel) -> None:
             raise ValueError(
                 f"{name} must be finite at x0, but is not for chain {chain}: start elsewhere, or "
                 "write the log density so that its gradient exists at x0 (jnp.where evaluates the "
-                "gradients of both branches)."
+                f"gradients of both branches).{scale_hint(problem.positions)}"
             )
+
+
+def scale_hint(positions: jax.Array) -> str:
+    """For messages: the scale of the numbers where it may be what is wrong, else nothing."""
+    largest = float(np.abs(np.asarray(positions)).max())
+    if largest == 0 or 1e-8 < largest < 1e8:
+        return ""
+    return (
+        f" The largest number in x0 is {largest:.1e}: sample in units in which it is about 1, "
+        f"logdensity=lambda x: f({largest:.0e} * x), or start closer."
+    )
 
 
 def init_states(logdensity: FlatLogDensity | None, kernel: Kernel, positions: jax.Array) -> Any:

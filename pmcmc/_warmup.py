@@ -14,7 +14,7 @@ from pmcmc._chain import Segment
 from pmcmc._checks import check_above, check_share, is_among, short
 from pmcmc._evidence import Evidence
 from pmcmc._metric import dense_estimate, diagonal_estimate
-from pmcmc._problem import FlatLogDensity
+from pmcmc._problem import FlatLogDensity, scale_hint
 from pmcmc._schedule import phases
 from pmcmc._step_size import (
     DualAveraging,
@@ -262,7 +262,7 @@ def _search(
         f"the acceptance rate at x0 does not cross {target} for any step size near "
         f"{kernel.step_size:.1g}, so none can be tuned: check that the log density can be "
         f"normalised and is smooth at x0, or write kernel=pmcmc.{type(kernel).__name__}"
-        "(step_size=...) with n_warmup=0."
+        f"(step_size=...) with n_warmup=0.{scale_hint(positions)}"
     )
 
 

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -181,6 +182,21 @@ def test_a_number_of_chains_is_proposed_only_where_it_helps():
     with pytest.raises(ValueError, match="finite at x0, got nan") as caught:
         pmcmc.sample(lambda x: jnp.log(jnp.sum(x)), -np.ones(3), 10, kernel=pmcmc.MALA(0.1))
     assert "n_chains" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "scale", "logdensity", "message"),
+    [
+        (np.float32, "1.0e+25", normal, "finite at x0, got -inf"),  # its square is no number
+        (np.float64, "1.0e+200", normal, "finite at x0, got -inf"),
+        (np.float32, "1.0e+25", lambda x: normal(x / 1e25), "does not cross"),
+        (np.float64, "1.0e+25", lambda x: normal(x / 1e25), "does not cross"),
+        (np.float64, "1.0e-25", lambda x: normal(x / 1e-25), "does not cross"),
+    ],
+)
+def test_scales_at_which_nothing_moves_are_named(dtype, scale, logdensity, message):
+    with pytest.raises(ValueError, match=f"{message}.* is {re.escape(scale)}.*in units"):
+        pmcmc.sample(logdensity, np.full(2, scale, dtype), 5, n_warmup=20, solver="sequential")
 
 
 def test_the_chain_that_cannot_start_is_named():
