@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from pmcmc._callbacks import callbacks_raise
 from pmcmc._checks import first_line
 from pmcmc._keys import check_no_keys, internal_key, map_with_keys
 from pmcmc._problem import FlatLogDensity, Problem, with_dtype
@@ -93,22 +94,35 @@ class Runner:
         first_step: int,
         n_steps: int,
     ) -> Segment:
-        """Take at most `length` steps at once."""
-        last, result = _advance(
-            self.logdensity,
-            self.length,
-            type(kernel),
-            self.solver.segment(first_step, self.length),
-            with_dtype(kernel, positions.dtype),
-            positions,
-            rng_key,
-            np.uint32(first_step),
-            np.int32(n_steps),
-        )
-        states, stats = jax.tree.map(
-            lambda rows: np.asarray(rows)[:, :n_steps], (result.states, result.aux)
-        )
-        report = jax.tree.map(np.asarray, result._replace(states=None, aux=None))
+        """Take at most `length` steps at once.
+
+        Raises:
+            CallbackError: a callback of the user's raised an exception.
+        """
+
+        def where() -> str:
+            numbers = np.array2string(np.asarray(positions), threshold=12, edgeitems=2)
+            return (
+                f"in steps {first_step} to {first_step + n_steps - 1}. The last positions that are "
+                f"known, before step {first_step}: {' '.join(numbers.split())}."
+            )
+
+        with callbacks_raise(where):
+            last, result = _advance(
+                self.logdensity,
+                self.length,
+                type(kernel),
+                self.solver.segment(first_step, self.length),
+                with_dtype(kernel, positions.dtype),
+                positions,
+                rng_key,
+                np.uint32(first_step),
+                np.int32(n_steps),
+            )
+            states, stats = jax.tree.map(
+                lambda rows: np.asarray(rows)[:, :n_steps], (result.states, result.aux)
+            )
+            report = jax.tree.map(np.asarray, result._replace(states=None, aux=None))
         return Segment(states, stats, last, report)
 
 

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
+from pmcmc._callbacks import CallbackError, callbacks_raise
 from pmcmc._checks import check_hashable, first_line, short
 from pmcmc._keys import internal_key
 from pmcmc.kernels import Kernel
@@ -121,7 +122,11 @@ def check_start(problem: Problem, kernel: Kernel) -> None:
     kernel = with_dtype(kernel, problem.positions.dtype)
     jax.eval_shape(kernel.draw_noise, internal_key(0), problem.positions[0])
     try:
-        states = init_states(problem.logdensity, kernel, problem.positions)
+        with callbacks_raise(lambda: "at x0."):
+            states = init_states(problem.logdensity, kernel, problem.positions)
+            jax.block_until_ready(states)
+    except CallbackError:
+        raise
     except Exception as error:
         raise ValueError(
             f"logdensity has no gradient that JAX can compute ({first_line(error)}), and "

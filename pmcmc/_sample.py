@@ -69,6 +69,8 @@ def sample(
 
     Raises:
         ValueError: an argument cannot be used; the message says why and what to write.
+        RuntimeError: a callback in the log density or the kernel raised an exception, which is the
+            cause; the message says where the chains were.
     """
     n_steps = check_count("n_steps", n_steps)
     n_chains = check_count("n_chains", n_chains)
