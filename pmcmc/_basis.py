@@ -8,8 +8,9 @@ import jax
 import jax.numpy as jnp
 
 from pmcmc._chain import as_recursion, draw_noise
+from pmcmc._checks import first_line
 from pmcmc._mode import find_mode
-from pmcmc._problem import FlatLogDensity, Problem, first_line, with_dtype
+from pmcmc._problem import FlatLogDensity, Problem, with_dtype
 from pmcmc._programs import jit_of_function
 from pmcmc.kernels import Kernel
 from pmcmc.solvers import ParallelNewton

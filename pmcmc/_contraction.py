@@ -17,7 +17,8 @@ import numpy as np
 from jax import lax
 from jax.flatten_util import ravel_pytree
 
-from pmcmc._checks import check_count, check_finite, check_positive
+from pmcmc._checks import check_count, check_finite, check_positive, short
+from pmcmc._keys import internal_key
 from pmcmc._solve import Step, prepare, resolve, solve
 from pmcmc.solvers import Dense, IterateGuess, ParallelNewton, as_solver
 from pmcmc.solvers.coordinates import Coordinates
@@ -67,9 +68,9 @@ def lyapunov_exponent(
     Raises:
         ValueError: an argument cannot be used.
     """
-    check_count("n_starts", n_starts)
+    n_starts = check_count("n_starts", n_starts)
     flat, unravel = prepare(step, s0, inputs)
-    vectors = jax.random.normal(jax.random.key(seed), (n_starts, flat.size), flat.dtype)
+    vectors = jax.random.normal(internal_key(seed), (n_starts, flat.size), flat.dtype)
     return _exponent(step, unravel, flat, inputs, vectors)
 
 
@@ -144,7 +145,7 @@ def _mismatch(
     states = lax.scan(lambda s, u: (f(s, u),) * 2, s0, inputs)[1]
     previous = jnp.concatenate([s0[None], states[:-1]])
     length, dim = states.shape
-    keys = jax.random.split(jax.random.key(0), length)
+    keys = jax.random.split(internal_key(0), length)
     structure = method.jacobian
     basis = None if method.basis is None else jnp.asarray(method.basis, s0.dtype)
     coordinates = Coordinates.of(basis)
@@ -203,7 +204,7 @@ def _inverse_norm(products: jax.Array, gains: jax.Array) -> jax.Array:
         norm = jnp.linalg.norm(image)
         return i + 1, image / norm, now, jnp.sqrt(norm)
 
-    start = jax.random.normal(jax.random.key(2), products.shape[:2], products.dtype)
+    start = jax.random.normal(internal_key(2), products.shape[:2], products.dtype)
     zero = jnp.zeros((), products.dtype)
     loop = (jnp.int32(0), start / jnp.linalg.norm(start), zero, zero + 1)
     return lax.while_loop(is_moving, body, loop)[3]
@@ -245,7 +246,7 @@ def pl_bounds(
         ValueError: an argument is out of range.
     """
     check_finite("exponent", exponent, "exponent=-0.01")
-    check_count("n_steps", n_steps)
+    n_steps = check_count("n_steps", n_steps)
     check_positive("a", a, "a=1.0")
     check_positive("b", b, "b=1.0")
     steps = np.arange(1, n_steps + 1)
@@ -283,7 +284,7 @@ def error_per_sweep(
     Raises:
         ValueError: an argument cannot be used.
     """
-    check_count("n_sweeps", n_sweeps)
+    n_sweeps = check_count("n_sweeps", n_sweeps)
     method = _as_newton(solver)
     prepare(step, s0, inputs)
     length = len(jax.tree.leaves(inputs)[0])
@@ -301,7 +302,8 @@ def _as_newton(solver: ParallelNewton | str) -> ParallelNewton:
     method = as_solver(solver)
     if not isinstance(method, ParallelNewton):
         raise ValueError(
-            f"solver must be a method of parallel sweeps, got {solver!r}: write solver='quasi'."
+            f"solver must be a method of parallel sweeps, got {short(solver)}: "
+            "write solver='quasi'."
         )
     return method
 

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from pmcmc._keys import internal_key
 from pmcmc.solvers.base import Recursion
 from pmcmc.solvers.coordinates import Coordinates
 from pmcmc.solvers.damping import Damping
@@ -188,7 +189,7 @@ def _length_of_prefix(is_true: jax.Array) -> jax.Array:
 
 def _key(sweep: jax.Array | int) -> jax.Array:
     """Of the random signs of a sweep."""
-    return jax.random.fold_in(jax.random.key(0), sweep)
+    return jax.random.fold_in(internal_key(0), sweep)
 
 
 def _cleaned(matrices: Any, is_jacobi: jax.Array) -> Any:
