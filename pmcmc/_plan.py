@@ -8,7 +8,8 @@ import jax
 
 from pmcmc._auto import MEASURED_STEPS, PILOT_SHARE
 from pmcmc._checks import check_count
-from pmcmc._pilot import Plan, measure
+from pmcmc._choice import Plan
+from pmcmc._pilot import measure
 from pmcmc._progress import Progress
 from pmcmc._task import as_task
 from pmcmc._tune import tune
@@ -45,9 +46,9 @@ def plan(
     Raises:
         ValueError: an argument cannot be used; the message says why and what to write.
     """
-    check_count("n_chains", n_chains)
+    n_chains = check_count("n_chains", n_chains)
     if n_steps is not None:
-        check_count("n_steps", n_steps)
+        n_steps = check_count("n_steps", n_steps)
     is_tuned = isinstance(kernel, Kernel)
     metric = None if is_tuned else "auto"
     task = as_task(logdensity, x0, kernel, n_chains, rng_key, metric)

@@ -11,7 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pmcmc._checks import check_finite, check_positive
+from pmcmc._checks import check_finite, check_positive, short
+from pmcmc._keys import internal_key
 from pmcmc._pytree import register_dataclass
 from pmcmc.solvers.scan import affine_scan
 from pmcmc.solvers.structures import Diagonal
@@ -27,7 +28,7 @@ class Entry(NamedTuple):
         origin: the start of the sequence, shape `(D,)`.
         last: the last finished state, shape `(D,)`.
         inputs: of the whole sequence, leading axis `T`.
-        table: states that were given as a guess, shape `(T, D)`, or `None`.
+        data: what the guess was given per step, leading axis `T`.
     """
 
     rows: jax.Array
@@ -36,7 +37,7 @@ class Entry(NamedTuple):
     origin: jax.Array
     last: jax.Array
     inputs: Any
-    table: jax.Array | None
+    data: Any
 
 
 class Guess(abc.ABC):
@@ -47,9 +48,26 @@ class Guess(abc.ABC):
         """Whether the first sweep of a step replaces its guess by the value of the map there."""
         return False
 
+    @property
+    def data(self) -> Any:
+        """What is given per step, a pytree with leading axes `(chain, T)`."""
+        return ()
+
     @abc.abstractmethod
     def enter(self, entry: Entry) -> jax.Array:
         """The rows, shape `(W, D)`, with guesses for the new ones."""
+
+    def visited(self, data: Any, origin: jax.Array) -> jax.Array:
+        """States of one chain that are known to be where it goes, shape `(n, D)`."""
+        return origin[None][:0]
+
+    def flatten(self, flatten: Callable[[Any], jax.Array]) -> "Guess":
+        """The guess for flat states, with `flatten` for trajectories as users write them."""
+        return self
+
+    def check(self, n_chains: int, length: int, dim: int) -> None:
+        """Raise a `ValueError` unless the guess fits trajectories of this size."""
+        return  # most guesses fit any
 
     def segment(self, first_step: int, length: int) -> "Guess":
         """The guess for `length` steps from `first_step` on."""
@@ -120,7 +138,7 @@ class RandomGuess(Guess):
 
     def enter(self, entry: Entry) -> jax.Array:
         def draw(step: jax.Array) -> jax.Array:
-            key = jax.random.fold_in(jax.random.key(1), step)
+            key = jax.random.fold_in(internal_key(1), step)
             return jax.random.normal(key, entry.origin.shape, entry.rows.dtype)
 
         drawn = self.mean + self.sd * jax.vmap(draw)(entry.steps)
@@ -147,7 +165,7 @@ class SurrogateGuess(Guess):
     def __post_init__(self) -> None:
         if not callable(self.step):
             raise ValueError(
-                f"step must be a function (state, input) -> state, got {self.step!r}: write "
+                f"step must be a function (state, input) -> state, got {short(self.step)}: write "
                 "SurrogateGuess(lambda x, noise: 0.9 * x + noise.normal)."
             )
 
@@ -184,9 +202,25 @@ class TrajectoryGuess(Guess):
 
     states: Any
 
+    @property
+    def data(self) -> Any:
+        return self.states
+
+    def visited(self, data: jax.Array, origin: jax.Array) -> jax.Array:
+        return data
+
     def enter(self, entry: Entry) -> jax.Array:
-        assert entry.table is not None
-        return jnp.where(entry.is_new[:, None], entry.table[entry.steps], entry.rows)
+        return jnp.where(entry.is_new[:, None], entry.data[entry.steps], entry.rows)
+
+    def flatten(self, flatten: Callable[[Any], jax.Array]) -> "TrajectoryGuess":
+        return TrajectoryGuess(flatten(self.states))
+
+    def check(self, n_chains: int, length: int, dim: int) -> None:
+        if jnp.shape(self.states) != (n_chains, length, dim):
+            raise ValueError(
+                f"guess.states must have {length} states of {dim} numbers, like the solution, for "
+                f"{n_chains} chains, got shape {jnp.shape(self.states)}."
+            )
 
     def segment(self, first_step: int, length: int) -> "TrajectoryGuess":
         steps = np.minimum(first_step + np.arange(length), self.states.shape[1] - 1)
