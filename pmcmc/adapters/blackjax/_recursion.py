@@ -75,7 +75,7 @@ def resolve(solver: Solver, layout: StateLayout, state: Any, keys: jax.Array) ->
         and solver.jacobian.uses_basis
         and vector.size <= _MAX_HESSIAN_DIM
     ):
-        basis = hessian_basis(_LogDensity(layout), vector, None)
+        basis = hessian_basis(_LogDensity(layout), vector, solver.basis == "hessian")
     return dataclasses.replace(solver, basis=basis)
 
 
