@@ -9,9 +9,9 @@ import jax
 import numpy as np
 
 from pmcmc._chain import Runner, Segment
+from pmcmc._checks import first_line
 from pmcmc._choice import Change, Measurements, Plan, decided, ladder
 from pmcmc._pilot import measure
-from pmcmc._problem import first_line
 from pmcmc._task import Task
 from pmcmc._trial import runner_of
 from pmcmc.kernels import Kernel

@@ -11,9 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from pmcmc._chain import as_recursion, check_linearizable, draw_noise
+from pmcmc._checks import first_line
 from pmcmc._choice import Candidate, Measurements, Plan, decided
 from pmcmc._contraction import grow
-from pmcmc._problem import first_line, with_dtype
+from pmcmc._keys import internal_key
+from pmcmc._problem import with_dtype
 from pmcmc._task import Task
 from pmcmc._trial import Budget, Place, tried
 from pmcmc.kernels import Kernel
@@ -131,7 +133,7 @@ class _Pilot:
         noise = jax.tree.map(lambda u: u[0], self._noise(kernel, positions, _EXPONENT_STEPS))
         state = positions[0]
         shape = (_EXPONENT_STARTS, state.size)
-        vectors = jax.random.normal(jax.random.key(0), shape, state.dtype)
+        vectors = jax.random.normal(internal_key(0), shape, state.dtype)
         push = jax.jit(functools.partial(grow, lambda s, u: recursion.step(s, u)[0]))
         growths: list[np.ndarray] = []
         for start in range(0, _EXPONENT_STEPS, _EXPONENT_PIECE):

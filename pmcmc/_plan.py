@@ -47,9 +47,9 @@ def plan(
     Raises:
         ValueError: an argument cannot be used; the message says why and what to write.
     """
-    check_count("n_chains", n_chains)
+    n_chains = check_count("n_chains", n_chains)
     if n_steps is not None:
-        check_count("n_steps", n_steps)
+        n_steps = check_count("n_steps", n_steps)
     is_tuned = isinstance(kernel, Kernel)
     metric = None if is_tuned else "auto"
     task = as_task(logdensity, x0, kernel, n_chains, rng_key, metric)

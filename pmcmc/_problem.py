@@ -11,6 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
+from pmcmc._callbacks import CallbackError, callbacks_raise
+from pmcmc._checks import check_hashable, first_line, short
+from pmcmc._keys import internal_key
 from pmcmc._programs import jit_of_function
 from pmcmc.kernels import Kernel
 
@@ -35,7 +38,7 @@ class Problem(NamedTuple):
 
     Args:
         logdensity: of a flat position `(D,)`, `None` where there is none.
-        positions: starts, shape `(chain, D)`.
+        positions: starts, shape `(chain, D)`, on the device of the user's.
         unravel_one: from a flat position to one as the user wrote it, under `jax.jit`.
         layout: shapes and dtypes of one position, a pytree as the user wrote it.
         has_chain_axis: whether the user's positions have a leading chain axis.
@@ -73,7 +76,7 @@ def as_problem(
     is_needed = logdensity is not None or kernel.uses_logdensity
     if is_needed and not callable(logdensity):
         raise ValueError(
-            f"logdensity must be a function of the position, got {logdensity!r}: write e.g. "
+            f"logdensity must be a function of the position, got {short(logdensity)}: write e.g. "
             "logdensity=lambda x: -0.5 * jnp.sum(x**2)."
         )
     leaves = _real_leaves(x0)
@@ -94,13 +97,8 @@ def as_problem(
     first = jax.tree.map(lambda leaf: leaf[0], chains)
     _, unravel = ravel_pytree(first)
     positions = jax.vmap(lambda chain: ravel_pytree(chain)[0])(chains)
-    try:
-        hash(logdensity)
-    except TypeError as error:
-        raise ValueError(
-            f"logdensity must be hashable for its compiled code to be found again, got an instance "
-            f"of {type(logdensity).__name__}: write logdensity=lambda x: your_object(x)."
-        ) from error
+    positions = _placed_like(x0, positions)
+    check_hashable("logdensity", logdensity, "x")
     if not np.isfinite(np.asarray(positions)).all():
         raise ValueError(
             f"x0 overflows {positions.dtype}, got numbers up to "
@@ -125,9 +123,13 @@ def check_start(problem: Problem, kernel: Kernel) -> None:
     """
     # Casting may raise an error of the kernel's own, and so may drawing.
     kernel = with_dtype(kernel, problem.positions.dtype)
-    jax.eval_shape(kernel.draw_noise, jax.random.key(0), problem.positions[0])
+    jax.eval_shape(kernel.draw_noise, internal_key(0), problem.positions[0])
     try:
-        states = init_states(problem.logdensity, kernel, problem.positions)
+        with callbacks_raise(lambda: "at x0."):
+            states = init_states(problem.logdensity, kernel, problem.positions)
+            jax.block_until_ready(states)
+    except CallbackError:
+        raise
     except Exception as error:
         raise ValueError(
             f"logdensity has no gradient that JAX can compute ({first_line(error)}), and "
@@ -142,6 +144,7 @@ def check_start(problem: Problem, kernel: Kernel) -> None:
         raise ValueError(
             f"logdensity must be finite at x0, got {values[chain]} for chain {chain}: start inside "
             "the support (for constrained parameters sample a transformed, unconstrained one)."
+            f"{scale_hint(problem.positions)}"
         )
     for name, value in states._asdict().items():
         is_bad = ~np.isfinite(np.asarray(value)).reshape(len(values), -1).all(axis=1)
@@ -149,8 +152,19 @@ def check_start(problem: Problem, kernel: Kernel) -> None:
             raise ValueError(
                 f"{name} must be finite at x0, but is not for chain {chain}: start elsewhere, or "
                 "write the log density so that its gradient exists at x0 (jnp.where evaluates the "
-                "gradients of both branches)."
+                f"gradients of both branches).{scale_hint(problem.positions)}"
             )
+
+
+def scale_hint(positions: jax.Array) -> str:
+    """For messages: the scale of the numbers where it may be what is wrong, else nothing."""
+    largest = float(np.abs(np.asarray(positions)).max())
+    if largest == 0 or 1e-8 < largest < 1e8:
+        return ""
+    return (
+        f" The largest number in x0 is {largest:.1e}: sample in units in which it is about 1, "
+        f"logdensity=lambda x: f({largest:.0e} * x), or start closer."
+    )
 
 
 def init_states(logdensity: FlatLogDensity | None, kernel: Kernel, positions: jax.Array) -> Any:
@@ -188,7 +202,7 @@ def _real_leaves(x0: Any) -> dict[str, np.ndarray]:
     leaves = {f"x0{jax.tree_util.keystr(path)}": leaf for path, leaf in paths}
     if not leaves or all(np.size(leaf) == 0 for leaf in leaves.values()):
         raise ValueError(
-            f"x0 must hold at least one number, got {x0!r}: write e.g. x0=jnp.zeros(2)."
+            f"x0 must hold at least one number, got {short(x0)}: write e.g. x0=jnp.zeros(2)."
         )
     arrays = {}
     for name, leaf in leaves.items():
@@ -201,9 +215,15 @@ def _real_leaves(x0: Any) -> dict[str, np.ndarray]:
             array = np.asarray(leaf)
         except TypeError as error:
             raise ValueError(
-                f"{name} must be an array of float32 or float64, got {leaf!r}: write e.g. "
+                f"{name} must be an array of float32 or float64, got {short(leaf)}: write e.g. "
                 "jnp.zeros(2)."
             ) from error
+        if array.dtype.kind not in "iubfcV":
+            raise ValueError(
+                f"{name} must be an array of float32 or float64, got {short(leaf)}: keep what is "
+                "no number out of x0 and put it back in the log density. With Equinox: x0, rest = "
+                "equinox.partition(model, equinox.is_inexact_array), and equinox.combine(x, rest)."
+            )
         if array.dtype.kind in "iub":
             raise ValueError(
                 f"{name} must be an array of float32 or float64, got dtype {array.dtype}: write "
@@ -232,6 +252,18 @@ def _weakly_referable(function: Callable[[Any], jax.Array]) -> Callable[[Any], j
     return function
 
 
+def _placed_like(x0: Any, positions: jax.Array) -> jax.Array:
+    """The positions, on the device on which the start was put, if it was put on one."""
+    leaves = [leaf for leaf in jax.tree.leaves(x0) if isinstance(leaf, jax.Array)]
+    devices = {leaf.device for leaf in leaves if leaf.committed and len(leaf.devices()) == 1}
+    if len(devices) > 1:
+        raise ValueError(
+            f"x0 must live on one device, got leaves on {', '.join(sorted(map(str, devices)))}: "
+            "write x0=jax.device_put(x0, jax.devices()[0])."
+        )
+    return jax.device_put(positions, *devices) if devices else positions
+
+
 def _check_scalar(logdensity: Callable[[Any], jax.Array], position: Any) -> None:
     try:
         out = jax.eval_shape(jax.jit(logdensity), position)
@@ -252,10 +284,3 @@ def _check_scalar(logdensity: Callable[[Any], jax.Array], position: Any) -> None
             f"logdensity must return a real scalar, got shape {out.shape} and dtype {out.dtype}: "
             "write e.g. return jnp.sum(...)."
         )
-
-
-def first_line(error: Exception) -> str:
-    """What an error says first, with its kind; last, where it begins with the trace of another."""
-    lines = str(error).strip().splitlines() or [""]
-    is_traced = lines[0].endswith("Traceback (most recent call last):")
-    return f"{type(error).__name__}: {lines[-1] if is_traced else lines[0]}"

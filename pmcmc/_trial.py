@@ -9,8 +9,8 @@ import jax
 import numpy as np
 
 from pmcmc._chain import Runner, Segment
+from pmcmc._checks import first_line
 from pmcmc._choice import Candidate, Dropped
-from pmcmc._problem import first_line
 from pmcmc._task import Task
 from pmcmc.kernels import Kernel
 from pmcmc.solvers import ParallelNewton, Sequential, Solver

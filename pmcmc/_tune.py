@@ -6,9 +6,8 @@ from typing import Any, NamedTuple
 import jax
 
 from pmcmc._auto import make_runner
-from pmcmc._checks import check_count, check_flag
+from pmcmc._checks import check_count, check_flag, first_line, short
 from pmcmc._mode import find_modes
-from pmcmc._problem import first_line
 from pmcmc._progress import Progress
 from pmcmc._task import Task, as_task, warmup_key
 from pmcmc._warmup import Tuned, WarmupReport, run_windows
@@ -75,14 +74,14 @@ def warmup(
         ValueError: an argument cannot be used, or no step size is accepted as often as is aimed at;
             the message says why and what to write.
     """
-    check_count("n_steps", n_steps)
-    check_count("n_chains", n_chains)
+    n_steps = check_count("n_steps", n_steps)
+    n_chains = check_count("n_chains", n_chains)
     check_flag("starts_at_mode", starts_at_mode)
     solver = as_solver(solver)
     task = as_task(logdensity, x0, kernel, n_chains, rng_key, metric, target_acceptance_rate)
     if task.tuning.target_acceptance_rate is None:
         raise ValueError(
-            f"kernel must have something to tune, got {kernel!r}: write kernel='mala', or "
+            f"kernel must have something to tune, got {short(kernel)}: write kernel='mala', or "
             "sample(..., n_warmup=...) to drop the first steps."
         )
     tuned = tune(task, solver, n_steps, starts_at_mode, progress)

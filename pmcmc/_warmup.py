@@ -10,10 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from pmcmc._chain import Segment
-from pmcmc._checks import check_above, check_share
+from pmcmc._checks import check_above, check_share, is_among, short
 from pmcmc._evidence import Evidence
 from pmcmc._metric import dense_estimate, diagonal_estimate
-from pmcmc._problem import FlatLogDensity
+from pmcmc._problem import FlatLogDensity, scale_hint
 from pmcmc._programs import jit_of_function
 from pmcmc._schedule import phases
 from pmcmc._step_size import (
@@ -132,15 +132,15 @@ def as_tuning(
         ValueError: the kernel has no such parameters, or a choice is out of range.
     """
     target = _as_target(kernel, dim, target_acceptance_rate)
-    if metric not in ("auto", "diagonal", "dense", None):
+    if not is_among(metric, "auto", "diagonal", "dense", None):
         raise ValueError(
-            f"metric must be 'auto', 'diagonal', 'dense' or None, got {metric!r}: write "
+            f"metric must be 'auto', 'diagonal', 'dense' or None, got {short(metric)}: write "
             "metric='auto'."
         )
     if metric not in ("auto", None, *kernel.metrics):
         kinds = " or ".join(repr(kind) for kind in ("auto", *kernel.metrics, None))
         raise ValueError(
-            f"metric must be {kinds} for {type(kernel).__name__}, got {metric!r}: write "
+            f"metric must be {kinds} for {type(kernel).__name__}, got {short(metric)}: write "
             "metric='auto'."
         )
     given = getattr(kernel, "inverse_mass_matrix", None)
@@ -167,7 +167,7 @@ def _as_target(kernel: Kernel, dim: int, target: float | None) -> float | None:
     if kernel.target_acceptance_rate is None:
         raise ValueError(
             f"target_acceptance_rate must be None for {type(kernel).__name__}, which has no step "
-            f"size to tune, got {target!r}: write target_acceptance_rate=None."
+            f"size to tune, got {short(target)}: write target_acceptance_rate=None."
         )
     return target
 
@@ -262,7 +262,7 @@ def _search(
         f"the acceptance rate at x0 does not cross {target} for any step size near "
         f"{kernel.step_size:.1g}, so none can be tuned: check that the log density can be "
         f"normalised and is smooth at x0, or write kernel=pmcmc.{type(kernel).__name__}"
-        "(step_size=...) with n_warmup=0."
+        f"(step_size=...) with n_warmup=0.{scale_hint(positions)}"
     )
 
 

@@ -102,7 +102,7 @@ class WalkInfo(NamedTuple):
     is_divergent: jax.Array
 
 
-@jax.tree_util.register_dataclass
+@pmcmc.kernels.register_dataclass
 @dataclass(frozen=True)
 class Walk(pmcmc.kernels.Kernel):
     """A random walk that shows its noise: positions are sums of it, whatever the step size."""

@@ -60,13 +60,10 @@ class MCMC:
         solver: Solver | Auto | str = "auto",
     ) -> None:
         check_sampler(sampler)
-        check_count("num_warmup", num_warmup, minimum=0)
-        for name, value in {
-            "num_samples": num_samples,
-            "num_chains": num_chains,
-            "thinning": thinning,
-        }.items():
-            check_count(name, value)
+        num_warmup = check_count("num_warmup", num_warmup, minimum=0)
+        num_samples = check_count("num_samples", num_samples)
+        num_chains = check_count("num_chains", num_chains)
+        thinning = check_count("thinning", thinning)
         self.sampler = sampler
         self.num_warmup = num_warmup
         self.num_samples = num_samples
