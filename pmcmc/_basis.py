@@ -47,13 +47,8 @@ def basis_finder(
         return None
     if problem.logdensity is None:
         raise ValueError("basis='hessian' needs a log density, got None: write basis=None.")
-    try:
-        hessian = jax.block_until_ready(_hessian_at_mode(problem.logdensity, start))
-    except Exception as error:
-        cause = f"no basis, as the search for the mode from x0 failed ({first_line(error)})"
-        if solver.basis == "hessian":
-            raise ValueError(f"{cause}: write basis=None.") from error
-        warnings.warn(f"{cause}; basis=None says so without a search", stacklevel=4)
+    hessian = _found_hessian(problem.logdensity, start, solver.basis == "hessian")
+    if hessian is None:
         return None
 
     def find(kernel: Kernel) -> jax.Array:
@@ -63,11 +58,27 @@ def basis_finder(
     return find
 
 
-def hessian_basis(
-    logdensity: Any, position: jax.Array, inverse_mass_matrix: jax.Array | None
-) -> jax.Array:
-    """The basis of a log density, whose mode is searched from `position`, and of a metric."""
-    return _hessian_basis(_hessian_at_mode(logdensity, position), inverse_mass_matrix)
+def hessian_basis(logdensity: Any, position: jax.Array, is_asked_for: bool) -> jax.Array | None:
+    """The basis of a log density whose mode is searched from `position`.
+
+    `None`, with a warning, where the search fails and the basis was not asked for by its name.
+
+    Raises:
+        ValueError: the search fails and the basis was asked for.
+    """
+    hessian = _found_hessian(logdensity, position, is_asked_for)
+    return None if hessian is None else _hessian_basis(hessian, None)
+
+
+def _found_hessian(logdensity: Any, start: jax.Array, is_asked_for: bool) -> jax.Array | None:
+    try:
+        return jax.block_until_ready(_hessian_at_mode(logdensity, start))
+    except Exception as error:
+        cause = f"no basis, as the search for the mode from x0 failed ({first_line(error)})"
+        if is_asked_for:
+            raise ValueError(f"{cause}: write basis=None.") from error
+        warnings.warn(f"{cause}; basis=None says so without a search", stacklevel=2)
+        return None
 
 
 @jit_of_function()

@@ -31,7 +31,8 @@ def plan(
 ) -> Plan:
     """Measure what is fastest for a chain, and say why; print the result.
 
-    A kernel that is given by its name is tuned for 300 steps first.
+    A kernel that is given by its name is tuned for 300 steps first. What an exception ends, other
+    than one of the loop, is given up, and the plan says why.
 
     Args:
         logdensity: as in `pmcmc.sample`.

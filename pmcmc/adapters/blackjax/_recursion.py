@@ -78,7 +78,7 @@ def resolve(solver: Solver, layout: StateLayout, state: Any, keys: StepKey) -> S
         and vector.size <= _MAX_HESSIAN_DIM
     ):
         of_position = _LogDensity(layout.function, dataclasses.replace(layout, function=None))
-        basis = hessian_basis(of_position, vector, None)
+        basis = hessian_basis(of_position, vector, solver.basis == "hessian")
     return dataclasses.replace(solver, basis=basis)
 
 
