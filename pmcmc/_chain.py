@@ -16,6 +16,7 @@ from pmcmc.kernels import HMC, Kernel, PhasePoint
 from pmcmc.solvers import ParallelNewton, Recursion, Solver, Stages, Trajectories
 
 _NOISE_BLOCK = 64
+_REACH = 1.0  # sweeps take about as many as without a bound (measured from 0.5 to 4)
 
 
 class Segment(NamedTuple):
@@ -83,6 +84,12 @@ class Runner:
             positions = segment.last
             yield segment
 
+    def probe(
+        self, kernel: Kernel, positions: jax.Array, rng_key: jax.Array, n_steps: int
+    ) -> Segment:
+        """Take at most `n_steps` that are not part of the chain, to see what a kernel does."""
+        return self.advance(kernel, positions, rng_key, 0, min(n_steps, self.length))
+
     def advance(
         self,
         kernel: Kernel,
@@ -142,7 +149,9 @@ def as_recursion(logdensity: FlatLogDensity | None, kernel: Kernel) -> Recursion
     stages = None
     if isinstance(kernel, HMC):
         stages = _trajectory(logdensity, kernel, described)
-    return Recursion(carry, advance, lambda state: state.position, stages)
+    return Recursion(
+        carry, advance, lambda state: state.position, stages, is_chain=True, reach=_REACH
+    )
 
 
 def _trajectory(logdensity: Any, kernel: HMC, described: Callable[..., Any]) -> Stages:

@@ -8,7 +8,8 @@ import jax
 
 from pmcmc._auto import MEASURED_STEPS, PILOT_SHARE
 from pmcmc._checks import check_count
-from pmcmc._pilot import Plan, measure
+from pmcmc._choice import Plan
+from pmcmc._pilot import measure
 from pmcmc._progress import Progress
 from pmcmc._task import as_task
 from pmcmc._tune import tune

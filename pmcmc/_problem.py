@@ -17,7 +17,7 @@ from pmcmc.kernels import Kernel
 
 @dataclass(frozen=True)
 class FlatLogDensity:
-    """A log density as a function of a flat position.
+    """A log density as a function of a flat position, with values of the position's dtype.
 
     Compiled code is found again for the same function and layout (see `_programs`). The user's
     function is wrapped in `jax.jit` to be traced once for all programs that contain it.
@@ -27,7 +27,7 @@ class FlatLogDensity:
     unravel: Callable[[jax.Array], Any]
 
     def __call__(self, position: jax.Array) -> jax.Array:
-        return jax.jit(self.function)(self.unravel(position))
+        return jax.jit(self.function)(self.unravel(position)).astype(position.dtype)
 
 
 class Problem(NamedTuple):
@@ -255,6 +255,7 @@ def _check_scalar(logdensity: Callable[[Any], jax.Array], position: Any) -> None
 
 
 def first_line(error: Exception) -> str:
-    """What an error says first, with its kind."""
+    """What an error says first, with its kind; last, where it begins with the trace of another."""
     lines = str(error).strip().splitlines() or [""]
-    return f"{type(error).__name__}: {lines[0]}"
+    is_traced = lines[0].endswith("Traceback (most recent call last):")
+    return f"{type(error).__name__}: {lines[-1] if is_traced else lines[0]}"

@@ -86,7 +86,7 @@ def sample(
         metric = "auto" if n_warmup else None
         task = as_task(logdensity, x0, kernel, n_chains, rng_key, metric)
         positions = task.problem.positions
-        runner = make_runner(task, solver, n_steps, n_warmup)
+        runner = make_runner(task, solver, n_steps, n_warmup + n_steps, n_warmup // 2)
         seconds_setup = time.perf_counter() - started
 
         line.say("compiling")

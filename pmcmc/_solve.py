@@ -85,7 +85,7 @@ def solve(step: Step, s0: Any, inputs: Any, *, solver: Solver | Auto | str = "qu
         solver = solver.choose()
     flat, unravel = prepare(step, s0, inputs)
     if isinstance(solver, ParallelNewton):
-        solver = _resolve(solver, step, flat, unravel, inputs)
+        solver = resolve(solver, step, flat, unravel, inputs)
     return _solve(step, unravel, solver, flat, inputs)
 
 
@@ -100,7 +100,7 @@ def prepare(step: Step, s0: Any, inputs: Any) -> tuple[jax.Array, Callable[[jax.
     return ravel_pytree(s0)
 
 
-def _resolve(
+def resolve(
     solver: ParallelNewton,
     step: Step,
     s0: jax.Array,

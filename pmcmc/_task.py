@@ -43,6 +43,10 @@ class Task(NamedTuple):
     tuning: Tuning
     rng_key: jax.Array
 
+    def at(self, positions: jax.Array) -> "Task":
+        """The task from other starts, shape `(chain, D)`."""
+        return self._replace(problem=self.problem._replace(positions=positions))
+
     def runner(self, solver: Solver, kernel: Kernel, n_steps: int) -> Runner:
         """A runner of `n_steps` by a solver, with everything it needs resolved.
 

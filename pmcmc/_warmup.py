@@ -126,12 +126,12 @@ def as_tuning(
         kernel: as it was given.
         dim: numbers in a position.
         metric: `"auto"`, `"diagonal"`, `"dense"` or `None`.
-        target_acceptance_rate: `None` for the kernel's own.
+        target_acceptance_rate: `None` for the kernel's own in so many dimensions.
 
     Raises:
         ValueError: the kernel has no such parameters, or a choice is out of range.
     """
-    target = _as_target(kernel, target_acceptance_rate)
+    target = _as_target(kernel, dim, target_acceptance_rate)
     if metric not in ("auto", "diagonal", "dense", None):
         raise ValueError(
             f"metric must be 'auto', 'diagonal', 'dense' or None, got {metric!r}: write "
@@ -158,9 +158,9 @@ def as_tuning(
     return kernel, Tuning(target, metric)
 
 
-def _as_target(kernel: Kernel, target: float | None) -> float | None:
+def _as_target(kernel: Kernel, dim: int, target: float | None) -> float | None:
     if target is None:
-        return kernel.target_acceptance_rate
+        return kernel.acceptance_rate_to_aim_at(dim)
     example = "target_acceptance_rate=0.8"
     check_above("target_acceptance_rate", target, 0.0, "a number between 0 and 1", example)
     check_share("target_acceptance_rate", target, example)
@@ -250,7 +250,7 @@ def _search(
 
     def is_too_small(step_size: float) -> bool:
         trial = with_step_size(kernel, step_size)
-        segment = next(runner.run(trial, positions, rng_key, 0, _PROBE_STEPS))
+        segment = runner.probe(trial, positions, rng_key, _PROBE_STEPS)
         return pooled_rate(segment.stats["acceptance_rate"]) > target
 
     found = reasonable_step_size(float(kernel.step_size), is_too_small)
@@ -270,7 +270,8 @@ def _with_metric(logdensity: FlatLogDensity, kernel: Any, kept: Kept) -> Any:
     """The kernel with a metric estimated from the steps of a phase.
 
     Where the gradients there are known the estimate does not depend on the law of the draws, and
-    repeats of rejected steps would only be evaluated again.
+    repeats of rejected steps would only be evaluated again. Where none is finite, evaluated in a
+    batch, the draws alone have to do.
     """
     draws = kept.positions[kept.is_accepted] if kernel.uses_gradient else kept.positions
     draws = draws.reshape(-1, draws.shape[-1])
@@ -282,7 +283,10 @@ def _with_metric(logdensity: FlatLogDensity, kernel: Any, kept: Kept) -> Any:
         draws = draws[np.linspace(0, len(draws) - 1, min(size, len(draws))).astype(int)]
         gradients = _gradients(logdensity, draws, size)
         is_finite = np.isfinite(gradients).all(axis=1)
-        draws, gradients = draws[is_finite], gradients[is_finite]
+        if is_finite.any():
+            draws, gradients = draws[is_finite], gradients[is_finite]
+        else:
+            gradients = None
     if len(draws) < 2:
         return kernel
     estimate = diagonal_estimate if before.ndim == 1 else dense_estimate

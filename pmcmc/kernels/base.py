@@ -39,7 +39,8 @@ class Kernel(abc.ABC):
 
     uses_logdensity: ClassVar[bool] = True
     uses_gradient: ClassVar[bool] = False
-    target_acceptance_rate: ClassVar[float | None] = None  # None: there is no step size to tune
+    # As D grows; None: there is no step size to tune.
+    target_acceptance_rate: ClassVar[float | None] = None
     metrics: ClassVar[tuple[str, ...]] = ()  # kinds of inverse mass matrix: "diagonal", "dense"
 
     def init(self, logdensity: Any, position: jax.Array) -> Any:
@@ -69,6 +70,10 @@ class Kernel(abc.ABC):
         `info` is a named tuple of scalars, among them `acceptance_rate`, `is_accepted` and
         `is_divergent`; with the log density they become the statistics of the step.
         """
+
+    def acceptance_rate_to_aim_at(self, dim: int) -> float | None:
+        """The acceptance rate that suits positions of `dim` numbers, for tuning the step size."""
+        return self.target_acceptance_rate
 
     def flatten(self, unravel: Callable[[jax.Array], Any]) -> "Kernel":
         """The kernel for flat positions.

@@ -53,6 +53,10 @@ class RandomWalkMetropolis(MetropolisKernel):
         metric.check_inverse_mass_matrix(self.inverse_mass_matrix)
         check_function("draw", self.draw, "jax.random.normal")
 
+    def acceptance_rate_to_aim_at(self, dim: int) -> float:
+        """0.44 in one dimension (Gelman, Roberts & Gilks, 1996), and else 0.234."""
+        return 0.44 if dim == 1 else self.target_acceptance_rate
+
     def draw_noise(self, rng_key: jax.Array, position: jax.Array) -> RandomWalkNoise:
         move_key, uniform_key = jax.random.split(rng_key)
         move = self.draw(move_key, position.shape, position.dtype)

@@ -1,32 +1,34 @@
 """What a model says of its data at a draw: log likelihoods, and data drawn anew."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import jax
 from numpyro import handlers
 
-from pmcmc.adapters.numpyro._arguments import Arguments
-from pmcmc.adapters.numpyro._model import UnconstrainedModel
-from pmcmc.adapters.numpyro._sites import is_observation, seeded
+from pmcmc.adapters.numpyro._simulate import simulate
+from pmcmc.adapters.numpyro._sites import Sites, is_observation, seeded
 
 
-@dataclass(frozen=True)
 class LogLikelihood:
     """The log likelihood of every observation, given the values of latent sites.
 
     Args:
         model: NumPyro's.
-        arguments: what it is called with, `(args, kwargs)`, and the values of its parameters.
+        arguments: what it is called with, `(args, kwargs)`.
+        sites: what its sites are.
+
+    Raises:
+        ValueError: the model has discrete latent sites, of which there are no draws.
     """
 
-    model: Callable[..., Any]
-    arguments: Arguments
+    def __init__(self, model: Any, arguments: Any, sites: Sites) -> None:
+        _check_continuous(sites)
+        self._model = handlers.substitute(model, data=sites.parameters)
+        self._arguments = arguments
 
     def __call__(self, latent: dict[str, jax.Array]) -> dict[str, jax.Array]:
-        (args, kwargs), parameters = self.arguments.tree
-        model = handlers.substitute(seeded(self.model), data={**parameters, **latent})
+        args, kwargs = self._arguments
+        model = handlers.substitute(seeded(self._model), data=latent)
         trace = handlers.trace(model).get_trace(*args, **kwargs)
         return {
             name: site["fn"].log_prob(site["value"])
@@ -35,18 +37,19 @@ class LogLikelihood:
         }
 
 
-@dataclass(frozen=True)
 class Prediction:
     """The observed sites drawn anew, given the values of latent sites; arguments as above."""
 
-    model: Callable[..., Any]
-    arguments: Arguments
+    def __init__(self, model: Any, arguments: Any, sites: Sites) -> None:
+        _check_continuous(sites)
+        self._model = handlers.substitute(model, data=sites.parameters)
+        self._arguments = arguments
 
     def __call__(self, draw: tuple[jax.Array, dict[str, jax.Array]]) -> dict[str, jax.Array]:
         rng_key, latent = draw
-        (args, kwargs), parameters = self.arguments.tree
-        known = handlers.substitute(self.model, data={**parameters, **latent})
-        model = handlers.uncondition(handlers.seed(known, rng_key))
+        args, kwargs = self._arguments
+        known = handlers.substitute(self._model, data=latent)
+        model = simulate(handlers.seed(known, rng_key))
         trace = handlers.trace(model).get_trace(*args, **kwargs)
         return {
             name: site["value"]
@@ -56,16 +59,10 @@ class Prediction:
         }
 
 
-def with_parameters(model: UnconstrainedModel) -> Arguments:
-    """What the two functions above are made of, for the model's own data.
-
-    Raises:
-        ValueError: the model has discrete latent sites, of which there are no draws.
-    """
-    if model.sites.discrete:
+def _check_continuous(sites: Sites) -> None:
+    if sites.discrete:
         raise ValueError(
-            f"site {model.sites.discrete[0]!r} is discrete and was summed out, so observations "
+            f"site {sites.discrete[0]!r} is discrete and was summed out, so observations "
             "given its value cannot be told: write numpyro.infer.Predictive(model, sites, "
             "infer_discrete=True)."
         )
-    return Arguments((model.arguments.tree, model.sites.parameters))

@@ -1,68 +1,64 @@
 """A NumPyro model as a log density of unconstrained positions."""
 
+import collections
+import functools
 import inspect
-import warnings
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from numpyro import handlers
 from numpyro.infer import init_to_uniform
-from numpyro.infer.util import initialize_model
 
-from pmcmc.adapters.numpyro._arguments import Arguments
-from pmcmc.adapters.numpyro._draws import map_draws
-from pmcmc.adapters.numpyro._sites import Sites, find_sites, seeded
+from pmcmc.adapters.numpyro._arguments import kept
+from pmcmc.adapters.numpyro._draws import OverDraws
+from pmcmc.adapters.numpyro._fingerprint import fingerprint
+from pmcmc.adapters.numpyro._groups import LogLikelihood, Prediction
+from pmcmc.adapters.numpyro._sites import Sites, find_sites
+from pmcmc.adapters.numpyro._start import Start, as_strategy, trace_of
 
 Position = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class _OfPosition:
-    """A function of an unconstrained position, equal to that of the same model and equal data."""
+@dataclass(frozen=True, eq=False)
+class LogDensity:
+    """The log joint density of a position, with the Jacobians of the transforms in it."""
 
-    model: Callable[..., Any]
-    arguments: Arguments
-    function: Callable[[Position], Any] = field(compare=False, repr=False)
-
-
-class LogDensity(_OfPosition):
-    """The log joint density, with the Jacobians of the transforms in it."""
+    potential_fn: Callable[[Position], jax.Array] = field(repr=False)
 
     def __call__(self, position: Position) -> jax.Array:
-        return -self.function(position)
+        return -self.potential_fn(position)
 
 
-class Constrain(_OfPosition):
-    """The values of latent and deterministic sites at a position."""
-
-    def __call__(self, position: Position) -> dict[str, jax.Array]:
-        return self.function(position)
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class UnconstrainedModel:
     """A NumPyro model with its arguments, for samplers of unconstrained positions.
 
     Args:
-        logdensity: of a position, a dictionary of arrays by latent site; hashable, and equal to
-            that of the same model called with equal data.
-        initial_position: a position with a finite log density and gradient.
+        logdensity: of a position, a dictionary of arrays by latent site; hashable.
         constrain: from a position to the values of latent and deterministic sites, under
             `jax.jit`.
         model: the model.
-        arguments: what it is called with, `(args, kwargs)`.
+        arguments: what it is called with, `(args, kwargs)`, as it was then.
         sites: what its sites are.
     """
 
     logdensity: LogDensity
-    initial_position: Position
-    constrain: Constrain
+    constrain: Callable[[Position], dict[str, jax.Array]] = field(repr=False)
     model: Callable[..., Any] = field(repr=False)
-    arguments: Arguments = field(repr=False)
+    arguments: tuple[tuple[Any, ...], dict[str, Any]] = field(repr=False)
     sites: Sites = field(repr=False)
+    _start: Start = field(repr=False)
+    _first: Position = field(repr=False)
+
+    @property
+    def initial_position(self) -> Position:
+        """A position with a finite log density and gradient."""
+        return dict(self._first)
 
     def initial_positions(
         self, rng_key: jax.Array, n_chains: int, init_strategy: Any = init_to_uniform
@@ -74,11 +70,17 @@ class UnconstrainedModel:
             n_chains: leaves have a leading axis of that length if there are several.
             init_strategy: one of `numpyro.infer.initialization`.
 
+        Warns:
+            UserWarning: `init_to_value` has values of sites that are not latent.
+
         Raises:
             ValueError: no start with a finite log density and gradient was found.
         """
         keys = rng_key if n_chains == 1 else jax.random.split(rng_key, n_chains)
-        return _initialized(self.model, self.arguments, keys, init_strategy).param_info.z
+        if init_strategy is init_to_uniform:
+            return self._start(keys)
+        model = handlers.substitute(self.model, data=self.sites.parameters)
+        return Start(model, self.arguments, as_strategy(init_strategy, self.sites))(keys)
 
     def constrain_draws(self, positions: Position) -> dict[str, np.ndarray]:
         """Sites of many draws, converted in chunks and returned on the host.
@@ -86,7 +88,35 @@ class UnconstrainedModel:
         Args:
             positions: leaves `(chain, draw, *event)`.
         """
-        return map_draws(self.constrain, positions)
+        constrained: dict[str, np.ndarray] = self._constrain_draws(positions)
+        return constrained
+
+    @functools.cached_property
+    def log_likelihood_draws(self) -> OverDraws:
+        """From draws of latent sites to the log likelihood of each observation.
+
+        Raises:
+            ValueError: a discrete latent site was summed out.
+        """
+        return OverDraws(LogLikelihood(self.model, self.arguments, self.sites))
+
+    @functools.cached_property
+    def predictive_draws(self) -> OverDraws:
+        """From `(keys, draws of latent sites)` to observations drawn anew.
+
+        Raises:
+            ValueError: a discrete latent site was summed out.
+        """
+        return OverDraws(Prediction(self.model, self.arguments, self.sites))
+
+    @functools.cached_property
+    def _constrain_draws(self) -> OverDraws:
+        return OverDraws(self.constrain)
+
+
+# What was made before, while somebody holds it, and the last ones in any case.
+_MADE: weakref.WeakValueDictionary[Hashable, UnconstrainedModel] = weakref.WeakValueDictionary()
+_LAST: collections.deque[UnconstrainedModel] = collections.deque(maxlen=2)
 
 
 def from_model(model: Callable[..., Any], *args: Any, **kwargs: Any) -> UnconstrainedModel:
@@ -95,9 +125,14 @@ def from_model(model: Callable[..., Any], *args: Any, **kwargs: Any) -> Unconstr
     Discrete latent sites with finitely many values are summed out, if funsor is installed.
     `numpyro.param` sites keep their initial values.
 
+    A second call returns what the first did, for compiled code to be found again, if all that the
+    model reads is known to be equal by value: arguments, closure and globals, made of arrays,
+    numbers, strings and functions in built-in containers. With anything else among them, such as
+    data frames, masked arrays, methods and objects of your own, the model is traced anew.
+
     Args:
         model: with continuous latent sites.
-        *args: that the model is called with. NumPy arrays are copied.
+        *args: that the model is called with. They are copied.
         **kwargs: that the model is called with.
 
     Raises:
@@ -105,19 +140,35 @@ def from_model(model: Callable[..., Any], *args: Any, **kwargs: Any) -> Unconstr
             the message says why and what to write.
     """
     check_call(model, args, kwargs)
-    arguments = Arguments((args, kwargs))
-    args, kwargs = arguments.tree
-    start = handlers.substitute(seeded(model), substitute_fn=init_to_uniform())
-    sites = find_sites(handlers.trace(start).get_trace(*args, **kwargs))
-    initialized = _initialized(model, arguments, jax.random.key(0), init_to_uniform)
-    compared = Arguments((arguments.tree, sites.parameters))
+    read = fingerprint(model, (args, kwargs))
+    key = (model, read, jnp.result_type(float))
+    made = None if read is None else _MADE.get(key)
+    if made is None:
+        made = _made(model, kept((args, kwargs)))
+        if read is None:
+            return made
+        _MADE[key] = made
+    if made in _LAST:
+        _LAST.remove(made)
+    _LAST.append(made)
+    return made
+
+
+def _made(
+    model: Callable[..., Any], arguments: tuple[tuple[Any, ...], dict[str, Any]]
+) -> UnconstrainedModel:
+    sites = find_sites(trace_of(model, arguments))
+    known = handlers.substitute(model, data=sites.parameters)
+    start = Start(known, arguments)
+    first = start(jax.random.key(0))
     return UnconstrainedModel(
-        logdensity=LogDensity(model, compared, initialized.potential_fn),
-        initial_position=initialized.param_info.z,
-        constrain=Constrain(model, compared, initialized.postprocess_fn),
+        logdensity=LogDensity(start.potential_fn),
+        constrain=start.postprocess_fn,
         model=model,
         arguments=arguments,
         sites=sites,
+        _start=start,
+        _first=first,
     )
 
 
@@ -139,24 +190,4 @@ def check_call(model: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Non
         raise ValueError(
             f"model {name} cannot be called with these arguments ({error}): pass what the model "
             "takes, and check the spelling of the other keywords."
-        ) from error
-
-
-def _initialized(model: Any, arguments: Arguments, rng_key: jax.Array, init_strategy: Any) -> Any:
-    args, kwargs = arguments.tree
-    try:
-        with warnings.catch_warnings():
-            # Sites are summed out whether they are marked for it or not.
-            warnings.simplefilter("ignore", FutureWarning)
-            return initialize_model(
-                rng_key,
-                model,
-                init_strategy=init_strategy,
-                model_args=args,
-                model_kwargs=kwargs,
-            )
-    except RuntimeError as error:
-        raise ValueError(
-            f"model could not be started ({error}): look for data outside of the support of their "
-            "distribution, or write init_strategy=numpyro.infer.init_to_median."
         ) from error

@@ -12,8 +12,6 @@ import numpy as np
 from pmcmc import _arviz
 from pmcmc._result import Info, Result
 from pmcmc.adapters._keys import as_key
-from pmcmc.adapters.numpyro._draws import map_draws
-from pmcmc.adapters.numpyro._groups import LogLikelihood, Prediction, with_parameters
 from pmcmc.adapters.numpyro._model import UnconstrainedModel
 
 
@@ -53,8 +51,8 @@ class ModelResult:
         Raises:
             ValueError: a discrete latent site was summed out.
         """
-        function = LogLikelihood(self.model.model, with_parameters(self.model))
-        return map_draws(function, self._latent())
+        found: dict[str, np.ndarray] = self.model.log_likelihood_draws(self._latent())
+        return found
 
     def posterior_predictive(self, rng_key: jax.Array | int = 0) -> dict[str, np.ndarray]:
         """Data drawn anew at each draw, by observed site.
@@ -68,9 +66,9 @@ class ModelResult:
         Raises:
             ValueError: a discrete latent site was summed out.
         """
-        function = Prediction(self.model.model, with_parameters(self.model))
         keys = jax.random.split(as_key(rng_key), self.stats["is_accepted"].shape)
-        return map_draws(function, (keys, self._latent()))
+        found: dict[str, np.ndarray] = self.model.predictive_draws((keys, self._latent()))
+        return found
 
     def to_arviz(
         self,

@@ -11,6 +11,7 @@ from pmcmc._sample import sample
 from pmcmc.adapters._keys import as_key
 from pmcmc.adapters.numpyro._model import from_model
 from pmcmc.adapters.numpyro._result import ModelResult
+from pmcmc.adapters.numpyro._start import check_position
 from pmcmc.kernels import Kernel
 from pmcmc.solvers import Auto, Solver
 
@@ -39,10 +40,11 @@ def sample_model(
 
     Args:
         model: with continuous latent sites, and discrete ones if funsor is installed.
-        *args: that the model is called with. NumPy arrays are copied.
+        *args: that the model is called with. They are copied.
         n_steps: number of steps of each chain.
-        x0: unconstrained start, such as another result's `final_state.position`, with a leading
-            axis of `n_chains` if there are several; `None` to let `init_strategy` find one.
+        x0: unconstrained values of all latent sites by name, such as another result's
+            `final_state.position`, with a leading axis of `n_chains` if there are several; `None`
+            to let `init_strategy` find them.
         kernel: the transition, as in `pmcmc.sample`.
         solver: as in `pmcmc.sample`.
         n_chains: number of independent chains.
@@ -63,6 +65,7 @@ def sample_model(
     if x0 is None:
         start_key = jax.random.fold_in(as_key(rng_key), _START_STREAM)
         x0 = bound.initial_positions(start_key, n_chains, init_strategy)
+    check_position(x0, bound.initial_position, n_chains)
     result = sample(
         bound.logdensity,
         x0,

@@ -1,0 +1,122 @@
+"""What the code of a function names, and what belongs to an installed library."""
+
+import dis
+import functools
+import os
+import site
+import sys
+import sysconfig
+import types
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+from numpyro.infer.reparam import Reparam
+from numpyro.primitives import Messenger
+
+_JITTED = type(jax.jit(lambda x: x))
+_LOOKUPS = ("LOAD_GLOBAL", "LOAD_NAME")
+_ATTRIBUTES = ("LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM")
+# With these a function reads what it does not name.
+_INDIRECT = {"globals", "locals", "vars", "dir", "getattr", "eval", "exec", "compile"}
+_INDIRECT |= {"__import__", "open", "input"}
+
+
+def kind_of(value: Any) -> str:
+    """What kind of thing that calls or holds others a value is, `"other"` if none."""
+    if type(value) is types.FunctionType:
+        return "function"
+    if type(value) is types.ModuleType:
+        return "module"
+    if type(value) is functools.partial:
+        return "partial"
+    if type(value) is _JITTED:
+        return "jitted"
+    # The handlers and reparametrizations of NumPyro are what their attributes are.
+    is_handler = isinstance(value, Messenger | Reparam) and _is_library_file(_file(type(value)))
+    return "handler" if is_handler else "other"
+
+
+def is_from_library(value: Any, own: str) -> bool:
+    """Whether a module belongs to an installed library, or a library has something by its name.
+
+    Args:
+        value: a module, function, class or other object.
+        own: name of a package that is not taken for a library.
+    """
+    if type(value) is types.ModuleType:
+        return _root(value.__name__) != own and _is_library_module(value)
+    name = getattr(value, "__module__", None)
+    path = getattr(value, "__qualname__", None) or getattr(value, "__name__", None)
+    if not isinstance(name, str) or not isinstance(path, str) or name not in sys.modules:
+        return False
+    module = sys.modules[name]
+    found: Any = module
+    for part in path.split("."):
+        found = getattr(found, part, None)
+    return found is value and _root(name) != own and _is_library_module(module)
+
+
+def is_code_of_library(function: types.FunctionType, own: str) -> bool:
+    """Whether a function was written in a library, such as what `jax.vmap` returns."""
+    is_own = _root(function.__globals__.get("__name__", "")) == own
+    return not is_own and _is_library_file(function.__code__.co_filename)
+
+
+def root_of(function: Any) -> str:
+    """The package that a function is from."""
+    while type(function) is functools.partial:
+        function = function.func
+    return _root(str(getattr(function, "__module__", "")))
+
+
+def globals_read(code: types.CodeType) -> frozenset[str] | None:
+    """Names that code looks up outside of it, `None` where it may read what it does not name."""
+    names = set()
+    for instruction in _instructions(code):
+        if instruction.opname == "IMPORT_NAME" and not _is_library_name(instruction.argval):
+            return None
+        if instruction.opname in _LOOKUPS:
+            names.add(instruction.argval)
+    return None if names & _INDIRECT else frozenset(names)
+
+
+def attributes_read(code: types.CodeType) -> frozenset[str]:
+    """Names of attributes that code looks up."""
+    return frozenset(i.argval for i in _instructions(code) if i.opname in _ATTRIBUTES)
+
+
+def _instructions(code: types.CodeType) -> Iterator[dis.Instruction]:
+    yield from dis.get_instructions(code)
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _instructions(constant)
+
+
+def _root(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def _is_library_name(name: str) -> bool:
+    module = sys.modules.get(_root(name))
+    return module is not None and _is_library_module(module)
+
+
+def _is_library_module(module: types.ModuleType) -> bool:
+    origin = getattr(getattr(module, "__spec__", None), "origin", None)
+    return origin in ("built-in", "frozen") or _is_library_file(getattr(module, "__file__", None))
+
+
+def _file(cls: type) -> str | None:
+    return getattr(sys.modules.get(cls.__module__), "__file__", None)
+
+
+def _is_library_file(file: str | None) -> bool:
+    return file is not None and file.startswith(_library_folders())
+
+
+@functools.cache
+def _library_folders() -> tuple[str, ...]:
+    folders = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+    folders += [*site.getsitepackages(), site.getusersitepackages()]
+    return ("<frozen ", *(os.path.join(folder, "") for folder in folders))

@@ -1,0 +1,149 @@
+"""Values as keys: two are equal only where what they were made of is known to be equal."""
+
+import collections
+import hashlib
+from collections.abc import Callable, Hashable
+from typing import Any
+
+import jax
+import numpy as np
+
+from pmcmc.adapters.numpyro._code import (
+    attributes_read,
+    globals_read,
+    is_code_of_library,
+    is_from_library,
+    kind_of,
+    root_of,
+)
+
+_BY_VALUE = (bool, int, str, bytes, type(None), type(...))
+_BY_WORD = (float, complex, range)  # -0.0 equals 0.0, and `nan` not itself
+_NUMBERS = "biufcSUmM"
+_PAIR = {*vars(collections.namedtuple("Pair", "")), "__orig_bases__", "__annotations__"}
+_PAIR |= {"__annotate_func__", "__annotations_cache__", "__static_attributes__"}
+_PAIR |= {"__firstlineno__"}
+
+
+class _UnknownError(Exception):
+    """A value cannot be compared surely."""
+
+
+def fingerprint(model: Callable[..., Any], arguments: Any) -> Hashable | None:
+    """All that a model reads and is called with, by value; `None` where that cannot be told.
+
+    Read are its closure, its defaults and the globals that its code names, and those of functions
+    among them. Libraries are taken to be constant. Known are arrays, plain values and functions in
+    built-in containers; objects of other classes are not, nor are methods of them.
+
+    Args:
+        model: what is to be called.
+        arguments: what it is called with.
+    """
+    walk = _Walk(root_of(model))
+    try:
+        return walk.key(model), walk.key(arguments)
+    except _UnknownError:
+        return None
+
+
+class _Walk:
+    """Keys of values that refer to each other, and to themselves.
+
+    Args:
+        own: the package of the model, which is no library, wherever it is installed.
+    """
+
+    def __init__(self, own: str) -> None:
+        self._own = own
+        self._visited: dict[Hashable, int] = {}
+        # What was met must live, for its identity not to become that of another value.
+        self._alive: list[Any] = []
+
+    def key(self, value: Any, attributes: frozenset[str] = frozenset()) -> Hashable:
+        """The key of a value, of which a function reads these attributes.
+
+        Raises:
+            _UnknownError: it cannot be compared surely.
+        """
+        if type(value) in _BY_VALUE:
+            return type(value), value
+        if type(value) in _BY_WORD:
+            return type(value), repr(value)
+        if isinstance(value, np.generic | np.ndarray | jax.Array):
+            return _key_of_array(value)
+        identity = (id(value), attributes if kind_of(value) == "module" else None)
+        if identity in self._visited:
+            return "again", self._visited[identity]
+        self._visited[identity] = len(self._visited)
+        self._alive.append(value)
+        if is_from_library(value, self._own):
+            return "library", id(value)
+        cls: Any = type(value)
+        if cls in (dict, collections.OrderedDict):
+            return cls, *map(self.key, value), *map(self.key, value.values())
+        if cls in (list, tuple) or _is_plain_named_tuple(cls):
+            return cls, *map(self.key, value)
+        if cls is slice:
+            return slice, *map(self.key, (value.start, value.stop, value.step))
+        return self._key_of_callable(value, attributes)
+
+    def _key_of_callable(self, value: Any, attributes: frozenset[str]) -> Hashable:
+        kind = kind_of(value)
+        if kind == "module":
+            if "__getattr__" in vars(value):
+                raise _UnknownError
+            names = sorted(attributes & vars(value).keys())
+            return kind, *((name, self.key(vars(value)[name], attributes)) for name in names)
+        if kind == "function":
+            return self._key_of_function(value)
+        if kind == "partial":
+            return kind, *map(self.key, (value.func, value.args, value.keywords))
+        if kind == "jitted":
+            return kind, self.key(value.__wrapped__)
+        if kind == "handler":
+            return kind, type(value), self.key(vars(value))
+        raise _UnknownError
+
+    def _key_of_function(self, function: Any) -> Hashable:
+        code = function.__code__
+        read = [function.__defaults__, function.__kwdefaults__, vars(function)]
+        names: list[str] = []
+        if not is_code_of_library(function, self._own):
+            looked_up = globals_read(code)
+            if looked_up is None:
+                raise _UnknownError
+            names = sorted(looked_up & function.__globals__.keys())
+        try:
+            read += [cell.cell_contents for cell in function.__closure__ or ()]
+        except ValueError as error:  # not assigned yet
+            raise _UnknownError from error
+        read += [function.__globals__[name] for name in names]
+        attributes = attributes_read(code)
+        return code, tuple(names), *(self.key(value, attributes) for value in read)
+
+
+def _is_plain_named_tuple(cls: type) -> bool:
+    """Whether a class is a named tuple without methods, which might read something else."""
+    fields = getattr(cls, "_fields", ())
+    return cls.__bases__ == (tuple,) and vars(cls).keys() <= {*fields, *_PAIR}
+
+
+def _key_of_array(array: Any) -> Hashable:
+    if isinstance(array, jax.Array):
+        if isinstance(array, jax.core.Tracer) or not array.is_fully_addressable:
+            raise _UnknownError
+        is_key = jax.numpy.issubdtype(array.dtype, jax.dtypes.prng_key)
+        data = np.asarray(jax.random.key_data(array) if is_key else array)
+        kind: Any = (jax.Array, not is_key and array.weak_type, array.sharding)
+    else:
+        # Other classes have a state beside their bytes, and bytes of objects are pointers.
+        is_scalar = isinstance(array, np.generic) and type(array).__module__ == "numpy"
+        is_void = array.dtype.kind == "V" and array.dtype.names is None
+        is_known = is_scalar or type(array) is np.ndarray
+        if not is_known or not (array.dtype.kind in _NUMBERS or is_void):
+            raise _UnknownError
+        data, kind = np.asarray(array), type(array)
+    data = np.ascontiguousarray(data).reshape(-1).view(np.uint8)
+    digest = hashlib.blake2b(data.data).digest()
+    return kind, str(array.dtype), array.shape, digest

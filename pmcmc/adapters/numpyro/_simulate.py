@@ -1,0 +1,95 @@
+"""Drawing the observations of a model anew, inside of its loops too."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpyro
+from numpyro import handlers
+from numpyro.contrib.control_flow.cond import cond_wrapper
+from numpyro.contrib.control_flow.scan import scan_wrapper
+from numpyro.infer import init_to_uniform
+from numpyro.primitives import Messenger
+
+from pmcmc.adapters.numpyro._dependence import sources
+from pmcmc.adapters.numpyro._sites import seeded
+
+
+class simulate(Messenger):  # type: ignore[misc]  # noqa: N801 - named like NumPyro's
+    """Draw observed sites instead, and mark them: `infer["was_observed"]`.
+
+    `numpyro.handlers.uncondition` does not reach into the functions of `scan` and `cond`.
+    """
+
+    def process_message(self, msg: Any) -> None:
+        """Change what the model says on its way to the handlers outside."""
+        if msg["type"] == "sample" and msg["is_observed"]:
+            self.on_observed(msg)
+            msg["is_observed"] = False
+            msg["infer"]["was_observed"] = True
+            msg["value"] = None
+            if msg["kwargs"]["rng_key"] is None:
+                msg["kwargs"]["rng_key"] = numpyro.prng_key()
+        if msg["type"] == "control_flow" and msg["fn"] is scan_wrapper:
+            body, *rest = msg["args"]
+            msg["args"] = (_simulated_body(body), *rest)
+        if msg["type"] == "control_flow" and msg["fn"] is cond_wrapper:
+            predicate, on_true, on_false, operand = msg["args"]
+            msg["args"] = (predicate, simulate(on_true), simulate(on_false), operand)
+
+    def on_observed(self, msg: Any) -> None:
+        """Called with an observed site before its value is dropped."""
+
+
+class _Collect(simulate):
+    """Also keeps the observed values."""
+
+    def __init__(self, fn: Callable[..., Any], values: dict[str, Any]) -> None:
+        super().__init__(fn)
+        self._values = values
+
+    def on_observed(self, msg: Any) -> None:
+        self._values[msg["name"]] = msg["value"]
+
+
+def _simulated_body(body: Callable[..., Any]) -> Callable[..., Any]:
+    def simulated(carry: Any, x: Any) -> Any:
+        _check_feedback(body, carry, x)
+        return simulate(body)(carry, x)
+
+    return simulated
+
+
+def _check_feedback(body: Callable[..., Any], carry: Any, x: Any) -> None:
+    """Check that the carry of a scan is not made of data that are to be drawn anew.
+
+    Raises:
+        ValueError: it is, so that no series can be simulated.
+    """
+    names: list[str] = []
+
+    def run(x: Any) -> Any:
+        values: dict[str, Any] = {}
+        inside = handlers.substitute(
+            seeded(_Collect(body, values)), substitute_fn=init_to_uniform()
+        )
+        with handlers.block():
+            after, _ = inside(carry, x)
+        names.extend(values)
+        return list(values.values()), after
+
+    observed, after = sources(run, x)
+    fed_back = frozenset().union(*jax.tree.leaves(after, is_leaf=_is_set))
+    for name, made_of in zip(names, observed, strict=True):
+        if made_of & fed_back:
+            raise ValueError(
+                f"observations of site {name!r} cannot be drawn anew: the carry of scan is made of "
+                "the data themselves, not of what numpyro.sample returns. Write "
+                f"y = numpyro.sample({name!r}, ..., obs=y) and carry on that y, or write "
+                "numpyro.infer.Predictive(model, result.positions, batch_ndims=2) and call it with "
+                "None for the data."
+            )
+
+
+def _is_set(value: Any) -> bool:
+    return isinstance(value, frozenset)

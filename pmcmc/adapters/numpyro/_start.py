@@ -1,0 +1,165 @@
+"""Running a model once: the trace of its sites, and where its chains start."""
+
+import functools
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpyro import handlers
+from numpyro.infer import init_to_uniform, init_to_value
+from numpyro.infer.util import initialize_model
+
+from pmcmc.adapters.numpyro._sites import Sites, Trace, seeded
+
+Arguments = tuple[tuple[Any, ...], dict[str, Any]]
+
+
+class Start:
+    """Where chains of a model start, and the model's functions, which come with a first start.
+
+    Starts are found by one program, which goes with this object.
+
+    Args:
+        model: with the values of its parameters known.
+        arguments: that it is called with, `(args, kwargs)`.
+        init_strategy: one of `numpyro.infer.initialization`.
+    """
+
+    potential_fn: Callable[[Any], jax.Array]
+    postprocess_fn: Callable[[Any], dict[str, jax.Array]]
+
+    def __init__(
+        self, model: Any, arguments: Arguments, init_strategy: Any = init_to_uniform
+    ) -> None:
+        args, kwargs = arguments
+        self._initialize = functools.partial(
+            initialize_model,
+            model=model,
+            init_strategy=init_strategy,
+            model_args=args,
+            model_kwargs=kwargs,
+        )
+        self._find = jax.jit(self._traced)
+
+    def __call__(self, rng_key: jax.Array) -> dict[str, jax.Array]:
+        """Unconstrained positions with finite log densities and gradients.
+
+        Args:
+            rng_key: one key, or an array of them for a leading axis of starts.
+
+        Raises:
+            ValueError: there was none among a hundred.
+        """
+        with warnings.catch_warnings():
+            # Sites are summed out whether they are marked for it or not.
+            warnings.simplefilter("ignore", FutureWarning)
+            position, *values = self._find(rng_key)
+            if not all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(values)):
+                self._explain(rng_key)
+        found: dict[str, jax.Array] = position
+        return found
+
+    def _traced(self, rng_key: jax.Array) -> Any:
+        info = self._initialize(rng_key)
+        self.potential_fn, self.postprocess_fn = info.potential_fn, info.postprocess_fn
+        return info.param_info
+
+    def _explain(self, rng_key: jax.Array) -> None:
+        """Step by step NumPyro says more."""
+        try:
+            self._initialize(rng_key)
+        except RuntimeError as error:
+            raise ValueError(
+                f"model could not be started ({error}): look for data outside of the support of "
+                "their distribution, or write init_strategy=numpyro.infer.init_to_median."
+            ) from error
+
+
+def trace_of(model: Any, arguments: Arguments) -> Trace:
+    """The sites of a model at a point near the middle of its prior.
+
+    The model is run as one program, which is dropped. Step by step, JAX would keep the program of
+    every loop in it for good.
+    """
+    args, kwargs = arguments
+    started = handlers.substitute(seeded(model), substitute_fn=init_to_uniform())
+    trace: dict[str, Any] = {}
+
+    def run() -> list[jax.Array]:
+        trace.update(handlers.trace(started).get_trace(*args, **kwargs))
+        return [leaf for leaf in _values(trace) if isinstance(leaf, jax.core.Tracer)]
+
+    found = iter(jax.jit(run)())
+    leaves = [next(found) if isinstance(leaf, jax.core.Tracer) else leaf for leaf in _values(trace)]
+    treedef = jax.tree.structure({name: site["value"] for name, site in trace.items()})
+    values = jax.tree.unflatten(treedef, leaves)
+    return {name: {**site, "value": values[name]} for name, site in trace.items()}
+
+
+def as_strategy(init_strategy: Any, sites: Sites) -> Any:
+    """A strategy whose values can be differentiated at: integers become floating-point numbers.
+
+    Warns:
+        UserWarning: it has values of sites that are not latent.
+    """
+    if not hasattr(init_strategy, "func") or init_strategy.func is not init_to_value:
+        return init_strategy
+    values = init_strategy.keywords.get("values", {})
+    unknown = [name for name in values if name not in (*sites.latent, *sites.discrete)]
+    if unknown:
+        warnings.warn(
+            f"init_to_value has values of {_listed(unknown)}, which are not latent sites of the "
+            f"model, and are ignored; latent are {_listed(sites.latent)}.",
+            stacklevel=4,
+        )
+    cast = {
+        name: jnp.asarray(value, jnp.result_type(float)) if name in sites.latent else value
+        for name, value in values.items()
+    }
+    return functools.partial(init_to_value, values=cast)
+
+
+def check_position(position: Any, start: dict[str, jax.Array], n_chains: int) -> None:
+    """Check that an unconstrained start has the latent sites of a model.
+
+    Args:
+        position: what a user wrote for `x0`.
+        start: a start of one chain.
+        n_chains: number of chains; of several, leaves have a leading axis.
+
+    Raises:
+        ValueError: it has not; the message says which are missing, unknown or of another shape.
+    """
+    names = f"the names are those of the model's latent sites, {_listed(start)}"
+    if not isinstance(position, Mapping):
+        raise ValueError(
+            "x0 must be a dictionary of unconstrained values by site, got "
+            f"{type(position).__name__}: {names}."
+        )
+    faults = {
+        "is missing": [name for name in start if name not in position],
+        "has unknown": [name for name in position if name not in start],
+    }
+    found = [f"{fault} {_listed(sites)}" for fault, sites in faults.items() if sites]
+    if found:
+        raise ValueError(f"x0 {' and '.join(found)}: {names}.")
+    axes = (n_chains,) if n_chains > 1 else ()
+    for name, value in start.items():
+        shape = (*axes, *value.shape)
+        if np.shape(position[name]) != shape:
+            raise ValueError(
+                f"x0[{name!r}] must have shape {shape}, that of the unconstrained site"
+                f"{' after the chains' if axes else ''}, got {np.shape(position[name])}: write "
+                "e.g. from_model(model, ...).initial_positions(jax.random.key(0), n_chains)."
+            )
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(map(repr, names))
+
+
+def _values(trace: Trace) -> list[Any]:
+    return jax.tree.leaves({name: site["value"] for name, site in trace.items()})
