@@ -1,4 +1,4 @@
-"""Flags of JAX x front doors x solvers: the loop's result, or a `ValueError` that says what to do.
+"""Flags of JAX x front doors x solvers: always the loop's result.
 
 `pytest tests/test_flags.py -m '' -rA` prints the whole table, a row a line.
 """
@@ -120,6 +120,17 @@ def run_inference_algorithm(solver):
     return states.position
 
 
+def chains_by_vmap(solver):
+    algorithm = blackjax.mala(normal, 0.4)
+
+    def chain(chain_key, start):
+        return of_blackjax.run_inference_algorithm(
+            chain_key, algorithm, N, initial_position=start, solver=solver
+        )[1][0].position
+
+    return jax.vmap(chain)(jax.random.split(key(), N_CHAINS), starts())
+
+
 DOORS = (
     sample_instance,
     sample_tuned,
@@ -130,6 +141,7 @@ DOORS = (
     solve,
     sample_model,
     run_inference_algorithm,
+    chains_by_vmap,
 )
 
 
@@ -163,12 +175,13 @@ def loop_of_algorithm(start):
     return algorithm.init(start), jax.jit(lambda key, state: algorithm.step(key, state)[0])
 
 
-def loop_of_blackjax():
+def loop_of_blackjax(rng_key, start):
     algorithm = blackjax.mala(normal, 0.4)
-    states = blackjax.util.run_inference_algorithm(
-        key(), algorithm, N, initial_position=starts()[0]
-    )[1][0]
-    return states.position
+    return blackjax.util.run_inference_algorithm(rng_key, algorithm, N, None, start)[1][0].position
+
+
+def loops_of_blackjax():
+    return np.stack(list(map(loop_of_blackjax, jax.random.split(key(), N_CHAINS), starts())))
 
 
 def loop_of_solve():
@@ -182,7 +195,8 @@ def loop_of_solve():
 LOOPS = {
     sample_instance: lambda: loop_of_sample(loop_of_mala),
     sample_algorithm: lambda: loop_of_sample(loop_of_algorithm),
-    run_inference_algorithm: loop_of_blackjax,
+    run_inference_algorithm: lambda: loop_of_blackjax(key(), starts()[0]),
+    chains_by_vmap: loops_of_blackjax,
     solve: loop_of_solve,
 }
 
@@ -200,6 +214,7 @@ def rows():
         ("x32", sample_instance, "quasi"),
         ("debug_nans", sample_instance, "quasi"),
         ("debug_nans", run_inference_algorithm, "quasi"),
+        ("debug_nans", chains_by_vmap, "sequential"),
         ("strict promotion", sample_instance, "quasi"),
         ("strict promotion", solve, "quasi"),
         ("strict promotion, x32", sample_instance, "quasi"),
@@ -220,7 +235,7 @@ def rows():
 
 
 @pytest.mark.parametrize(("flag", "door", "solver"), list(rows()))
-def test_the_loops_result_or_a_clear_error(flag, door, solver):
+def test_flags_do_not_change_the_result(flag, door, solver):
     x64, implementation, switched_on = FLAGS[flag]
     expected = reference(door, x64, implementation)
     with jax.enable_x64(x64), jax.default_prng_impl(implementation), switched_on():

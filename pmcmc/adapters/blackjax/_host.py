@@ -12,7 +12,8 @@ def nan_unless(is_found: jax.Array, tree: Any) -> Any:
 
     def judge(leaf: jax.Array) -> jax.Array:
         is_float = jnp.issubdtype(leaf.dtype, jnp.floating)
-        return jnp.where(is_found, leaf, jnp.full_like(leaf, jnp.nan)) if is_float else leaf
+        # A NaN of NumPy's: JAX's are refused under `jax_debug_nans`, used or not.
+        return jnp.where(is_found, leaf, np.array(np.nan, leaf.dtype)) if is_float else leaf
 
     return jax.tree.map(judge, tree)
 
