@@ -15,6 +15,7 @@ from pmcmc._callbacks import CallbackError, callbacks_raise
 from pmcmc._checks import check_hashable, first_line, short
 from pmcmc._keys import internal_key
 from pmcmc._programs import jit_of_function
+from pmcmc._starts import placed_like, scale_hint
 from pmcmc.kernels import Kernel
 
 
@@ -97,7 +98,7 @@ def as_problem(
     first = jax.tree.map(lambda leaf: leaf[0], chains)
     _, unravel = ravel_pytree(first)
     positions = jax.vmap(lambda chain: ravel_pytree(chain)[0])(chains)
-    positions = _placed_like(x0, positions)
+    positions = placed_like(x0, positions)
     check_hashable("logdensity", logdensity, "x")
     if not np.isfinite(np.asarray(positions)).all():
         raise ValueError(
@@ -154,17 +155,6 @@ def check_start(problem: Problem, kernel: Kernel) -> None:
                 "write the log density so that its gradient exists at x0 (jnp.where evaluates the "
                 f"gradients of both branches).{scale_hint(problem.positions)}"
             )
-
-
-def scale_hint(positions: jax.Array) -> str:
-    """For messages: the scale of the numbers where it may be what is wrong, else nothing."""
-    largest = float(np.abs(np.asarray(positions)).max())
-    if largest == 0 or 1e-8 < largest < 1e8:
-        return ""
-    return (
-        f" The largest number in x0 is {largest:.1e}: sample in units in which it is about 1, "
-        f"logdensity=lambda x: f({largest:.0e} * x), or start closer."
-    )
 
 
 def init_states(logdensity: FlatLogDensity | None, kernel: Kernel, positions: jax.Array) -> Any:
@@ -250,18 +240,6 @@ def _weakly_referable(function: Callable[[Any], jax.Array]) -> Callable[[Any], j
     except TypeError:  # an object with slots
         return functools.partial(function)
     return function
-
-
-def _placed_like(x0: Any, positions: jax.Array) -> jax.Array:
-    """The positions, on the device on which the start was put, if it was put on one."""
-    leaves = [leaf for leaf in jax.tree.leaves(x0) if isinstance(leaf, jax.Array)]
-    devices = {leaf.device for leaf in leaves if leaf.committed and len(leaf.devices()) == 1}
-    if len(devices) > 1:
-        raise ValueError(
-            f"x0 must live on one device, got leaves on {', '.join(sorted(map(str, devices)))}: "
-            "write x0=jax.device_put(x0, jax.devices()[0])."
-        )
-    return jax.device_put(positions, *devices) if devices else positions
 
 
 def _check_scalar(logdensity: Callable[[Any], jax.Array], position: Any) -> None:

@@ -1,4 +1,4 @@
-"""Starts of several chains that were given as one: told by what fits them."""
+"""What a start tells: the device to use, the number of chains it may be meant for, its scale."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +9,29 @@ from jax.flatten_util import ravel_pytree
 
 from pmcmc._keys import internal_key
 from pmcmc.kernels import Kernel
+
+
+def placed_like(x0: Any, positions: jax.Array) -> jax.Array:
+    """The positions, on the device on which the start was put, if it was put on one."""
+    leaves = [leaf for leaf in jax.tree.leaves(x0) if isinstance(leaf, jax.Array)]
+    devices = {leaf.device for leaf in leaves if leaf.committed and len(leaf.devices()) == 1}
+    if len(devices) > 1:
+        raise ValueError(
+            f"x0 must live on one device, got leaves on {', '.join(sorted(map(str, devices)))}: "
+            "write x0=jax.device_put(x0, jax.devices()[0])."
+        )
+    return jax.device_put(positions, *devices) if devices else positions
+
+
+def scale_hint(positions: jax.Array) -> str:
+    """For messages: the scale of the numbers where it may be what is wrong, else nothing."""
+    largest = float(np.abs(np.asarray(positions)).max())
+    if largest == 0 or 1e-8 < largest < 1e8:
+        return ""
+    return (
+        f" The largest number in x0 is {largest:.1e}: sample in units in which it is about 1, "
+        f"logdensity=lambda x: f({largest:.0e} * x), or start closer."
+    )
 
 
 def forgotten_n_chains(

@@ -13,9 +13,10 @@ from pmcmc._chain import Segment
 from pmcmc._checks import check_above, check_share, is_among, short
 from pmcmc._evidence import Evidence
 from pmcmc._metric import dense_estimate, diagonal_estimate
-from pmcmc._problem import FlatLogDensity, scale_hint
+from pmcmc._problem import FlatLogDensity
 from pmcmc._programs import jit_of_function
 from pmcmc._schedule import phases
+from pmcmc._starts import scale_hint
 from pmcmc._step_size import (
     DualAveraging,
     pooled_rate,
