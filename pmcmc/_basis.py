@@ -37,7 +37,8 @@ def basis_finder(
             problem.logdensity, with_dtype(kernel, start.dtype), start, rng_key, n_parts
         )
     # With blocks the parts of the state are position and momentum, which share the basis.
-    is_small = start.size <= _MAX_HESSIAN_DIM and solver.jacobian.uses_basis
+    has_parts = n_parts == 1 or as_recursion(problem.logdensity, kernel).stages is not None
+    is_small = start.size <= _MAX_HESSIAN_DIM and solver.jacobian.uses_basis and has_parts
     is_wanted = solver.basis == "hessian" or (is_small and kernel.uses_gradient)
     if not is_wanted:
         return None

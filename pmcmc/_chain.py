@@ -142,7 +142,7 @@ def as_recursion(logdensity: FlatLogDensity | None, kernel: Kernel) -> Recursion
     stages = None
     if isinstance(kernel, HMC):
         stages = _trajectory(logdensity, kernel, described)
-    return Recursion(carry, advance, lambda state: state.position, stages)
+    return Recursion(carry, advance, lambda state: state.position, stages, is_chain=True)
 
 
 def _trajectory(logdensity: Any, kernel: HMC, described: Callable[..., Any]) -> Stages:

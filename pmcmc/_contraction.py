@@ -18,8 +18,8 @@ from jax import lax
 from jax.flatten_util import ravel_pytree
 
 from pmcmc._checks import check_count, check_finite, check_positive
-from pmcmc._solve import Step, prepare, solve
-from pmcmc.solvers import Dense, ParallelNewton, as_solver
+from pmcmc._solve import Step, prepare, resolve, solve
+from pmcmc.solvers import Dense, IterateGuess, ParallelNewton, as_solver
 from pmcmc.solvers.coordinates import Coordinates
 from pmcmc.solvers.damping.base import Recurrence
 from pmcmc.solvers.scan import affine_scan
@@ -110,8 +110,7 @@ def jacobian_mismatch(
     """
     method = _as_newton(solver)
     flat, unravel = prepare(step, s0, inputs)
-    if isinstance(method.basis, str):
-        method = dataclasses.replace(method, basis=None)
+    method = resolve(dataclasses.replace(method, guess=IterateGuess()), step, flat, unravel, inputs)
     return _mismatch(step, unravel, method, flat, inputs)
 
 
@@ -209,6 +208,15 @@ def pl_bounds(
     to go. With a negative exponent the lower bound does not depend on the length; with a positive
     one both fall exponentially with it.
 
+    The lower bound, `(exp(exponent) - 1) / (exp(exponent * n_steps) - 1) / a`, and two parts of the
+    upper one, 1 and `exp(-exponent * (n_steps - 1)) / b`, are those of the thesis. The third part
+    follows the vector that the product of all Jacobians stretches most. Along it the inverse of the
+    residual's Jacobian is a lower triangular matrix of numbers, whose entries are at least
+    `c * exp(k * exponent)` on the `k`-th diagonal, with `c = min(1, b / max(a, 1)**2)`; so the
+    smallest singular value is at most that of the bidiagonal matrix of 1 and `-exp(exponent)`,
+    divided by `c`. For exponent 0 that is `2 * sin(pi / (4 * n_steps + 2))`, and else bounded by
+    Rayleigh quotients.
+
     Args:
         exponent: largest Lyapunov exponent.
         n_steps: length of the chain.
@@ -216,8 +224,7 @@ def pl_bounds(
         b: and of at least `b * exp(k * exponent)`.
 
     Returns:
-        `(exp(exponent) - 1) / (exp(exponent * n_steps) - 1) / a` and
-        `min(1, exp(-exponent * (n_steps - 1)) / b)`.
+        The lower and the upper bound.
 
     Raises:
         ValueError: an argument is out of range.
@@ -229,8 +236,28 @@ def pl_bounds(
     with np.errstate(over="ignore"):
         growth = np.expm1(exponent * n_steps)
         lower = 1 / n_steps if exponent == 0 else np.expm1(exponent) / growth
-        upper = np.exp(-exponent * (n_steps - 1)) / b
-    return float(lower / a), float(min(1.0, upper))
+        last = np.exp(-exponent * (n_steps - 1)) / b
+        along = _smallest_of_bidiagonal(np.exp(exponent), n_steps) / min(1.0, b / max(a, 1.0) ** 2)
+    return float(lower / a), float(min(1.0, last, along))
+
+
+def _smallest_of_bidiagonal(ratio: float, size: int) -> float:
+    """Bound on the smallest singular value of the matrix with 1 and `-ratio` below; exact at 1.
+
+    Its square is the smallest eigenvalue of a tridiagonal matrix, and at most the Rayleigh quotient
+    of any vector: of `cos((k - 1/2) * angle)`, which is the eigenvector for a ratio of 1, and of
+    `sin(pi * k / (size + 1))`, which is the better one for much smaller ratios.
+    """
+    if ratio > 2:  # where the last block alone is sharper, and squares overflow
+        return 1.0
+    angle = np.pi / (2 * size + 1)
+    by_cosines = (
+        (1 - ratio) ** 2
+        + 4 * ratio * np.sin(angle / 2) ** 2
+        + 4 * ratio * (1 - ratio) * np.cos(angle / 2) ** 2 / (2 * size + 1)
+    )
+    by_sines = (1 - ratio) ** 2 + 4 * ratio * np.sin(np.pi / (2 * size + 2)) ** 2
+    return float(np.sqrt(max(min(by_cosines, by_sines), 0.0)))
 
 
 def error_per_sweep(

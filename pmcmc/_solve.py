@@ -85,7 +85,7 @@ def solve(step: Step, s0: Any, inputs: Any, *, solver: Solver | Auto | str = "qu
         solver = solver.choose()
     flat, unravel = prepare(step, s0, inputs)
     if isinstance(solver, ParallelNewton):
-        solver = _resolve(solver, step, flat, unravel, inputs)
+        solver = resolve(solver, step, flat, unravel, inputs)
     return _solve(step, unravel, solver, flat, inputs)
 
 
@@ -100,14 +100,18 @@ def prepare(step: Step, s0: Any, inputs: Any) -> tuple[jax.Array, Callable[[jax.
     return ravel_pytree(s0)
 
 
-def _resolve(
+def resolve(
     solver: ParallelNewton,
     step: Step,
     s0: jax.Array,
     unravel: Callable[[jax.Array], Any],
     inputs: Any,
 ) -> ParallelNewton:
-    """The solver with its basis found and its guess flattened."""
+    """The solver with its basis found and its guess flattened.
+
+    Raises:
+        ValueError: the basis needs what a recursion does not have, or the guess does not fit.
+    """
     if isinstance(solver.basis, str) and solver.basis == "hessian":
         raise ValueError(
             "basis='hessian' needs a log density, which solve does not have: write "

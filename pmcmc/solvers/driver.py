@@ -13,6 +13,7 @@ from jax import lax
 
 from pmcmc.solvers.base import Recursion, Trace, Trajectories
 from pmcmc.solvers.method import Method, Swept
+from pmcmc.solvers.region import Region
 from pmcmc.solvers.window import Chain, Sequence, View, look, slide
 
 
@@ -42,7 +43,7 @@ def drive(
     window: int,
 ) -> Trajectories:
     """Sweep until all chains are finished; the other arguments are those of `Solver.run`."""
-    sequences = Sequence(s0, inputs, method.data)
+    sequences = Sequence(s0, inputs, method.data, recursion.seen)
     length = jax.tree.leaves(inputs)[0].shape[1]
     end = jnp.int32(n_steps)
 
@@ -69,9 +70,14 @@ def drive(
     )
     _, chains = lax.while_loop(is_unfinished, body, (jnp.int32(0), chains))
     states, aux = jax.tree.map(lambda out: out[:, :length], chains.store)
-    is_finished = jnp.arange(length)[None] < chains.start[:, None]
+    row = jnp.arange(length, dtype=jnp.int32)[None]
+    is_finished = row < chains.start[:, None]
+    states, aux = jax.tree.map(
+        lambda out: jnp.where(_beside(is_finished, out), out, jnp.zeros_like(out)), (states, aux)
+    )
+    is_lost = ~is_finished & (row < end)  # behind NaN, where no chain goes on
     return Trajectories(
-        states=jnp.where(is_finished[..., None], states, jnp.nan),
+        states=jnp.where(is_lost[..., None], jnp.nan, states),
         aux=aux,
         sweeps=chains.sweeps,
         sequential_steps=chains.sequential_steps,
@@ -80,6 +86,11 @@ def drive(
         scaled_residual=chains.scaled_residual,
         trace=chains.trace,
     )
+
+
+def _beside(flags: jax.Array, rows: jax.Array) -> jax.Array:
+    """Flags of rows, `(chain, row)`, with the axes that the rows have beyond."""
+    return flags.reshape(*flags.shape, *[1] * (rows.ndim - 2))
 
 
 def _start(
@@ -91,11 +102,13 @@ def _start(
     zero, count = jnp.zeros((), origin.dtype), jnp.int32(0)
     everything = jnp.int32(window)
     constant = jnp.repeat(origin[None], window, axis=0)
+    iterates = method.enter(constant, everything, count, origin, sequence)
     return Chain(
         start=count,
         last=origin,
-        iterates=method.enter(constant, everything, count, origin, sequence),
+        iterates=iterates,
         n_new=everything,
+        region=_first_region(method, recursion, sequence, iterates),
         carry=method.init(recursion, sequence, window),
         store=jax.tree.map(lambda x: jnp.zeros((sequence.length + window, *x.shape), x.dtype), row),
         block=count,
@@ -107,6 +120,18 @@ def _start(
         scaled_residual=zero,
         trace=Trace.empty(budget.n_traced, origin.dtype),
     )
+
+
+def _first_region(
+    method: Method, recursion: Recursion, sequence: Sequence, guesses: jax.Array
+) -> Region | None:
+    """Where sweeps may go at first: what a user gave for a guess is as good as seen."""
+    if not recursion.is_chain:
+        return None
+    seen = Region.nothing_like(sequence.origin) if sequence.seen is None else sequence.seen
+    for states in (sequence.origin[None], guesses, method.visited(sequence)):
+        seen = seen.include(states)
+    return seen
 
 
 def _sweep(
@@ -140,12 +165,18 @@ def _sweep(
     last = jnp.where(n_finished > 0, finished[jnp.maximum(n_finished - 1, 0)], chain.last)
     rows, of_rows = jax.tree.map(lambda x: slide(x, n_finished), (swept.rows, carry.of_rows))
     is_new_block = start >= block_end
+    region = chain.region
+    if region is not None:
+        # One step from the last finished state leads to where the chain may go, whatever the noise.
+        is_next = jnp.all(view.previous == chain.last[None], axis=-1)
+        region = region.include(finished, row < n_finished).include(swept.values, is_next)
     counted = _counted(chain, view, swept, start, is_judged, budget.n_traced)
     after = counted._replace(
         start=start,
         last=last,
         iterates=method.enter(rows, n_finished, start, last, sequence),
         n_new=n_finished,
+        region=region,
         carry=carry._replace(of_rows=of_rows),
         store=jax.tree.map(
             lambda out, new: lax.dynamic_update_slice_in_dim(out, new, chain.start, 0),
@@ -168,13 +199,14 @@ def _counted(
 ) -> Chain:
     """The chain with a sweep on its record, the residuals of finished rows included."""
     is_active = view.is_live[0]
+    n_sweeps = is_active.astype(jnp.int32)
 
     def largest(old: jax.Array, of_rows: jax.Array) -> jax.Array:
         return jnp.maximum(old, jnp.max(jnp.where(is_judged, of_rows, 0.0)))
 
     return chain._replace(
-        sweeps=chain.sweeps + is_active,
-        evaluations=chain.evaluations + is_active * swept.evaluations,
+        sweeps=chain.sweeps + n_sweeps,
+        evaluations=chain.evaluations + n_sweeps * swept.evaluations,
         residual=largest(chain.residual, swept.residual),
         scaled_residual=largest(chain.scaled_residual, swept.scaled_residual),
         trace=chain.trace.record(
@@ -197,17 +229,20 @@ def _complete(
     n_chains, length = jax.tree.leaves(sequences.inputs)[0].shape[:2]
     chain = jnp.arange(n_chains)
 
-    def body(i: jax.Array, loop: tuple[jax.Array, Any]) -> tuple[jax.Array, Any]:
-        state, store = loop
+    def body(i: jax.Array, loop: tuple[jax.Array, Any, Any]) -> tuple[jax.Array, Any, Any]:
+        state, store, region = loop
         is_live = i < remaining
         t = chains.start + i
         noise = jax.tree.map(lambda u: u[chain, jnp.minimum(t, length - 1)], sequences.inputs)
         new = jax.vmap(recursion.step)(state, noise)
         # Chains with nothing left write to rows that are not finished, as sweeps do.
         store = jax.tree.map(lambda out, x: out.at[chain, t].set(x), store, new)
-        return jnp.where(is_live[:, None], new[0], state), store
+        if region is not None:
+            region = jax.vmap(Region.include)(region, new[0][:, None], is_live[:, None])
+        return jnp.where(is_live[:, None], new[0], state), store, region
 
-    last, store = lax.fori_loop(0, jnp.max(remaining), body, (chains.last, chains.store))
+    loop = (chains.last, chains.store, chains.region)
+    last, store, region = lax.fori_loop(0, jnp.max(remaining), body, loop)
     start = chains.start + remaining
     n_new = jnp.minimum(chains.n_new + remaining, chains.iterates.shape[1])
     rows, of_rows = jax.tree.map(
@@ -219,6 +254,7 @@ def _complete(
         last=last,
         iterates=jax.vmap(method.enter)(rows, n_new, start, last, sequences),
         n_new=n_new,
+        region=region,
         carry=chains.carry._replace(of_rows=of_rows),
         store=store,
         block=jnp.where(is_new_block, start, chains.block),

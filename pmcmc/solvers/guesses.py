@@ -56,6 +56,10 @@ class Guess(abc.ABC):
     def enter(self, entry: Entry) -> jax.Array:
         """The rows, shape `(W, D)`, with guesses for the new ones."""
 
+    def visited(self, origin: jax.Array, data: Any) -> jax.Array:
+        """States that a chain from `origin` is known to come near, shape `(n, D)`."""
+        return origin[None]
+
     def flatten(self, flatten: Callable[[Any], jax.Array]) -> "Guess":
         """The guess for flat states, with `flatten` for trajectories as users write them."""
         return self
@@ -200,6 +204,9 @@ class TrajectoryGuess(Guess):
     @property
     def data(self) -> Any:
         return self.states
+
+    def visited(self, origin: jax.Array, data: jax.Array) -> jax.Array:
+        return data
 
     def enter(self, entry: Entry) -> jax.Array:
         return jnp.where(entry.is_new[:, None], entry.data[entry.steps], entry.rows)

@@ -124,7 +124,14 @@ class ParallelNewton(Solver):
         window = min(self._window(n_chains, dim, s0.dtype.itemsize), length)
         self.jacobian.check(n_chains * window, dim, s0.dtype.itemsize)
         size = dim // self.jacobian.n_parts
-        basis = None if isinstance(self.basis, str) else self.basis  # a name was not resolved
+        basis = self.basis
+        if isinstance(basis, str):
+            if basis != "auto":
+                raise ValueError(
+                    f"basis={basis!r} is found by pmcmc.solve and pmcmc.sample, not by the solver "
+                    "itself: write basis=None or an invertible matrix."
+                )
+            basis = None  # there is no log density here
         if basis is not None and basis.shape != (size, size):
             raise ValueError(
                 f"basis must have shape ({size}, {size}) for states of {dim} numbers, got "

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from pmcmc.solvers.base import Trace
+from pmcmc.solvers.region import Region
 
 
 class Sequence(NamedTuple):
@@ -15,11 +16,13 @@ class Sequence(NamedTuple):
         origin: the start, shape `(D,)`.
         inputs: pytree of inputs.
         data: what else the method was given per step, such as guesses.
+        seen: where the chain has been before, `None` where nothing is known.
     """
 
     origin: jax.Array
     inputs: Any
     data: Any
+    seen: Region | None
 
     @property
     def length(self) -> int:
@@ -44,7 +47,8 @@ class View(NamedTuple):
     """The window of one chain before a sweep.
 
     Args:
-        rows: iterates of the steps, shape `(W, D)`.
+        rows: iterates of the steps, shape `(W, D)`; of a Markov chain moved to where it
+            may go, if they are far outside.
         previous: the state that each step starts from: the last finished one, then the iterates.
         inputs: of the steps, leading axis `W`.
         steps: number of each step in the sequence, shape `(W,)`.
@@ -74,6 +78,7 @@ class Chain(NamedTuple):
     last: jax.Array  # the last finished state, (D,)
     iterates: jax.Array  # of the steps from start on, (W, D)
     n_new: jax.Array  # how many of them entered since the last sweep
+    region: Region | None  # where sweeps may go; None for anywhere
     carry: Carry  # the method's
     store: Any  # (states, aux), finished up to start, room for W rows beyond the end
     block: jax.Array  # first step of the block
@@ -98,9 +103,13 @@ def look(
     window = chain.iterates.shape[0]
     row = jnp.arange(window, dtype=jnp.int32)
     steps = jnp.minimum(chain.start + row, sequence.length - 1)
+    # Any number may be an iterate: what is verified are the rows as they are seen here.
+    rows = chain.iterates
+    if chain.region is not None:
+        rows = chain.region.keep(rows, chain.last)
     return View(
-        rows=chain.iterates,
-        previous=jnp.concatenate([chain.last[None], chain.iterates[:-1]]),
+        rows=rows,
+        previous=jnp.concatenate([chain.last[None], rows[:-1]]),
         inputs=jax.tree.map(lambda u: u[steps], sequence.inputs),
         steps=steps,
         is_live=(chain.start + row < n_steps) & chain.goes_on,

@@ -1,0 +1,51 @@
+"""Where a chain has been: sweeps have no business far outside."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+_WIDTHS = 2.0  # to each side, so that a region that the chain outgrows is five times as wide
+
+
+class Region(NamedTuple):
+    """The box of what a chain has visited, or could have visited by one step from there.
+
+    The iterates of a sweep may be anywhere, and there a map may take for ever, or refuse to be
+    evaluated, although the chain never goes there.
+
+    Args:
+        low: of each coordinate, shape `(D,)`.
+        high: of each coordinate, shape `(D,)`.
+    """
+
+    low: jax.Array
+    high: jax.Array
+
+    @classmethod
+    def nothing_like(cls, state: jax.Array) -> "Region":
+        """The empty region of such states."""
+        return cls(
+            jnp.full(state.shape, jnp.inf, state.dtype),
+            jnp.full(state.shape, -jnp.inf, state.dtype),
+        )
+
+    def include(self, rows: jax.Array, is_seen: jax.Array | bool = True) -> "Region":
+        """The box of this one and of the rows `(W, D)` that were seen, if they are finite."""
+        counts = (is_seen & jnp.all(jnp.isfinite(rows), axis=-1))[:, None]
+        return Region(
+            jnp.minimum(self.low, jnp.min(jnp.where(counts, rows, self.low[None]), axis=0)),
+            jnp.maximum(self.high, jnp.max(jnp.where(counts, rows, self.high[None]), axis=0)),
+        )
+
+    def keep(self, rows: jax.Array, safe: jax.Array) -> jax.Array:
+        """The rows `(W, D)`, those far outside moved to where the widened box ends.
+
+        In place of a row that is not finite comes a safe point `(D,)`. Rows that are moved keep
+        their direction: with the safe point in their place sweeps took up to 20 % longer.
+        """
+        rounding = jnp.finfo(rows.dtype).eps ** 0.5 * jnp.maximum(abs(self.low), abs(self.high))
+        margin = _WIDTHS * (self.high - self.low) + rounding
+        inside = jnp.clip(rows, (self.low - margin)[None], (self.high + margin)[None])
+        is_finite = jnp.all(jnp.isfinite(inside), axis=-1)
+        return jnp.where(is_finite[:, None], inside, safe[None])
