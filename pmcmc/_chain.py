@@ -19,7 +19,6 @@ from pmcmc.kernels import HMC, Kernel, PhasePoint
 from pmcmc.solvers import ParallelNewton, Recursion, Solver, Stages, Trajectories
 
 _NOISE_BLOCK = 64
-_REACH = 1.0  # sweeps take about as many as without a bound (measured from 0.5 to 4)
 
 
 class Segment(NamedTuple):
@@ -165,9 +164,7 @@ def as_recursion(logdensity: FlatLogDensity | None, kernel: Kernel) -> Recursion
     stages = None
     if isinstance(kernel, HMC):
         stages = _trajectory(logdensity, kernel, described)
-    return Recursion(
-        carry, advance, lambda state: state.position, stages, is_chain=True, reach=_REACH
-    )
+    return Recursion(carry, advance, lambda state: state.position, stages, is_chain=True)
 
 
 def _trajectory(logdensity: Any, kernel: HMC, described: Callable[..., Any]) -> Stages:

@@ -219,19 +219,19 @@ def pl_bounds(
 ) -> tuple[float, float]:
     """Bounds on the square root of the Polyak-Lojasiewicz constant of the merit function.
 
-    That constant is the square of the smallest singular value of the residual's Jacobian `J`: near
-    1 the chain is easily found from anywhere, near 0 the merit function is flat and sweeps have far
-    to go. With a negative exponent the bounds do not depend on the length of long chains; with a
+    That constant is the square of the smallest singular value of the residual's Jacobian: near 1
+    the chain is easily found from anywhere, near 0 the merit function is flat and sweeps have far
+    to go. With a negative exponent the bounds hardly depend on the length of long chains; with a
     positive one both fall exponentially with it.
 
-    The lower bound, `(exp(exponent) - 1) / (exp(exponent * n_steps) - 1) / a`, is the one of the
-    thesis. The upper one is 1 over the largest of three numbers that the norm of the inverse of `J`
-    cannot be below: 1; the norm of its last block, `b * exp(exponent * (n_steps - 1))`, as in the
-    thesis; and the mean growth of unit inputs at all steps along the vector that the whole product
-    stretches most. No product of `k` Jacobians shrinks that one by more than a factor `b / a**2`
-    below `exp(k * exponent)`, so the third is `b / a**2` times the root mean square, over `t`, of
-    `(exp(exponent * t) - 1) / (exp(exponent) - 1)`. With `a = b = 1` and a negative exponent the
-    two bounds meet as the length grows.
+    The lower bound, `(exp(exponent) - 1) / (exp(exponent * n_steps) - 1) / a`, and two parts of the
+    upper one, 1 and `exp(-exponent * (n_steps - 1)) / b`, are those of the thesis. The third part
+    follows the vector that the product of all Jacobians stretches most. Along it the inverse of the
+    residual's Jacobian is a lower triangular matrix of numbers, whose entries are at least
+    `c * exp(k * exponent)` on the `k`-th diagonal, with `c = min(1, b / max(a, 1)**2)`; so the
+    smallest singular value is at most that of the bidiagonal matrix of 1 and `-exp(exponent)`,
+    divided by `c`. For exponent 0 that is `2 * sin(pi / (4 * n_steps + 2))`, and else bounded by
+    Rayleigh quotients.
 
     Args:
         exponent: largest Lyapunov exponent.
@@ -249,12 +249,31 @@ def pl_bounds(
     n_steps = check_count("n_steps", n_steps)
     check_positive("a", a, "a=1.0")
     check_positive("b", b, "b=1.0")
-    steps = np.arange(1, n_steps + 1)
     with np.errstate(over="ignore"):
-        sums = steps if exponent == 0 else np.expm1(exponent * steps) / np.expm1(exponent)
-        along = min(1.0, b / a, b / a**2) * np.sqrt(np.mean(np.square(sums, dtype=float)))
-        last = b * np.exp(exponent * (n_steps - 1))
-        return float(1 / (a * sums[-1])), float(1 / max(1.0, last, along))
+        growth = np.expm1(exponent * n_steps)
+        lower = 1 / n_steps if exponent == 0 else np.expm1(exponent) / growth
+        last = np.exp(-exponent * (n_steps - 1)) / b
+        along = _smallest_of_bidiagonal(np.exp(exponent), n_steps) / min(1.0, b / max(a, 1.0) ** 2)
+    return float(lower / a), float(min(1.0, last, along))
+
+
+def _smallest_of_bidiagonal(ratio: float, size: int) -> float:
+    """Bound on the smallest singular value of the matrix with 1 and `-ratio` below; exact at 1.
+
+    Its square is the smallest eigenvalue of a tridiagonal matrix, and at most the Rayleigh quotient
+    of any vector: of `cos((k - 1/2) * angle)`, which is the eigenvector for a ratio of 1, and of
+    `sin(pi * k / (size + 1))`, which is the better one for much smaller ratios.
+    """
+    if ratio > 2:  # where the last block alone is sharper, and squares overflow
+        return 1.0
+    angle = np.pi / (2 * size + 1)
+    by_cosines = (
+        (1 - ratio) ** 2
+        + 4 * ratio * np.sin(angle / 2) ** 2
+        + 4 * ratio * (1 - ratio) * np.cos(angle / 2) ** 2 / (2 * size + 1)
+    )
+    by_sines = (1 - ratio) ** 2 + 4 * ratio * np.sin(np.pi / (2 * size + 2)) ** 2
+    return float(np.sqrt(max(min(by_cosines, by_sines), 0.0)))
 
 
 def error_per_sweep(

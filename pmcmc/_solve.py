@@ -109,7 +109,11 @@ def resolve(
     unravel: Callable[[jax.Array], Any],
     inputs: Any,
 ) -> ParallelNewton:
-    """The solver with its basis found and its guess flattened."""
+    """The solver with its basis found and its guess flattened.
+
+    Raises:
+        ValueError: the basis needs what a recursion does not have, or the guess does not fit.
+    """
     if isinstance(solver.basis, str) and solver.basis == "hessian":
         raise ValueError(
             "basis='hessian' needs a log density, which solve does not have: write "

@@ -179,7 +179,7 @@ def test_trace_shows_the_finished_prefix_growing_and_the_residual_falling():
     assert np.all(np.diff(finished[:n]) > 0)
     assert finished[n - 1] == 60
     assert np.all(finished[n:] == -1)
-    assert np.all(np.isnan(residual[n:]))
+    assert np.all(residual[n:] == -1)
     assert residual[n - 1] <= 2e-12 < residual[0]
 
 

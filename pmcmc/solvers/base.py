@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from pmcmc.solvers.region import Region
+
 
 class Stages(NamedTuple):
     """A step that is a recursion itself, such as a trajectory of leapfrog steps.
@@ -38,11 +40,9 @@ class Recursion(NamedTuple):
         advance: `(carry, input) -> (carry, aux)`, with `aux` a pytree that describes the step.
         state: from what a loop carries back to the state.
         stages: `advance` as a recursion of its own, where it is one.
-        is_chain: whether steps are moves of a Markov chain, whose residuals are judged beside the
-            size of its moves.
-        reach: how many times the extent of the region that the recursion has visited its iterates
-            may lie outside of it to be evaluated there, one number or one a coordinate; `None` for
-            anywhere.
+        is_chain: whether steps are moves of a Markov chain: residuals are then judged by the size
+            of the moves too, and sweeps stay in the region that the chain has seen.
+        seen: that region so far, with a leading chain axis, or `None` where nothing is known.
     """
 
     carry: Callable[[jax.Array], Any]
@@ -50,7 +50,7 @@ class Recursion(NamedTuple):
     state: Callable[[Any], jax.Array]
     stages: Stages | None = None
     is_chain: bool = False
-    reach: float | jax.Array | None = None
+    seen: Region | None = None
 
     def step(self, state: jax.Array, inputs: Any) -> tuple[jax.Array, Any]:
         """One step from the bare state: `(next state, aux)`."""
@@ -107,8 +107,8 @@ class Trace(NamedTuple):
     """What each of the first sweeps saw, shape `(chain, sweep)`.
 
     Args:
-        residual: largest `|s_t - f(s_{t-1})|` over the window before the sweep, -1 where the
-            chain took no such sweep.
+        residual: largest `|s_t - f(s_{t-1})|` over the window before the sweep, infinite where one
+            is not a number, -1 where the chain took no such sweep.
         finished: number of finished steps after the sweep, -1 where there was none.
         reset: number of steps of the window whose new iterate overflowed and was replaced, -1
             where there was no sweep.
@@ -136,8 +136,8 @@ class Trajectories(NamedTuple):
     """States of a batch of chains, and the evidence that they solve the recursion.
 
     Args:
-        states: shape `(chain, length, D)`; rows from `n_steps` on carry no meaning. A chain that
-            runs into NaN has NaN from there on.
+        states: shape `(chain, length, D)`; rows from `n_steps` on carry no meaning, and are
+            zero where sweeps did not finish them. A chain that runs into NaN has NaN from there on.
         aux: the pytree of the steps, leading axes `(chain, length)`.
         sweeps: parallel sweeps that each chain took.
         sequential_steps: steps that each chain took one at a time.

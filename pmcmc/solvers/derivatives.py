@@ -27,8 +27,9 @@ def attach_derivative(
 
     The tangents of the sweeps that found a solution are not its tangents. Those satisfy a linear
     recurrence with the true Jacobians, forward in time for tangents and backward for cotangents;
-    it is a recursion like any other and is evaluated by the same solver, to the same tolerance and
-    completed one step at a time if need be. Where `is_solution` is false, derivatives are NaN.
+    it is a recursion like any other and is evaluated by the same solver, to a tolerance relative to
+    the largest number that drives it, and completed one step at a time if need be. Where
+    `is_solution` is false, derivatives are NaN.
 
     Args:
         step: `(state, input, parameters) -> state`, which closes over nothing traced.
@@ -88,7 +89,12 @@ def _recurrence(
     places: tuple[jax.Array, Any],
     offsets: jax.Array,
 ) -> jax.Array:
-    """All `x_t = A_t x_{t-1} + b_t` from zero, with `A_t` the product at a state and input."""
+    """All `x_t = A_t x_{t-1} + b_t` from zero, with `A_t` the product at a state and input.
+
+    Residuals are judged in units of the largest number in `b`.
+    """
+    largest = jnp.max(jnp.abs(offsets))
+    unit = jnp.where(largest > 0, largest, 1.0)
 
     def advance(x: jax.Array, row: Any) -> tuple[jax.Array, None]:
         (state, u), offset = row
@@ -96,9 +102,6 @@ def _recurrence(
 
     recursion = Recursion(carry=lambda x: x, advance=advance, state=lambda x: x)
     solver = solver.for_derivatives()
-    # The recurrence is linear: in units of its largest offset tolerances are relative to that.
-    largest = jnp.max(jnp.abs(offsets))
-    unit = jnp.where(largest > 0, largest, 1.0)
     batch = jax.tree.map(lambda leaf: leaf[None], (places, offsets / unit))
     result = solver.run(recursion, jnp.zeros_like(offsets[:1]), batch, offsets.shape[0])
     return jnp.where(result.scaled_residual[0] <= 1, unit * result.states[0], jnp.nan)

@@ -43,7 +43,7 @@ def drive(
     window: int,
 ) -> Trajectories:
     """Sweep until all chains are finished; the other arguments are those of `Solver.run`."""
-    sequences = Sequence(s0, inputs, method.data)
+    sequences = Sequence(s0, inputs, method.data, recursion.seen)
     length = jax.tree.leaves(inputs)[0].shape[1]
     end = jnp.int32(n_steps)
 
@@ -70,8 +70,12 @@ def drive(
     )
     _, chains = lax.while_loop(is_unfinished, body, (jnp.int32(0), chains))
     states, aux = jax.tree.map(lambda out: out[:, :length], chains.store)
-    step = jnp.arange(length, dtype=jnp.int32)[None]
-    is_lost = (step >= chains.start[:, None]) & (step < end)  # behind NaN
+    row = jnp.arange(length, dtype=jnp.int32)[None]
+    is_finished = row < chains.start[:, None]
+    states, aux = jax.tree.map(
+        lambda out: jnp.where(_beside(is_finished, out), out, jnp.zeros_like(out)), (states, aux)
+    )
+    is_lost = ~is_finished & (row < end)  # behind NaN, where no chain goes on
     return Trajectories(
         states=jnp.where(is_lost[..., None], jnp.nan, states),
         aux=aux,
@@ -84,6 +88,11 @@ def drive(
     )
 
 
+def _beside(flags: jax.Array, rows: jax.Array) -> jax.Array:
+    """Flags of rows, `(chain, row)`, with the axes that the rows have beyond."""
+    return flags.reshape(*flags.shape, *[1] * (rows.ndim - 2))
+
+
 def _start(
     method: Method, budget: Budget, recursion: Recursion, sequence: Sequence, window: int
 ) -> Chain:
@@ -93,12 +102,13 @@ def _start(
     zero, count = jnp.zeros((), origin.dtype), jnp.int32(0)
     everything = jnp.int32(window)
     constant = jnp.repeat(origin[None], window, axis=0)
+    iterates = method.enter(constant, everything, count, origin, sequence)
     return Chain(
         start=count,
         last=origin,
-        iterates=method.enter(constant, everything, count, origin, sequence),
+        iterates=iterates,
         n_new=everything,
-        region=_first_region(method, recursion, sequence),
+        region=_first_region(method, recursion, sequence, iterates),
         carry=method.init(recursion, sequence, window),
         store=jax.tree.map(lambda x: jnp.zeros((sequence.length + window, *x.shape), x.dtype), row),
         block=count,
@@ -112,11 +122,16 @@ def _start(
     )
 
 
-def _first_region(method: Method, recursion: Recursion, sequence: Sequence) -> Region | None:
-    if recursion.reach is None:
+def _first_region(
+    method: Method, recursion: Recursion, sequence: Sequence, guesses: jax.Array
+) -> Region | None:
+    """Where sweeps may go at first: what a user gave for a guess is as good as seen."""
+    if not recursion.is_chain:
         return None
-    states = jnp.concatenate([sequence.origin[None], method.visited(sequence)])
-    return Region.of(states, recursion.reach)
+    seen = Region.nothing_like(sequence.origin) if sequence.seen is None else sequence.seen
+    for states in (sequence.origin[None], guesses, method.visited(sequence)):
+        seen = seen.include(states)
+    return seen
 
 
 def _sweep(
@@ -138,11 +153,10 @@ def _sweep(
         is_spent = view.is_live[0] & (chain.spent + 1 >= budget.max_sweeps)
     is_given_up = is_spent & (not budget.is_completed)
 
-    # Rows that are given up stay as they are; else the row behind the verified ones is exact, where
-    # it was evaluated at the last of them.
+    # Rows that are given up stay as they are; else the row behind the verified ones is exact.
     n_given_up = jnp.maximum(block_end - chain.start, swept.n_verified)
-    has_exact = jnp.any(view.is_live & ~view.is_moved & (row == swept.n_verified))
-    n_finished = jnp.where(is_given_up, n_given_up, swept.n_verified + has_exact)
+    n_exact = jnp.minimum(swept.n_verified + 1, jnp.sum(view.is_live, dtype=jnp.int32))
+    n_finished = jnp.where(is_given_up, n_given_up, n_exact)
     is_left = is_given_up & (row >= swept.n_verified)
     finished = jnp.where(is_left[:, None], view.rows, swept.finished)
     is_judged = (row < n_finished) & ((row != swept.n_verified) | is_given_up)
@@ -153,17 +167,16 @@ def _sweep(
     is_new_block = start >= block_end
     region = chain.region
     if region is not None:
-        # Steps from the last finished state lead, with whatever noise, to where the chain may go.
-        is_from_last = jnp.all(view.previous == chain.last[None], axis=-1)
-        region = region.with_states(finished, row < n_finished)
-        region = region.with_states(swept.values, view.is_live & is_from_last)
+        # One step from the last finished state leads to where the chain may go, whatever the noise.
+        is_next = jnp.all(view.previous == chain.last[None], axis=-1)
+        region = region.include(finished, row < n_finished).include(swept.values, is_next)
     counted = _counted(chain, view, swept, start, is_judged, budget.n_traced)
     after = counted._replace(
-        region=region,
         start=start,
         last=last,
         iterates=method.enter(rows, n_finished, start, last, sequence),
         n_new=n_finished,
+        region=region,
         carry=carry._replace(of_rows=of_rows),
         store=jax.tree.map(
             lambda out, new: lax.dynamic_update_slice_in_dim(out, new, chain.start, 0),
@@ -186,22 +199,19 @@ def _counted(
 ) -> Chain:
     """The chain with a sweep on its record, the residuals of finished rows included."""
     is_active = view.is_live[0]
-    # Of rows that were evaluated elsewhere the residual is not known.
-    residual, scaled = (
-        jnp.where(view.is_moved, jnp.inf, x) for x in (swept.residual, swept.scaled_residual)
-    )
+    n_sweeps = is_active.astype(jnp.int32)
 
     def largest(old: jax.Array, of_rows: jax.Array) -> jax.Array:
         return jnp.maximum(old, jnp.max(jnp.where(is_judged, of_rows, 0.0)))
 
     return chain._replace(
-        sweeps=chain.sweeps + is_active,
-        evaluations=chain.evaluations + is_active * swept.evaluations,
-        residual=largest(chain.residual, residual),
-        scaled_residual=largest(chain.scaled_residual, scaled),
+        sweeps=chain.sweeps + n_sweeps,
+        evaluations=chain.evaluations + n_sweeps * swept.evaluations,
+        residual=largest(chain.residual, swept.residual),
+        scaled_residual=largest(chain.scaled_residual, swept.scaled_residual),
         trace=chain.trace.record(
             jnp.where(is_active, chain.sweeps, n_traced),
-            jnp.max(jnp.where(view.is_live & ~view.is_moved, swept.residual, 0.0)),
+            jnp.max(jnp.where(view.is_live, swept.residual, 0.0)),
             start,
             swept.n_reset,
         ),
@@ -219,17 +229,20 @@ def _complete(
     n_chains, length = jax.tree.leaves(sequences.inputs)[0].shape[:2]
     chain = jnp.arange(n_chains)
 
-    def body(i: jax.Array, loop: tuple[jax.Array, Any]) -> tuple[jax.Array, Any]:
-        state, store = loop
+    def body(i: jax.Array, loop: tuple[jax.Array, Any, Any]) -> tuple[jax.Array, Any, Any]:
+        state, store, region = loop
         is_live = i < remaining
         t = chains.start + i
         noise = jax.tree.map(lambda u: u[chain, jnp.minimum(t, length - 1)], sequences.inputs)
         new = jax.vmap(recursion.step)(state, noise)
         # Chains with nothing left write to rows that are not finished, as sweeps do.
         store = jax.tree.map(lambda out, x: out.at[chain, t].set(x), store, new)
-        return jnp.where(is_live[:, None], new[0], state), store
+        if region is not None:
+            region = jax.vmap(Region.include)(region, new[0][:, None], is_live[:, None])
+        return jnp.where(is_live[:, None], new[0], state), store, region
 
-    last, store = lax.fori_loop(0, jnp.max(remaining), body, (chains.last, chains.store))
+    loop = (chains.last, chains.store, chains.region)
+    last, store, region = lax.fori_loop(0, jnp.max(remaining), body, loop)
     start = chains.start + remaining
     n_new = jnp.minimum(chains.n_new + remaining, chains.iterates.shape[1])
     rows, of_rows = jax.tree.map(
@@ -241,6 +254,7 @@ def _complete(
         last=last,
         iterates=jax.vmap(method.enter)(rows, n_new, start, last, sequences),
         n_new=n_new,
+        region=region,
         carry=chains.carry._replace(of_rows=of_rows),
         store=store,
         block=jnp.where(is_new_block, start, chains.block),

@@ -57,9 +57,9 @@ class Guess(abc.ABC):
     def enter(self, entry: Entry) -> jax.Array:
         """The rows, shape `(W, D)`, with guesses for the new ones."""
 
-    def visited(self, data: Any, origin: jax.Array) -> jax.Array:
-        """States of one chain that are known to be where it goes, shape `(n, D)`."""
-        return origin[None][:0]
+    def visited(self, origin: jax.Array, data: Any) -> jax.Array:
+        """States that a chain from `origin` is known to come near, shape `(n, D)`."""
+        return origin[None]
 
     def flatten(self, flatten: Callable[[Any], jax.Array]) -> "Guess":
         """The guess for flat states, with `flatten` for trajectories as users write them."""
@@ -206,7 +206,7 @@ class TrajectoryGuess(Guess):
     def data(self) -> Any:
         return self.states
 
-    def visited(self, data: jax.Array, origin: jax.Array) -> jax.Array:
+    def visited(self, origin: jax.Array, data: jax.Array) -> jax.Array:
         return data
 
     def enter(self, entry: Entry) -> jax.Array:

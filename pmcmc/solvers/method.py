@@ -50,8 +50,8 @@ class Method(abc.ABC):
         return ()
 
     def visited(self, sequence: Sequence) -> jax.Array:
-        """States besides the start that a chain is known to visit, shape `(n, D)`."""
-        return sequence.origin[None][:0]
+        """States that a chain is known to come near, shape `(n, D)`, besides its first guesses."""
+        return sequence.origin[None]
 
     def init(self, recursion: Recursion, sequence: Sequence, window: int) -> Carry:
         """What is carried before the first sweep of a chain."""

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from pmcmc.solvers.base import Recursion, Solver, Stages, Trace, Trajectories
+from pmcmc.solvers.region import Region
 
 
 def run_stages(
@@ -19,18 +20,16 @@ def run_stages(
 ) -> Trajectories:
     """Evaluate the recursion step by step, and its stages by the solver; see `Solver.run`.
 
-    Sweeps, steps taken one at a time, and residuals are those of the stages.
+    Sweeps, steps taken one at a time, and residuals are those of the stages. Sweeps stay in the
+    region that the stages of all steps so far have seen.
     """
     n_chains = s0.shape[0]
     length = jax.tree.leaves(inputs)[0].shape[1]
-    reach = None
-    if recursion.reach is not None:
-        # Positions twice as far as so many steps like the first lead; momenta anywhere.
-        reach = jnp.repeat(jnp.array([2.0 * stages.length, 1e6], s0.dtype), s0.shape[1])
-    index = jnp.broadcast_to(jnp.arange(stages.length), (n_chains, stages.length))
+    index = jnp.arange(stages.length, dtype=jnp.int32)
+    index = jnp.broadcast_to(index, (n_chains, stages.length))
 
-    def body(t: jax.Array, loop: tuple[Any, Any, Trajectories]) -> tuple[Any, Any, Trajectories]:
-        carry, store, total = loop
+    def body(t: jax.Array, loop: tuple[Any, ...]) -> tuple[Any, ...]:
+        carry, store, region, total = loop
         u = jax.tree.map(lambda rows: rows[:, t], inputs)
         # The input belongs to all stages of a step.
         inner = Recursion(
@@ -38,7 +37,7 @@ def run_stages(
             advance=lambda state, i: (stages.step(state, *i), None),
             state=lambda state: state,
             is_chain=recursion.is_chain,
-            reach=reach,
+            seen=region,
         )
         shared = jax.tree.map(
             lambda x: jnp.broadcast_to(x[:, None], (n_chains, stages.length, *x.shape[1:])), u
@@ -47,13 +46,16 @@ def run_stages(
         carry, aux = jax.vmap(stages.finish)(carry, u, run.states[:, -1])
         rows = (jax.vmap(recursion.state)(carry), aux)
         store = jax.tree.map(lambda out, new: out.at[:, t].set(new), store, rows)
-        return carry, store, _add(total, run)
+        region = jax.vmap(lambda seen, states: seen.include(states))(region, run.states)
+        return carry, store, region, _add(total, run)
 
-    row = jax.eval_shape(recursion.step, s0[0], jax.tree.map(lambda u: u[0, 0], inputs))
+    first = jax.tree.map(lambda u: u[:, 0], inputs)
+    row = jax.eval_shape(recursion.step, *jax.tree.map(lambda x: x[0], (s0, first)))
     store = jax.tree.map(lambda x: jnp.zeros((n_chains, length, *x.shape), x.dtype), row)
     carry = jax.vmap(recursion.carry)(s0)
-    loop = (carry, store, _nothing(s0))
-    _, (states, aux), total = lax.fori_loop(0, jnp.int32(n_steps), body, loop)
+    stage = jax.eval_shape(jax.vmap(stages.start), carry, first)
+    loop = (carry, store, Region.nothing_like(stage), _nothing(s0))
+    _, (states, aux), _, total = lax.fori_loop(0, jnp.int32(n_steps), body, loop)
     # Every step also evaluates its last stage, in `finish`.
     evaluations = (total.evaluations + n_steps) / (stages.length + 1)
     return total._replace(states=states, aux=aux, evaluations=evaluations)

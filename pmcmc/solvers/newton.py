@@ -130,10 +130,10 @@ class ParallelNewton(Solver):
         if isinstance(basis, str):
             if basis != "auto":
                 raise ValueError(
-                    f"basis={basis!r} is found by sample and solve, not by a solver on its own: "
-                    "write basis=None or an invertible matrix."
+                    f"basis={basis!r} is found by pmcmc.solve and pmcmc.sample, not by the solver "
+                    "itself: write basis=None or an invertible matrix."
                 )
-            basis = None
+            basis = None  # there is no log density here
         if basis is not None and basis.shape != (size, size):
             raise ValueError(
                 f"basis must have shape ({size}, {size}) for states of {dim} numbers, got "

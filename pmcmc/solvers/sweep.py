@@ -11,12 +11,12 @@ from pmcmc._keys import internal_key
 from pmcmc.solvers.base import Recursion
 from pmcmc.solvers.coordinates import Coordinates
 from pmcmc.solvers.damping import Damping
-from pmcmc.solvers.damping.base import Recurrence
+from pmcmc.solvers.damping.base import UNKNOWN, Recurrence
 from pmcmc.solvers.guesses import Entry, Guess
 from pmcmc.solvers.method import Method, Swept
 from pmcmc.solvers.scan import affine_scan
 from pmcmc.solvers.structures import Structure
-from pmcmc.solvers.tolerance import tolerance_of_moves, typical_step
+from pmcmc.solvers.tolerance import tolerance, tolerance_of_moves
 from pmcmc.solvers.window import Carry, Sequence, View
 
 
@@ -59,13 +59,13 @@ class NewtonMethod(Method):
         return self.guess.data
 
     def visited(self, sequence: Sequence) -> jax.Array:
-        return self.guess.visited(sequence.data, sequence.origin)
+        return self.guess.visited(sequence.origin, sequence.data)
 
     def init(self, recursion: Recursion, sequence: Sequence, window: int) -> Carry:
         origin = sequence.origin
         damped: Any = ()
         if self.damping is not None:
-            merit = jnp.full((), -1.0, origin.dtype)
+            merit = jnp.full((), UNKNOWN, origin.dtype)
             damped = _Damped(self.damping.init(origin.dtype), merit)
         if self.structure.every == 1:
             return Carry(of_chain=damped)
@@ -95,19 +95,19 @@ class NewtonMethod(Method):
         evaluated = self._evaluate(recursion, view, carry.of_rows)
         value = evaluated.value
         error = jnp.where(value == view.rows, 0.0, value - view.rows)  # equal infinities
-        scaled_residual = self._in_tolerances(recursion, view, value, error)
-        n_verified = _length_of_prefix(view.is_live & ~view.is_moved & (scaled_residual <= 1))
+        scaled_residual = self._in_tolerances(recursion.is_chain, view, value, error)
+        n_verified = _length_of_prefix(view.is_live & (scaled_residual <= 1))
         damped = self._adapted(view, error, carry.of_chain)
         rows, is_number = self._update(view, evaluated, error, damped)
         # The row behind the verified ones was evaluated at a verified state: its value is exact.
-        is_exact = jnp.arange(len(value)) == n_verified
+        is_exact = jnp.arange(len(value), dtype=jnp.int32) == n_verified
         swept = Swept(
             finished=jnp.where(is_exact[:, None], value, view.rows),
             n_verified=n_verified,
             values=value,
             aux=evaluated.aux,
             rows=rows,
-            residual=jnp.max(jnp.abs(error), axis=-1),
+            residual=_largest(jnp.abs(error)),
             scaled_residual=scaled_residual,
             n_reset=jnp.sum(view.is_live & ~is_number, dtype=jnp.int32),
             evaluations=len(value),
@@ -138,14 +138,15 @@ class NewtonMethod(Method):
         return evaluated
 
     def _in_tolerances(
-        self, recursion: Recursion, view: View, value: jax.Array, error: jax.Array
+        self, is_chain: bool, view: View, value: jax.Array, error: jax.Array
     ) -> jax.Array:
         """The largest residual of each row over the tolerance, which NaN is not within."""
-        allowed = self.atol + self.rtol * jnp.abs(view.rows)
-        if recursion.is_chain:
-            scale = typical_step(value - view.previous, view.is_live)
-            allowed = tolerance_of_moves(self.atol, self.rtol, view.rows, scale)
-        return jnp.max(jnp.where(error == 0, 0.0, jnp.abs(error) / allowed), axis=-1)
+        bounds = (self.atol, self.rtol, view.rows)
+        if is_chain:
+            allowed = tolerance_of_moves(*bounds, value - view.previous, view.is_live)
+        else:
+            allowed = tolerance(*bounds)
+        return _largest(jnp.where(error == 0, 0.0, jnp.abs(error) / allowed))
 
     def _adapted(self, view: View, error: jax.Array, damped: Any) -> Any:
         """What damping carries on, which compares the merit of rows that were there before."""
@@ -164,7 +165,7 @@ class NewtonMethod(Method):
         The values, moved by the increments before them, which follow the recurrence that the errors
         drive: in this form the row behind a finished one is exact to the last bit.
         """
-        is_jacobi = (view.is_new & self.guess.is_swept) | view.is_moved
+        is_jacobi = view.is_new & self.guess.is_swept
         matrices = _cleaned(evaluated.matrices, is_jacobi)
         recurrence = Recurrence(matrices, self.coordinates.enter(error), view.steps)
         used = recurrence
@@ -181,6 +182,11 @@ class NewtonMethod(Method):
         is_number = jnp.isfinite(rows)
         fallback = jnp.where(jnp.isfinite(value), value, view.previous[:1])
         return jnp.where(is_number, rows, fallback), jnp.all(is_number, axis=-1)
+
+
+def _largest(sizes: jax.Array) -> jax.Array:
+    """Of each row, infinite where one is NaN."""
+    return jnp.max(jnp.where(jnp.isnan(sizes), jnp.inf, sizes), axis=-1)
 
 
 def _length_of_prefix(is_true: jax.Array) -> jax.Array:

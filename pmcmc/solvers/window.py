@@ -16,11 +16,13 @@ class Sequence(NamedTuple):
         origin: the start, shape `(D,)`.
         inputs: pytree of inputs.
         data: what else the method was given per step, such as guesses.
+        seen: where the chain has been before, `None` where nothing is known.
     """
 
     origin: jax.Array
     inputs: Any
     data: Any
+    seen: Region | None
 
     @property
     def length(self) -> int:
@@ -45,13 +47,11 @@ class View(NamedTuple):
     """The window of one chain before a sweep.
 
     Args:
-        rows: iterates of the steps, shape `(W, D)`.
-        previous: the state that each step starts from: the last finished one, then the iterates,
-            unless these are far outside of where the chain has been.
+        rows: iterates of the steps, shape `(W, D)`; of a Markov chain moved to where it
+            may go, if they are far outside.
+        previous: the state that each step starts from: the last finished one, then the iterates.
         inputs: of the steps, leading axis `W`.
         steps: number of each step in the sequence, shape `(W,)`.
-        is_moved: whether `previous` is not the iterate before the row, but the last finished state:
-            such a row is evaluated, but what comes out is no evidence.
         is_live: which rows are steps of the chain, always the first ones.
         is_new: which rows entered since the last sweep, always the last ones.
         n_sweeps: sweeps that the chain has seen.
@@ -62,7 +62,6 @@ class View(NamedTuple):
     previous: jax.Array
     inputs: Any
     steps: jax.Array
-    is_moved: jax.Array
     is_live: jax.Array
     is_new: jax.Array
     n_sweeps: jax.Array
@@ -79,7 +78,7 @@ class Chain(NamedTuple):
     last: jax.Array  # the last finished state, (D,)
     iterates: jax.Array  # of the steps from start on, (W, D)
     n_new: jax.Array  # how many of them entered since the last sweep
-    region: Region | None  # where the chain has been
+    region: Region | None  # where sweeps may go; None for anywhere
     carry: Carry  # the method's
     store: Any  # (states, aux), finished up to start, room for W rows beyond the end
     block: jax.Array  # first step of the block
@@ -104,17 +103,15 @@ def look(
     window = chain.iterates.shape[0]
     row = jnp.arange(window, dtype=jnp.int32)
     steps = jnp.minimum(chain.start + row, sequence.length - 1)
-    previous = jnp.concatenate([chain.last[None], chain.iterates[:-1]])
-    is_moved = jnp.zeros(window, bool)
+    # Any number may be an iterate: what is verified are the rows as they are seen here.
+    rows = chain.iterates
     if chain.region is not None:
-        is_moved = (row > 0) & ~chain.region.holds(previous)
-        previous = jnp.where(is_moved[:, None], chain.last[None], previous)
+        rows = chain.region.keep(rows, chain.last)
     return View(
-        rows=chain.iterates,
-        previous=previous,
+        rows=rows,
+        previous=jnp.concatenate([chain.last[None], rows[:-1]]),
         inputs=jax.tree.map(lambda u: u[steps], sequence.inputs),
         steps=steps,
-        is_moved=is_moved,
         is_live=(chain.start + row < n_steps) & chain.goes_on,
         is_new=row >= window - chain.n_new,
         n_sweeps=chain.sweeps,

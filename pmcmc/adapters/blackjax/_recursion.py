@@ -40,6 +40,7 @@ def as_recursion(
         carry=lambda vector: layout.assemble(vector, driven),
         advance=advance,
         state=layout.vector,
+        is_chain=True,
     )
 
 

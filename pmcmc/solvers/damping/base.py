@@ -7,6 +7,8 @@ import jax
 
 from pmcmc.solvers.structures import Structure
 
+UNKNOWN = -1.0  # the merit before the first sweep
+
 
 class Recurrence(NamedTuple):
     """The linear recurrence of a sweep, `y_t = A_t y_{t-1} + b_t` from `y_0 = 0`.
@@ -37,7 +39,10 @@ class Damping(abc.ABC):
         return ()
 
     def adapt(self, state: Any, before: jax.Array, now: jax.Array) -> Any:
-        """What is carried on, given the merit (sum of squared residuals) of the same steps."""
+        """What is carried on, given the merit (sum of squared residuals) of the same steps.
+
+        The merit is never negative; `UNKNOWN`, which is, stands for none before the first sweep.
+        """
         return state
 
     def segment(self, first_step: int, length: int) -> "Damping":
