@@ -136,6 +136,45 @@ def test_newton_solves_a_linear_recurrence_in_one_sweep_whatever_the_window():
     assert found.sweeps == 2  # the second one is the check
 
 
+def test_mismatch_finds_the_basis_that_has_a_name():
+    matrix = np.array([[0.6, 0.3], [0.3, 0.1]])  # symmetric: diagonal in the basis of its Jacobian
+    step = lambda s, u: jnp.asarray(matrix) @ s + u  # noqa: E731
+    found = {
+        basis: diagnostics.jacobian_mismatch(
+            step, np.zeros(2), INPUTS, solver=pmcmc.ParallelNewton(basis=basis)
+        ).mismatch
+        for basis in ("jacobian", None)
+    }
+    assert found["jacobian"] < 1e-12
+    assert found[None] > 0.1
+    with pytest.raises(ValueError, match="basis='hessian' needs a log density"):
+        diagnostics.jacobian_mismatch(
+            step, np.zeros(2), INPUTS, solver=pmcmc.ParallelNewton(basis="hessian")
+        )
+
+
+@pytest.mark.parametrize("n_steps", [1, 2, 7, 30])
+def test_pl_bounds_at_exponent_zero_are_met_by_products_that_keep_lengths(n_steps):
+    _, upper = diagnostics.pl_bounds(0.0, n_steps)
+    np.testing.assert_allclose(upper, 2 * np.sin(np.pi / (4 * n_steps + 2)), rtol=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_pl_bounds_hold_for_any_jacobians(seed):
+    rng = np.random.default_rng(seed)
+    n_steps, exponent = int(rng.integers(2, 9)), 0.4 * rng.normal() * (seed % 4 > 0)
+    jacobians = np.exp(0.5 * rng.normal()) * rng.normal(size=(n_steps, 2, 2))
+    norms = []
+    for i in range(1, n_steps):
+        product = np.eye(2)
+        for k in range(i, n_steps):
+            product = jacobians[k] @ product
+            norms.append(np.linalg.norm(product, ord=2) * np.exp(-exponent * (k - i + 1)))
+    lower, upper = diagnostics.pl_bounds(exponent, n_steps, a=max(1.0, *norms), b=min(norms))
+    smallest = 1 / np.linalg.norm(inverse_of(jacobians), ord=2)
+    assert lower * (1 - 1e-9) <= smallest <= upper * (1 + 1e-9)
+
+
 def test_error_per_sweep_starts_from_the_guess():
     found = loop(lambda s, u: MIX @ s + u, np.zeros(2), INPUTS)
     errors = diagnostics.error_per_sweep(affine, np.zeros(2), INPUTS, n_sweeps=1)

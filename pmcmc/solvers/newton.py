@@ -41,9 +41,11 @@ class ParallelNewton(Solver):
     A sweep evaluates `f_t(s_{t-1})` for all steps of the window and solves the recursion with
     every `f_t` replaced by its linearisation, by a parallel scan. States become exact from left to
     right, whatever the linearisation; a step counts as finished only when it and all steps before
-    it satisfy `|s_t - f_t(s_{t-1})| <= atol + rtol * |s_t|` in every coordinate. Where the typical
-    step of the chain in a coordinate is smaller than 1, or than `|s_t|`, it takes their place,
-    down to rounding: a chain on a small scale, or far from the origin, is judged by its moves.
+    it satisfy `|s_t - f_t(s_{t-1})| <= atol + rtol * |s_t|` in every coordinate. In
+    the chain of a kernel, where the typical step in a coordinate is smaller than 1, or than
+    `|s_t|`, it takes their place, down to rounding: a chain on a small scale, or far from the
+    origin, is judged by its moves. Its sweeps stay where it goes: iterates farther outside of the
+    box of what it has visited than twice its widths are moved there before they are evaluated.
 
     Args:
         jacobian: structure of the matrix that stands in for the Jacobian, of `pmcmc.solvers`:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-_WIDTHS = 1.0  # to each side: sweeps take about as many as without a bound (measured from 0.5 to 4)
+_WIDTHS = 2.0  # to each side: sweeps take about as many as without a bound (measured from 0.5 to 4)
 
 
 class Region(NamedTuple):

@@ -109,3 +109,38 @@ def test_derivatives_along_a_chain_of_accepted_and_rejected_steps():
     expected = jax.grad(positions)(1.3, None)
     assert abs(expected) > 0.01
     np.testing.assert_allclose(jax.grad(positions)(1.3, "quasi"), expected, rtol=1e-8)
+
+
+def test_cotangents_that_die_out_take_few_sweeps():
+    counts = []
+
+    class Counting(pmcmc.ParallelNewton):
+        def run(self, *arguments):
+            found = super().run(*arguments)
+            jax.debug.callback(lambda n: counts.append(int(n)), found.sweeps[0], ordered=True)
+            return found
+
+    def last(theta):
+        step = lambda s, u: jnp.tanh(theta * (jnp.asarray(MIX) @ s) + u)  # noqa: E731
+        return jnp.sum(pmcmc.solve(step, jnp.zeros(4), inputs, solver=solver).states[-1])
+
+    def last_of_loop(theta):
+        step = lambda s, u: jnp.tanh(theta * (jnp.asarray(MIX) @ s) + u)  # noqa: E731
+        return jnp.sum(scanned(step, jnp.zeros(4), inputs)[-1])
+
+    pmcmc._pytree.register_dataclass(Counting, meta_fields=["window", "fallback", "trace_sweeps"])
+    solver = Counting(jacobian=pmcmc.solvers.Dense(), window=64)
+    inputs = np.random.default_rng(2).normal(size=(320, 4))
+    np.testing.assert_allclose(jax.grad(last)(0.6), jax.grad(last_of_loop)(0.6), rtol=1e-9)
+    jax.effects_barrier()
+    assert len(counts) == 2
+    assert counts[1] <= 15  # two a window; 320 where steps that decay were the measure
+
+
+def test_derivatives_of_nothing_are_zero():
+    def last(theta):
+        step = lambda s, u: 0.9 * s + 0 * theta * u  # noqa: E731
+        return pmcmc.solve(step, jnp.zeros(1), jnp.ones((20, 1))).states[-1, 0]
+
+    assert jax.grad(last)(1.0) == 0.0
+    assert jax.jvp(last, (1.0,), (0.0,))[1] == 0.0

@@ -66,3 +66,20 @@ def test_solve_runs_under_the_flag(name, is_x64, solver):
     np.testing.assert_allclose(solution.states, expected, rtol=0, atol=tolerance)
     power = np.linalg.matrix_power(MIX, 12)[0]
     np.testing.assert_allclose(gradient, power, rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("solver", ["newton", "clip-elk", "picard", "block"])
+def test_sample_makes_no_nan_of_its_own(solver):
+    def logdensity(x):
+        return -0.5 * jnp.sum(x**2)
+
+    def positions(solver):
+        result = pmcmc.sample(
+            logdensity, np.ones(2), 20, kernel=pmcmc.HMC(0.2, 4), solver=solver, progress=False
+        )
+        return result.positions
+
+    expected = positions("sequential")
+    with jax.debug_nans(True):
+        got = positions(solver)
+    np.testing.assert_allclose(got, expected, rtol=0, atol=1e-9)
