@@ -3,7 +3,9 @@
 import collections
 import functools
 import gc
+import os
 import weakref
+from pathlib import Path
 from types import SimpleNamespace
 
 import jax
@@ -17,6 +19,7 @@ from scipy import stats
 numpyro = pytest.importorskip("numpyro")
 
 import numpyro.distributions as dist  # noqa: E402
+from numpyro.contrib.control_flow import scan  # noqa: E402
 from numpyro.infer import HMC  # noqa: E402
 from numpyro.infer.reparam import LocScaleReparam  # noqa: E402
 
@@ -343,3 +346,31 @@ def test_models_and_their_data_go_when_nobody_holds_them():
     del bound, model, y, data
     gc.collect()
     assert [reference() is None for reference in references] == [True] * 6 + [False] * 6
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no figures of memory")
+def test_fits_of_fresh_models_take_no_memory():
+    """A loop in a model, run step by step, would leave its program behind: 9 MB a model."""
+
+    def fit(index):
+        def model(y):
+            def step(before, y):
+                y = numpyro.sample("y", dist.Normal(a * before + 0 * index, 1), obs=y)
+                return y, None
+
+            a = numpyro.sample("a", dist.Normal(0, 1))
+            scan(step, jnp.zeros(()), y)
+
+        sample_model(model, DATA + index, **TINY)
+
+    def resident():
+        gc.collect()
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    for index in range(10):
+        fit(index)
+    before = resident()
+    for index in range(25):
+        fit(index)
+    assert (resident() - before) / 25 < 2e6
