@@ -1,6 +1,5 @@
 """Real eigenbases for the chains of a log density."""
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +9,7 @@ import jax.numpy as jnp
 from pmcmc._chain import as_recursion, draw_noise
 from pmcmc._mode import find_mode
 from pmcmc._problem import FlatLogDensity, Problem, with_dtype
+from pmcmc._programs import jit_of_function
 from pmcmc.kernels import Kernel
 from pmcmc.solvers import ParallelNewton
 from pmcmc.solvers.bases import PILOT_STEPS, eigenbasis, jacobian_basis
@@ -59,7 +59,7 @@ def hessian_basis(
     return _hessian_basis(_hessian_at_mode(logdensity, position), inverse_mass_matrix)
 
 
-@functools.partial(jax.jit, static_argnums=0)
+@jit_of_function()
 def _hessian_at_mode(logdensity: Any, position: jax.Array) -> jax.Array:
     return jax.hessian(logdensity)(find_mode(logdensity, position))
 
@@ -82,7 +82,7 @@ def _hessian_basis(hessian: jax.Array, inverse_mass_matrix: jax.Array | None) ->
     return factor @ eigenbasis(factor.T @ hessian @ factor)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 4))
+@jit_of_function(4)
 def _pilot_basis(
     logdensity: FlatLogDensity | None,
     kernel: Kernel,

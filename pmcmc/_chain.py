@@ -1,7 +1,6 @@
 """A batch of chains, advanced by a kernel and a solver: where the two meet."""
 
 import dataclasses
-import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -12,6 +11,7 @@ import numpy as np
 from jax import lax
 
 from pmcmc._problem import FlatLogDensity, Problem, first_line, with_dtype
+from pmcmc._programs import jit_of_function, jit_of_kinds
 from pmcmc.kernels import HMC, Kernel, PhasePoint
 from pmcmc.solvers import ParallelNewton, Recursion, Solver, Stages, Trajectories
 
@@ -92,16 +92,15 @@ class Runner:
         n_steps: int,
     ) -> Segment:
         """Take at most `length` steps at once."""
+        kernel, steps = with_dtype(kernel, positions.dtype), np.int32(n_steps)
         last, result = _advance(
             self.logdensity,
-            self.length,
             type(kernel),
             self.solver.segment(first_step, self.length),
-            with_dtype(kernel, positions.dtype),
+            kernel,
             positions,
-            rng_key,
-            np.uint32(first_step),
-            np.int32(n_steps),
+            _noise(kernel, positions, rng_key, np.uint32(first_step), steps, self.length),
+            steps,
         )
         states, stats = jax.tree.map(
             lambda rows: np.asarray(rows)[:, :n_steps], (result.states, result.aux)
@@ -112,19 +111,16 @@ class Runner:
 
 # The type of the kernel is an argument because a kernel registered by JAX's own function has a
 # structure equal to those of other classes (see `_pytree`).
-@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+@jit_of_function(1)
 def _advance(
     logdensity: FlatLogDensity | None,
-    length: int,
     kernel_type: type[Kernel],
     solver: Solver,
     kernel: Kernel,
     positions: jax.Array,
-    rng_key: jax.Array,
-    first_step: jax.Array,
+    noise: Any,
     n_steps: jax.Array,
 ) -> tuple[jax.Array, Trajectories]:
-    noise = draw_noise(kernel, positions, rng_key, first_step, n_steps, length)
     result = solver.run(as_recursion(logdensity, kernel), positions, noise, n_steps)
     last = jnp.where(n_steps > 0, result.states[:, jnp.maximum(n_steps, 1) - 1], positions)
     return last, result
@@ -222,3 +218,8 @@ def draw_noise(
     row = jax.eval_shape(draw, chain_keys[0], first_step)
     store = jax.tree.map(lambda x: jnp.zeros((n_chains, length, *x.shape), x.dtype), row)
     return lax.fori_loop(0, -(-n_steps // block), body, store)
+
+
+# Apart from the chain: drawing takes longer to compile than many a chain does, and the program
+# serves all log densities and solvers.
+_noise = jit_of_kinds(5)(draw_noise)

@@ -1,11 +1,12 @@
 """The mode of a log density."""
 
-import functools
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax.scipy.optimize import minimize
+
+from pmcmc._programs import jit_of_function
 
 _MAX_ITERATIONS = 500  # near the mode is good enough
 
@@ -23,7 +24,7 @@ def find_mode(logdensity: Any, position: jax.Array) -> jax.Array:
     return jnp.where(is_better, found, position)
 
 
-@functools.partial(jax.jit, static_argnums=0)
+@jit_of_function()
 def find_modes(logdensity: Any, positions: jax.Array) -> jax.Array:
     """The same for several starts, shape `(chain, D)`."""
     return jax.vmap(lambda position: find_mode(logdensity, position))(positions)

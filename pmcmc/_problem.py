@@ -1,6 +1,7 @@
 """The front door of `sample`: a log density of pytrees becomes one of flat vectors, checked."""
 
 import functools
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -10,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
+from pmcmc._programs import jit_of_function
 from pmcmc.kernels import Kernel
 
 
@@ -17,15 +19,15 @@ from pmcmc.kernels import Kernel
 class FlatLogDensity:
     """A log density as a function of a flat position.
 
-    Equal to another one of the same function and layout, so that compiled code is found again. The
-    user's function is wrapped in `jax.jit` to be traced once for all programs that contain it.
+    Compiled code is found again for the same function and layout (see `_programs`). The user's
+    function is wrapped in `jax.jit` to be traced once for all programs that contain it.
     """
 
-    logdensity: Callable[[Any], jax.Array]
+    function: Callable[[Any], jax.Array]
     unravel: Callable[[jax.Array], Any]
 
     def __call__(self, position: jax.Array) -> jax.Array:
-        return jax.jit(self.logdensity)(self.unravel(position))
+        return jax.jit(self.function)(self.unravel(position))
 
 
 class Problem(NamedTuple):
@@ -108,8 +110,9 @@ def as_problem(
     layout = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), first)
     flat = None
     if logdensity is not None:
-        _check_scalar(logdensity, layout)
-        flat = FlatLogDensity(logdensity, unravel)
+        function = _weakly_referable(logdensity)
+        _check_scalar(function, layout)
+        flat = FlatLogDensity(function, unravel)
     return Problem(flat, positions, unravel, layout, has_chain_axis)
 
 
@@ -169,7 +172,7 @@ def with_dtype(kernel: Kernel, dtype: Any) -> Kernel:
         return jax.tree.map(cast, kernel)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
+@jit_of_function(1)
 def _init_states(
     logdensity: FlatLogDensity | None,
     kernel_type: type[Kernel],
@@ -218,6 +221,15 @@ def _real_leaves(x0: Any) -> dict[str, np.ndarray]:
             )
         arrays[name] = array
     return arrays
+
+
+def _weakly_referable(function: Callable[[Any], jax.Array]) -> Callable[[Any], jax.Array]:
+    """The function, or a new one in its place where compiled code could not refer to it weakly."""
+    try:
+        weakref.ref(function)
+    except TypeError:  # an object with slots
+        return functools.partial(function)
+    return function
 
 
 def _check_scalar(logdensity: Callable[[Any], jax.Array], position: Any) -> None:

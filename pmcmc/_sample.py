@@ -44,7 +44,10 @@ def sample(
     Args:
         logdensity: log density up to a constant, from a position to a real scalar. Pass the same
             function again to use what has been compiled for it; as with `jax.jit`, data that it
-            closes over are read the first time only. `None` for a `CustomKernel` without one.
+            closes over are read the first time only. `model.logdensity` of an object and
+            `functools.partial(...)` are new functions each time they are written down: they are
+            read anew, and compiled anew, unless you keep them in a variable. Programs go when the
+            function goes. `None` for a `CustomKernel` without one.
         x0: start, a pytree of float arrays. With `n_chains > 1` each leaf has a leading axis of
             that length, one start a chain; with one chain it has none, and all axes are part of
             the position.

@@ -1,7 +1,6 @@
 """The windows of a warm-up: steps with fixed parameters, which are tuned in between."""
 
 import dataclasses
-import functools
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -15,6 +14,7 @@ from pmcmc._checks import check_above, check_share
 from pmcmc._evidence import Evidence
 from pmcmc._metric import dense_estimate, diagonal_estimate
 from pmcmc._problem import FlatLogDensity
+from pmcmc._programs import jit_of_function
 from pmcmc._schedule import phases
 from pmcmc._step_size import (
     DualAveraging,
@@ -297,6 +297,6 @@ def _gradients(logdensity: FlatLogDensity, rows: np.ndarray, size: int) -> np.nd
     return np.asarray(_all_gradients(logdensity, jnp.asarray(padded)), float)[: len(rows)]
 
 
-@functools.partial(jax.jit, static_argnums=0)
+@jit_of_function()
 def _all_gradients(logdensity: FlatLogDensity, positions: jax.Array) -> jax.Array:
     return jax.vmap(jax.grad(logdensity))(positions)

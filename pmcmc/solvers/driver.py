@@ -1,47 +1,61 @@
 """The one loop that every parallel-in-time method shares.
 
-It slides a window over each chain. A sweep evaluates all steps of the window at once, finishes the
-longest prefix whose residual is within tolerance, moves the rest of the window by a Newton-type
-update, and slides past what is finished. Each chain of a batch slides on its own.
+It slides a window over each chain. A sweep of a method says which rows of the window are verified;
+the driver stores them, slides past them, counts, and takes steps one at a time where the budget of
+sweeps is spent. Each chain of a batch slides on its own.
 """
 
-import functools
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
 from pmcmc.solvers.base import Recursion, Trace, Trajectories
-from pmcmc.solvers.guesses import TrajectoryGuess
-from pmcmc.solvers.sweep import no_matrices, sweep
-from pmcmc.solvers.window import Chain, Method, Sequence, enter, goes_on, slide
+from pmcmc.solvers.method import Method, Swept
+from pmcmc.solvers.window import Chain, Sequence, View, look, slide
+
+
+class Budget(NamedTuple):
+    """How many sweeps may be spent, and what happens then.
+
+    Args:
+        max_sweeps: on each window's length of steps, the last one being a check; `None` for no
+            limit.
+        is_completed: whether the rest is then taken one step at a time, or left as it is, with its
+            residual on record.
+        n_traced: how many sweeps to record.
+    """
+
+    max_sweeps: jax.Array | None
+    is_completed: bool
+    n_traced: int
 
 
 def drive(
     method: Method,
+    budget: Budget,
     recursion: Recursion,
     s0: jax.Array,
     inputs: Any,
     n_steps: int | jax.Array,
     window: int,
 ) -> Trajectories:
-    """Sweep until all chains are finished; arguments as in `Solver.run`."""
-    table = method.guess.states if isinstance(method.guess, TrajectoryGuess) else None
-    sequences = Sequence(s0, inputs, table)
+    """Sweep until all chains are finished; the other arguments are those of `Solver.run`."""
+    sequences = Sequence(s0, inputs, method.data)
     length = jax.tree.leaves(inputs)[0].shape[1]
     end = jnp.int32(n_steps)
 
     def is_unfinished(loop: tuple[jax.Array, Chain]) -> jax.Array:
         _, chains = loop
-        return jnp.any((chains.start < end) & jax.vmap(goes_on)(chains))
+        return jnp.any((chains.start < end) & jax.vmap(lambda chain: chain.goes_on)(chains))
 
     def body(loop: tuple[jax.Array, Chain]) -> tuple[jax.Array, Chain]:
         n_done, chains = loop
         chains, remaining = jax.vmap(
-            lambda chain, sequence: sweep(method, recursion, chain, sequence, end, n_done)
+            lambda chain, sequence: _sweep(method, budget, recursion, chain, sequence, end, n_done)
         )(chains, sequences)
-        if method.max_sweeps is None or not method.is_completed:
+        if budget.max_sweeps is None or not budget.is_completed:
             return n_done + 1, chains
         return n_done + 1, lax.cond(
             jnp.any(remaining > 0),
@@ -50,7 +64,9 @@ def drive(
             chains,
         )
 
-    chains = jax.vmap(lambda sequence: _start(method, recursion, sequence, window))(sequences)
+    chains = jax.vmap(lambda sequence: _start(method, budget, recursion, sequence, window))(
+        sequences
+    )
     _, chains = lax.while_loop(is_unfinished, body, (jnp.int32(0), chains))
     states, aux = jax.tree.map(lambda out: out[:, :length], chains.store)
     is_finished = jnp.arange(length)[None] < chains.start[:, None]
@@ -59,14 +75,16 @@ def drive(
         aux=aux,
         sweeps=chains.sweeps,
         sequential_steps=chains.sequential_steps,
-        evaluations=chains.sweeps * window + chains.sequential_steps,
+        evaluations=chains.evaluations,
         residual=chains.residual,
         scaled_residual=chains.scaled_residual,
         trace=chains.trace,
     )
 
 
-def _start(method: Method, recursion: Recursion, sequence: Sequence, window: int) -> Chain:
+def _start(
+    method: Method, budget: Budget, recursion: Recursion, sequence: Sequence, window: int
+) -> Chain:
     """One chain before its first sweep."""
     origin = sequence.origin
     row = jax.eval_shape(recursion.step, origin, jax.tree.map(lambda u: u[0], sequence.inputs))
@@ -76,19 +94,95 @@ def _start(method: Method, recursion: Recursion, sequence: Sequence, window: int
     return Chain(
         start=count,
         last=origin,
-        iterates=enter(method, constant, everything, count, origin, sequence),
+        iterates=method.enter(constant, everything, count, origin, sequence),
         n_new=everything,
-        matrices=no_matrices(method, recursion, sequence, window),
-        damping=() if method.damping is None else method.damping.init(origin.dtype),
-        merit=jnp.full((), jnp.nan, origin.dtype),
+        carry=method.init(recursion, sequence, window),
         store=jax.tree.map(lambda x: jnp.zeros((sequence.length + window, *x.shape), x.dtype), row),
         block=count,
         spent=count,
         sweeps=count,
         sequential_steps=count,
+        evaluations=count,
         residual=zero,
         scaled_residual=zero,
-        trace=Trace.empty(method.n_traced, origin.dtype),
+        trace=Trace.empty(budget.n_traced, origin.dtype),
+    )
+
+
+def _sweep(
+    method: Method,
+    budget: Budget,
+    recursion: Recursion,
+    chain: Chain,
+    sequence: Sequence,
+    n_steps: jax.Array,
+    n_done: jax.Array,
+) -> tuple[Chain, jax.Array]:
+    """One chain after a sweep, and how many steps of it to take one at a time."""
+    view = look(chain, sequence, n_steps, n_done)
+    swept, carry = method.sweep(recursion, view, chain.carry)
+    row = jnp.arange(len(view.rows), dtype=jnp.int32)
+    block_end = jnp.minimum(chain.block + len(view.rows), n_steps)
+    is_spent = jnp.bool_(False)
+    if budget.max_sweeps is not None:
+        is_spent = view.is_live[0] & (chain.spent + 1 >= budget.max_sweeps)
+    is_given_up = is_spent & (not budget.is_completed)
+
+    # Rows that are given up stay as they are; else the row behind the verified ones is exact.
+    n_given_up = jnp.maximum(block_end - chain.start, swept.n_verified)
+    n_exact = jnp.minimum(swept.n_verified + 1, jnp.sum(view.is_live, dtype=jnp.int32))
+    n_finished = jnp.where(is_given_up, n_given_up, n_exact)
+    is_left = is_given_up & (row >= swept.n_verified)
+    finished = jnp.where(is_left[:, None], view.rows, swept.finished)
+    is_judged = (row < n_finished) & ((row != swept.n_verified) | is_given_up)
+
+    start = chain.start + n_finished
+    last = jnp.where(n_finished > 0, finished[jnp.maximum(n_finished - 1, 0)], chain.last)
+    rows, of_rows = jax.tree.map(lambda x: slide(x, n_finished), (swept.rows, carry.of_rows))
+    is_new_block = start >= block_end
+    counted = _counted(chain, view, swept, start, is_judged, budget.n_traced)
+    after = counted._replace(
+        start=start,
+        last=last,
+        iterates=method.enter(rows, n_finished, start, last, sequence),
+        n_new=n_finished,
+        carry=carry._replace(of_rows=of_rows),
+        store=jax.tree.map(
+            lambda out, new: lax.dynamic_update_slice_in_dim(out, new, chain.start, 0),
+            chain.store,
+            (finished, swept.aux),
+        ),
+        block=jnp.where(is_new_block, start, chain.block),
+        spent=jnp.where(is_new_block, 0, chain.spent + 1),
+    )
+    return after, jnp.where(is_spent, jnp.maximum(block_end - start, 0), 0)
+
+
+def _counted(
+    chain: Chain,
+    view: View,
+    swept: Swept,
+    start: jax.Array,
+    is_judged: jax.Array,
+    n_traced: int,
+) -> Chain:
+    """The chain with a sweep on its record, the residuals of finished rows included."""
+    is_active = view.is_live[0]
+
+    def largest(old: jax.Array, of_rows: jax.Array) -> jax.Array:
+        return jnp.maximum(old, jnp.max(jnp.where(is_judged, of_rows, 0.0)))
+
+    return chain._replace(
+        sweeps=chain.sweeps + is_active,
+        evaluations=chain.evaluations + is_active * swept.evaluations,
+        residual=largest(chain.residual, swept.residual),
+        scaled_residual=largest(chain.scaled_residual, swept.scaled_residual),
+        trace=chain.trace.record(
+            jnp.where(is_active, chain.sweeps, n_traced),
+            jnp.max(jnp.where(view.is_live, swept.residual, 0.0)),
+            start,
+            swept.n_reset,
+        ),
     )
 
 
@@ -113,25 +207,22 @@ def _complete(
         store = jax.tree.map(lambda out, x: out.at[chain, t].set(x), store, new)
         return jnp.where(is_live[:, None], new[0], state), store
 
-    loop = (chains.last, chains.store)
-    last, store = lax.fori_loop(0, jnp.max(remaining), body, loop)
+    last, store = lax.fori_loop(0, jnp.max(remaining), body, (chains.last, chains.store))
     start = chains.start + remaining
-    window = chains.iterates.shape[1]
-    n_new = jnp.minimum(chains.n_new + remaining, window)
-    iterates, matrices = jax.tree.map(
-        lambda rows: jax.vmap(slide)(rows, remaining), (chains.iterates, chains.matrices)
+    n_new = jnp.minimum(chains.n_new + remaining, chains.iterates.shape[1])
+    rows, of_rows = jax.tree.map(
+        lambda rows: jax.vmap(slide)(rows, remaining), (chains.iterates, chains.carry.of_rows)
     )
     is_new_block = remaining > 0
     return chains._replace(
         start=start,
         last=last,
-        iterates=jax.vmap(functools.partial(enter, method))(
-            iterates, n_new, start, last, sequences
-        ),
+        iterates=jax.vmap(method.enter)(rows, n_new, start, last, sequences),
         n_new=n_new,
-        matrices=matrices,
+        carry=chains.carry._replace(of_rows=of_rows),
         store=store,
         block=jnp.where(is_new_block, start, chains.block),
         spent=jnp.where(is_new_block, 0, chains.spent),
         sequential_steps=chains.sequential_steps + remaining,
+        evaluations=chains.evaluations + remaining,
     )

@@ -27,7 +27,7 @@ class Entry(NamedTuple):
         origin: the start of the sequence, shape `(D,)`.
         last: the last finished state, shape `(D,)`.
         inputs: of the whole sequence, leading axis `T`.
-        table: states that were given as a guess, shape `(T, D)`, or `None`.
+        data: what the guess was given per step, leading axis `T`.
     """
 
     rows: jax.Array
@@ -36,7 +36,7 @@ class Entry(NamedTuple):
     origin: jax.Array
     last: jax.Array
     inputs: Any
-    table: jax.Array | None
+    data: Any
 
 
 class Guess(abc.ABC):
@@ -47,9 +47,22 @@ class Guess(abc.ABC):
         """Whether the first sweep of a step replaces its guess by the value of the map there."""
         return False
 
+    @property
+    def data(self) -> Any:
+        """What is given per step, a pytree with leading axes `(chain, T)`."""
+        return ()
+
     @abc.abstractmethod
     def enter(self, entry: Entry) -> jax.Array:
         """The rows, shape `(W, D)`, with guesses for the new ones."""
+
+    def flatten(self, flatten: Callable[[Any], jax.Array]) -> "Guess":
+        """The guess for flat states, with `flatten` for trajectories as users write them."""
+        return self
+
+    def check(self, n_chains: int, length: int, dim: int) -> None:
+        """Raise a `ValueError` unless the guess fits trajectories of this size."""
+        return  # most guesses fit any
 
     def segment(self, first_step: int, length: int) -> "Guess":
         """The guess for `length` steps from `first_step` on."""
@@ -184,9 +197,22 @@ class TrajectoryGuess(Guess):
 
     states: Any
 
+    @property
+    def data(self) -> Any:
+        return self.states
+
     def enter(self, entry: Entry) -> jax.Array:
-        assert entry.table is not None
-        return jnp.where(entry.is_new[:, None], entry.table[entry.steps], entry.rows)
+        return jnp.where(entry.is_new[:, None], entry.data[entry.steps], entry.rows)
+
+    def flatten(self, flatten: Callable[[Any], jax.Array]) -> "TrajectoryGuess":
+        return TrajectoryGuess(flatten(self.states))
+
+    def check(self, n_chains: int, length: int, dim: int) -> None:
+        if jnp.shape(self.states) != (n_chains, length, dim):
+            raise ValueError(
+                f"guess.states must have {length} states of {dim} numbers, like the solution, for "
+                f"{n_chains} chains, got shape {jnp.shape(self.states)}."
+            )
 
     def segment(self, first_step: int, length: int) -> "TrajectoryGuess":
         steps = np.minimum(first_step + np.arange(length), self.states.shape[1] - 1)

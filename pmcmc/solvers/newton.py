@@ -20,11 +20,11 @@ from pmcmc._pytree import register_dataclass
 from pmcmc.solvers.base import Recursion, Solver, Trajectories
 from pmcmc.solvers.coordinates import Coordinates
 from pmcmc.solvers.damping import Damping
-from pmcmc.solvers.driver import drive
+from pmcmc.solvers.driver import Budget, drive
 from pmcmc.solvers.guesses import IterateGuess, TrajectoryGuess
 from pmcmc.solvers.nested import run_stages
 from pmcmc.solvers.structures import Diagonal, Structure
-from pmcmc.solvers.window import Method
+from pmcmc.solvers.sweep import NewtonMethod
 
 _CPU_WINDOW = 64  # least arithmetic
 _ACCELERATOR_WINDOW = 512  # fewest sweeps
@@ -130,26 +130,18 @@ class ParallelNewton(Solver):
                 f"basis must have shape ({size}, {size}) for states of {dim} numbers, got "
                 f"{basis.shape}: write basis=None, or 'hessian' where there is a log density."
             )
-        if isinstance(self.guess, TrajectoryGuess):
-            expected = (n_chains, length, dim)
-            if jnp.shape(self.guess.states) != expected:
-                raise ValueError(
-                    f"guess.states must have {length} states of {dim} numbers, like the solution, "
-                    f"for {n_chains} chains, got shape {jnp.shape(self.guess.states)}."
-                )
+        self.guess.check(n_chains, length, dim)
         atol, rtol = self.tolerances(s0.dtype)
-        method = Method(
+        method = NewtonMethod(
             structure=self.jacobian,
             damping=self.damping,
             coordinates=Coordinates.of(None if basis is None else jnp.asarray(basis, s0.dtype)),
             guess=self.guess,
             atol=jnp.asarray(atol, s0.dtype),
             rtol=jnp.asarray(rtol, s0.dtype),
-            max_sweeps=self.max_sweeps,
-            is_completed=self.fallback == "sequential",
-            n_traced=self.trace_sweeps,
         )
-        return drive(method, recursion, s0, inputs, n_steps, window)
+        budget = Budget(self.max_sweeps, self.fallback == "sequential", self.trace_sweeps)
+        return drive(method, budget, recursion, s0, inputs, n_steps, window)
 
     def tolerances(self, dtype: Any) -> tuple[Any, Any]:
         default = 1e-12 if dtype == np.float64 else 1e-5

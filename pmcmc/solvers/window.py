@@ -1,4 +1,4 @@
-"""The window that slides over a chain, and what it carries along."""
+"""The window that slides over a chain, and what a sweep sees of it."""
 
 from typing import Any, NamedTuple
 
@@ -6,38 +6,62 @@ import jax
 import jax.numpy as jnp
 
 from pmcmc.solvers.base import Trace
-from pmcmc.solvers.coordinates import Coordinates
-from pmcmc.solvers.damping import Damping
-from pmcmc.solvers.guesses import Entry, Guess
-from pmcmc.solvers.structures import Structure
-
-
-class Method(NamedTuple):
-    """The choices that make one method differ from another, with everything resolved."""
-
-    structure: Structure
-    damping: Damping | None
-    coordinates: Coordinates
-    guess: Guess
-    atol: jax.Array
-    rtol: jax.Array
-    max_sweeps: jax.Array | None
-    is_completed: bool
-    n_traced: int
 
 
 class Sequence(NamedTuple):
-    """What is given of one chain."""
+    """What is given of one chain, leading axis `T` but for the start.
 
-    origin: jax.Array  # (D,)
-    inputs: Any  # leading axis T
-    table: jax.Array | None  # given guesses, (T, D)
+    Args:
+        origin: the start, shape `(D,)`.
+        inputs: pytree of inputs.
+        data: what else the method was given per step, such as guesses.
+    """
+
+    origin: jax.Array
+    inputs: Any
+    data: Any
 
     @property
     def length(self) -> int:
         """The number of inputs `T`."""
         leaf: jax.Array = jax.tree.leaves(self.inputs)[0]
         return leaf.shape[0]
+
+
+class Carry(NamedTuple):
+    """What a method carries from sweep to sweep of one chain.
+
+    Args:
+        of_rows: pytree with leading axis `W`, which slides with the window.
+        of_chain: pytree that stays.
+    """
+
+    of_rows: Any = ()
+    of_chain: Any = ()
+
+
+class View(NamedTuple):
+    """The window of one chain before a sweep.
+
+    Args:
+        rows: iterates of the steps, shape `(W, D)`.
+        previous: the state that each step starts from: the last finished one, then the iterates.
+        inputs: of the steps, leading axis `W`.
+        steps: number of each step in the sequence, shape `(W,)`.
+        is_live: which rows are steps of the chain, always the first ones.
+        is_new: which rows entered since the last sweep, always the last ones.
+        n_sweeps: sweeps that the chain has seen.
+        n_sweeps_of_batch: sweeps that the batch has seen, the same for all its chains.
+    """
+
+    rows: jax.Array
+    previous: jax.Array
+    inputs: Any
+    steps: jax.Array
+    is_live: jax.Array
+    is_new: jax.Array
+    n_sweeps: jax.Array
+    n_sweeps_of_batch: jax.Array
 
 
 class Chain(NamedTuple):
@@ -50,44 +74,40 @@ class Chain(NamedTuple):
     last: jax.Array  # the last finished state, (D,)
     iterates: jax.Array  # of the steps from start on, (W, D)
     n_new: jax.Array  # how many of them entered since the last sweep
-    matrices: Any  # of the last sweep, where they are held
-    damping: Any  # what the damping carries along
-    merit: jax.Array  # sum of squared residuals in the last sweep
+    carry: Carry  # the method's
     store: Any  # (states, aux), finished up to start, room for W rows beyond the end
     block: jax.Array  # first step of the block
     spent: jax.Array  # sweeps spent on the block
     sweeps: jax.Array
     sequential_steps: jax.Array
+    evaluations: jax.Array
     residual: jax.Array
     scaled_residual: jax.Array
     trace: Trace
 
+    @property
+    def goes_on(self) -> jax.Array:
+        """Whether there is a chain to go on with: NaN would only spread, one step a sweep."""
+        return ~jnp.any(jnp.isnan(self.last))
 
-def goes_on(chain: Chain) -> jax.Array:
-    """Whether there is a chain to go on with: NaN would only spread, one step a sweep."""
-    return ~jnp.any(jnp.isnan(chain.last))
 
-
-def enter(
-    method: Method,
-    rows: jax.Array,
-    n_new: jax.Array,
-    start: jax.Array,
-    last: jax.Array,
-    sequence: Sequence,
-) -> jax.Array:
-    """The window of one chain, with a first guess for the last `n_new` rows."""
-    row = jnp.arange(len(rows), dtype=jnp.int32)
-    entry = Entry(
-        rows=rows,
-        is_new=row >= len(rows) - n_new,
-        steps=jnp.minimum(start + row, sequence.length - 1),
-        origin=sequence.origin,
-        last=last,
-        inputs=sequence.inputs,
-        table=sequence.table,
+def look(
+    chain: Chain, sequence: Sequence, n_steps: jax.Array, n_sweeps_of_batch: jax.Array
+) -> View:
+    """What a sweep sees of a chain that ends after `n_steps`."""
+    window = chain.iterates.shape[0]
+    row = jnp.arange(window, dtype=jnp.int32)
+    steps = jnp.minimum(chain.start + row, sequence.length - 1)
+    return View(
+        rows=chain.iterates,
+        previous=jnp.concatenate([chain.last[None], chain.iterates[:-1]]),
+        inputs=jax.tree.map(lambda u: u[steps], sequence.inputs),
+        steps=steps,
+        is_live=(chain.start + row < n_steps) & chain.goes_on,
+        is_new=row >= window - chain.n_new,
+        n_sweeps=chain.sweeps,
+        n_sweeps_of_batch=n_sweeps_of_batch,
     )
-    return method.guess.enter(entry)
 
 
 def slide(rows: jax.Array, n_finished: jax.Array) -> jax.Array:

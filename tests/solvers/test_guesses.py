@@ -29,7 +29,7 @@ def entry(n_new=3, start=4, window=8):
         origin=jnp.array([7.0, 8.0]),
         last=jnp.array([1.0, 2.0]),
         inputs=jnp.asarray(INPUTS),
-        table=jnp.asarray(100 + INPUTS),
+        data=jnp.asarray(100 + INPUTS),
     )
 
 
@@ -66,7 +66,7 @@ def test_random_guess_belongs_to_the_step():
     rows = guess.enter(entry(n_new=8, start=0, window=8))
     later = guess.enter(entry(n_new=8, start=5, window=8))
     np.testing.assert_array_equal(rows[5:], later[:3])
-    many = guess.enter(entry(n_new=4000, start=0, window=4000)._replace(inputs=None, table=None))
+    many = guess.enter(entry(n_new=4000, start=0, window=4000)._replace(inputs=None, data=()))
     assert abs(many.mean() - 3.0) < 5 * 0.5 / np.sqrt(8000)
     assert abs(many.std() - 0.5) < 0.05
 

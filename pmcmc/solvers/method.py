@@ -1,0 +1,70 @@
+"""What a method of sweeping supplies to the driver, which owns everything else."""
+
+import abc
+from typing import Any, NamedTuple
+
+import jax
+
+from pmcmc.solvers.base import Recursion
+from pmcmc.solvers.window import Carry, Sequence, View
+
+
+class Swept(NamedTuple):
+    """What a sweep found out about the window of one chain.
+
+    Args:
+        finished: states of the rows, shape `(W, D)`. The first `n_verified` are verified, and the
+            one behind them is exact, being the value of the map at a verified state.
+        n_verified: how many rows are within tolerance, and all rows before them.
+        aux: what describes the steps to these states, leading axis `W`.
+        rows: new iterates, shape `(W, D)`, of which those that are not finished are kept.
+        residual: largest `|s_t - f(s_{t-1})|` of the rows before the sweep, shape `(W,)`.
+        scaled_residual: the same in units of the tolerance.
+        n_reset: rows whose new iterate overflowed and was replaced.
+        evaluations: of the map, in steps.
+    """
+
+    finished: jax.Array
+    n_verified: jax.Array
+    aux: Any
+    rows: jax.Array
+    residual: jax.Array
+    scaled_residual: jax.Array
+    n_reset: jax.Array
+    evaluations: int
+
+
+class Method(abc.ABC):
+    """A way to sweep a window, for one chain of a batch; everything is resolved.
+
+    The window, the verified prefix, the budget, steps taken one at a time, counts and outcome are
+    the driver's (`drive`). Whatever a method proposes, a sweep finishes at least one step: the
+    first row is always a step from a finished state.
+    """
+
+    @property
+    def data(self) -> Any:
+        """What the method was given per step, a pytree with leading axes `(chain, T)`."""
+        return ()
+
+    def init(self, recursion: Recursion, sequence: Sequence, window: int) -> Carry:
+        """What is carried before the first sweep of a chain."""
+        return Carry()
+
+    def enter(
+        self, rows: jax.Array, n_new: jax.Array, start: jax.Array, last: jax.Array, seq: Sequence
+    ) -> jax.Array:
+        """The window with a first guess for its last `n_new` rows, which are copies.
+
+        Args:
+            rows: iterates of the steps from `start` on, shape `(W, D)`.
+            n_new: how many entered.
+            start: number of the first row's step.
+            last: the last finished state, shape `(D,)`.
+            seq: what is given of the chain.
+        """
+        return rows
+
+    @abc.abstractmethod
+    def sweep(self, recursion: Recursion, view: View, carry: Carry) -> tuple[Swept, Carry]:
+        """One sweep of one chain, and what is carried on (before the window slides)."""
