@@ -84,6 +84,15 @@ def few_draws(model):
     return sample_model(model, n_steps=2, kernel=pmcmc.MALA(0.1), solver="sequential")
 
 
+def named_axes(group):
+    """Names of axes; of one without a name, ArviZ 1.x counts those alone and 0.23 all."""
+    is_old = int(arviz.__version__.split(".")[0]) < 1
+    return {
+        name: [dim if is_old or not dim.startswith(f"{name}_dim_") else "" for dim in values.dims]
+        for name, values in group.data_vars.items()
+    }
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_axes_have_the_names_that_arviz_gives_them(model):
     data = few_draws(model).to_arviz(log_likelihood=True)
@@ -92,9 +101,7 @@ def test_axes_have_the_names_that_arviz_gives_them(model):
     expected = arviz.from_numpyro(theirs)
     for group in ("posterior", "observed_data", "log_likelihood"):
         if hasattr(expected, group):
-            variables = getattr(expected, group).data_vars
-            dims = {name: variable.dims for name, variable in variables.items()}
-            assert {k: v.dims for k, v in getattr(data, group).data_vars.items()} == dims
+            assert named_axes(getattr(data, group)) == named_axes(getattr(expected, group))
 
 
 def test_plates_that_have_no_axis_of_a_value_leave_the_other_ones_theirs():
