@@ -1,20 +1,29 @@
 """Conversion to ArviZ. The only file that knows which ArviZ is installed."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import jax
 import numpy as np
+
+from pmcmc._labels import SAMPLE_DIMS, AxisNames, Groups, Labels, variable_names
 
 # ArviZ's names of sample statistics, where they differ from BlackJAX's.
 _STAT_NAMES = {"logdensity": "lp", "is_divergent": "diverging"}
+_DATA = ("observed_data", "constant_data")  # groups without draws
+
+_Axes = Mapping[str, Mapping[str, AxisNames]]
 
 
 def to_arviz(
     posterior: Mapping[str, np.ndarray],
     stats: Mapping[str, np.ndarray],
     attrs: Mapping[str, Any],
+    *,
+    groups: Groups | None = None,
+    axes: _Axes | None = None,
+    dims: Mapping[str, AxisNames] | None = None,
+    coords: Mapping[str, Any] | None = None,
 ) -> Any:
     """The installed ArviZ's container: a `DataTree` from version 1.0, else `InferenceData`.
 
@@ -22,64 +31,90 @@ def to_arviz(
         posterior: draws by name, leading axes `(chain, draw)`.
         stats: statistics by name, axes `(chain, draw)`.
         attrs: attributes of the posterior group.
-    """
-    arviz = import_arviz()
-    sample_stats = {_STAT_NAMES.get(name, name): value for name, value in stats.items()}
-    if int(arviz.__version__.split(".")[0]) >= 1:
-        return arviz.from_dict(
-            {"posterior": dict(posterior), "sample_stats": sample_stats},
-            attrs={"posterior": dict(attrs)},
-        )
-    return arviz.from_dict(
-        posterior=dict(posterior), sample_stats=sample_stats, posterior_attrs=dict(attrs)
-    )
-
-
-def named_leaves(positions: Any) -> dict[str, np.ndarray]:
-    """The leaves of a pytree by the names that they have in ArviZ.
+        groups: more variables, by group and name, with the same leading axes but for data.
+        axes: names that axes should have, by group and variable, `None` for those without.
+        dims: names that a user gave to axes, by variable.
+        coords: coordinates that a user gave, by axis.
 
     Raises:
-        ValueError: two have one name, or one is called like a dimension.
-    """
-    named: dict[str, np.ndarray] = {}
-    for path, leaf in jax.tree.flatten_with_path(positions)[0]:
-        name = jax.tree_util.keystr(path, simple=True, separator=".")
-        has_name = path and not isinstance(path[0], jax.tree_util.SequenceKey)
-        name = name if has_name else f"x.{name}".rstrip(".")
-        if name in named or name in ("chain", "draw"):
-            raise ValueError(
-                f"ArviZ cannot hold a variable of the name {name!r}, which is taken: rename that "
-                "key of x0."
-            )
-        named[name] = leaf
-    return named
-
-
-def with_groups(
-    data: Any,
-    groups: Mapping[str, Mapping[str, np.ndarray]],
-    dims: Mapping[str, Sequence[str]],
-    coords: Mapping[str, Any],
-) -> Any:
-    """A container with more groups, and with its dimensions named.
-
-    Args:
-        data: of `to_arviz`.
-        groups: variables by group and name; draws have leading axes `(chain, draw)`.
-        dims: names of the axes behind these, by variable.
-        coords: coordinates, by dimension.
+        ImportError: ArviZ is not installed.
+        ValueError: names clash, or `dims` or `coords` do not fit.
     """
     arviz = import_arviz()
-    posterior, stats = data.posterior, data.sample_stats
+    groups = {"posterior": posterior, **(groups or {})}
+    names = variable_names(dict.fromkeys(name for group in groups.values() for name in group))
+    labels = Labels(names, dims)
+    labels.check_ranks(_ranks(groups, names))
+    all_dims = _all_dims(labels, groups, names, axes or {})
+    labels.check_coords(coords or {})
     tables = {
-        "posterior": {name: posterior[name].values for name in posterior.data_vars},
-        "sample_stats": {name: stats[name].values for name in stats.data_vars},
-        **{name: dict(group) for name, group in groups.items()},
+        group: {names[name]: np.asarray(values) for name, values in variables.items()}
+        for group, variables in groups.items()
     }
-    names = {"dims": {k: list(v) for k, v in dims.items()}, "coords": dict(coords)}
-    if int(arviz.__version__.split(".")[0]) >= 1:
-        return arviz.from_dict(tables, attrs={"posterior": dict(posterior.attrs)}, **names)
-    return arviz.from_dict(**tables, posterior_attrs=dict(posterior.attrs), **names)
+    tables["sample_stats"] = {_STAT_NAMES.get(name, name): value for name, value in stats.items()}
+    datasets = {
+        group: _dataset(
+            arviz,
+            variables,
+            attrs=dict(attrs) if group == "posterior" else None,
+            coords=dict(coords or {}),
+            dims=all_dims.get(group, {}),
+            sample_dims=_sample_dims(group),
+        )
+        for group, variables in tables.items()
+        if variables
+    }
+    return _container(arviz, datasets)
+
+
+def _all_dims(
+    labels: Labels, groups: Groups, names: Mapping[str, str], axes: _Axes
+) -> dict[str, dict[str, list[str]]]:
+    """Names of all axes, by group and ArviZ's name of the variable."""
+    dims: dict[str, dict[str, list[str]]] = {group: {} for group in groups}
+    arrays = [(group, name) for group, variables in groups.items() for name in variables]
+    # What a user named comes first, for other names to give way.
+    for group, name in sorted(arrays, key=lambda array: not labels.are_given(names[array[1]])):
+        event = _event(group, groups[group][name])
+        proposed = axes.get(group, {}).get(name, ())
+        dims[group][names[name]] = labels.of(names[name], event, proposed)
+    return dims
+
+
+def _sample_dims(group: str) -> list[str]:
+    return [] if group in _DATA else list(SAMPLE_DIMS)
+
+
+def _event(group: str, values: np.ndarray) -> tuple[int, ...]:
+    return np.shape(values)[len(_sample_dims(group)) :]
+
+
+def _ranks(groups: Groups, names: Mapping[str, str]) -> dict[str, int]:
+    """Number of axes of each variable without `(chain, draw)`; log likelihoods lack some."""
+    ranks = dict.fromkeys(names.values(), 0)
+    for group, variables in groups.items():
+        for name, values in variables.items():
+            ranks[names[name]] = max(ranks[names[name]], len(_event(group, values)))
+    return ranks
+
+
+def _dataset(
+    arviz: Any, variables: Mapping[str, np.ndarray], sample_dims: list[str], **names: Any
+) -> Any:
+    key = "sample_dims" if _is_new(arviz) else "default_dims"
+    return arviz.dict_to_dataset(dict(variables), **{key: sample_dims}, **names)
+
+
+def _container(arviz: Any, datasets: Mapping[str, Any]) -> Any:
+    if not _is_new(arviz):
+        return arviz.InferenceData(**datasets)
+    import xarray
+
+    return xarray.DataTree.from_dict(dict(datasets))
+
+
+def _is_new(arviz: Any) -> bool:
+    return int(arviz.__version__.split(".")[0]) >= 1
 
 
 def summary(data: Any) -> Any:
@@ -98,7 +133,7 @@ def posterior(data: Any) -> Any:
 def plot_rank(draws: Any, var_names: list[str] | None) -> np.ndarray:
     """ArviZ's rank plots of an `xarray.Dataset` on matplotlib: an array of axes."""
     arviz = import_arviz()
-    if int(arviz.__version__.split(".")[0]) >= 1:
+    if _is_new(arviz):
         plot = arviz.plot_rank(draws, var_names=var_names, backend="matplotlib").viz["plot"]
         panels = [np.ravel(plot[name].values) for name in plot.data_vars]
         return np.concatenate(panels)

@@ -1,6 +1,7 @@
 """What `sample` returns."""
 
 import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from pmcmc import _arviz
 from pmcmc._choice import Plan
+from pmcmc._labels import named_leaves
 from pmcmc._version import __version__
 from pmcmc._warmup import WarmupReport
 from pmcmc.kernels import Kernel
@@ -73,6 +75,21 @@ class Info:
         """Whether every step of a chain, of the warm-up too, is finite and within tolerance."""
         return np.array(self.outcome) <= Outcome.FINISHED_WITH_SEQUENTIAL_STEPS
 
+    def attributes(self) -> dict[str, Any]:
+        """What ArviZ keeps beside the draws: numbers, strings and arrays."""
+        return {
+            "inference_library": "pmcmc",
+            "inference_library_version": __version__,
+            "sampling_time": self.seconds_run,
+            "tuning_steps": 0 if self.warmup is None else int(self.warmup.n_steps.sum()),
+            "kernel": str(self.kernel),
+            "solver": _name(self.solver),
+            "converged": self.converged.astype(int),
+            "outcome": ", ".join(outcome.name for outcome in self.outcome),
+            "residual": self.residual,
+            "sequential_steps": self.sequential_steps,
+        }
+
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Result:
@@ -94,33 +111,36 @@ class Result:
     info: Info
     final_state: Any
 
-    def to_arviz(self) -> Any:
+    def to_arviz(
+        self,
+        *,
+        dims: Mapping[str, Sequence[str | None]] | None = None,
+        coords: Mapping[str, Any] | None = None,
+    ) -> Any:
         """Draws and statistics in the installed ArviZ's own container.
+
+        Keys of nested positions are joined with dots; a position that is not a dictionary is called
+        `x`. Slashes in keys, which netCDF does not allow, become dots too. A variable called
+        `chain` or `draw`, as the axes of draws are, is called `chain_` or `draw_`.
+
+        Args:
+            dims: names of axes by variable, one for each axis behind `(chain, draw)`; `None` in
+                place of a name for `variable_dim_0` and so on, as without `dims`.
+            coords: coordinates by name of an axis, in place of counts.
 
         Returns:
             An `xarray.DataTree` with ArviZ 1.0 and newer, else an `arviz.InferenceData`; groups
             `posterior` and `sample_stats`, where `logdensity` is called `lp` and `is_divergent`
-            is called `diverging`. Keys of nested positions are joined with dots; a position that
-            is not a dictionary is called `x`.
+            is called `diverging`.
 
         Raises:
             ImportError: ArviZ is not installed.
-            ValueError: two variables have one name, or one is called like a dimension.
+            ValueError: two variables have one name, or `dims` or `coords` do not fit.
         """
-        info = self.info
-        attrs = {
-            "inference_library": "pmcmc",
-            "inference_library_version": __version__,
-            "sampling_time": info.seconds_run,
-            "tuning_steps": 0 if info.warmup is None else int(info.warmup.n_steps.sum()),
-            "kernel": str(info.kernel),
-            "solver": _name(info.solver),
-            "converged": info.converged.astype(int),
-            "outcome": ", ".join(outcome.name for outcome in info.outcome),
-            "residual": info.residual,
-            "sequential_steps": info.sequential_steps,
-        }
-        return _arviz.to_arviz(_arviz.named_leaves(self.positions), self.stats, attrs)
+        positions = named_leaves(self.positions)
+        return _arviz.to_arviz(
+            positions, self.stats, self.info.attributes(), dims=dims, coords=coords
+        )
 
     def summary(self) -> Any:
         """ArviZ's table: mean, sd, interval, effective sample sizes, R-hat; a row a number.

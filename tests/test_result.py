@@ -3,6 +3,7 @@ import subprocess
 import sys
 
 import arviz
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -68,13 +69,7 @@ def test_summary_is_arviz_s_table(result):
     ],
 )
 def test_names_of_positions(x0, names):
-    import jax
-
-    def flat(x):
-        return -sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(x))
-
-    result = pmcmc.sample(flat, x0, 8, kernel=pmcmc.MALA(step_size=0.1))
-    assert set(result.to_arviz().posterior.data_vars) == names
+    assert set(few_draws(x0).to_arviz().posterior.data_vars) == names
 
 
 def test_repr_tells_what_matters(result):
@@ -108,15 +103,81 @@ except ImportError as error:
     assert "pip install arviz" in out
 
 
-@pytest.mark.parametrize("x0", [{"a.b": 0.0, "a": {"b": 0.0}}, {"chain": 0.0}])
-def test_names_that_arviz_cannot_hold_are_refused(x0):
-    import jax
+def few_draws(x0):
+    def logdensity(x):
+        return -sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(x))
 
-    result = pmcmc.sample(
-        lambda x: -sum(leaf**2 for leaf in jax.tree.leaves(x)),
-        x0,
-        8,
-        kernel=pmcmc.MALA(step_size=0.1),
+    return pmcmc.sample(logdensity, x0, 8, kernel=pmcmc.MALA(step_size=0.1))
+
+
+@pytest.fixture(scope="module")
+def odd():
+    """Names that netCDF does not allow, and names of ArviZ's own axes."""
+    x0 = {"a/b": np.zeros(3), "chain": 0.0, "draw": np.zeros((3, 2)), "w": np.zeros((2, 3))}
+    return few_draws(x0 | {"w_dim_0": 0.0})
+
+
+@pytest.mark.parametrize("x0", [{"a.b": 0.0, "a": {"b": 0.0}}, {"a/b": 0.0, "a.b": 0.0}])
+def test_two_variables_of_one_name_are_refused(x0):
+    with pytest.raises(ValueError, match=r"ArviZ cannot hold two variables .* 'a\.b'"):
+        few_draws(x0).to_arviz()
+
+
+def test_names_that_are_taken_get_an_underscore_and_slashes_become_dots(odd, tmp_path):
+    data = odd.to_arviz()
+    path = tmp_path / "draws.nc"
+    data.to_netcdf(path)
+    back = arviz.from_netcdf(path)
+    expected = {
+        "a.b": ("a/b", ("a.b_dim_0",)),
+        "chain_": ("chain", ()),
+        "draw_": ("draw", ("draw__dim_0", "draw__dim_1")),
+        "w": ("w", ("w_dim_0_", "w_dim_1")),
+        "w_dim_0": ("w_dim_0", ()),
+    }
+    for posterior in (data.posterior, back.posterior):
+        assert set(posterior.data_vars) == set(expected)
+        for name, (key, dims) in expected.items():
+            assert posterior[name].dims == ("chain", "draw", *dims)
+            np.testing.assert_array_equal(posterior[name], odd.positions[key])
+    assert "a.b[2]" in odd.summary().index
+    back.close()
+
+
+def test_axes_and_coordinates_are_named_as_told(odd):
+    dims = {"a/b": ["school"], "chain_": [], "w": [None, "school"], "draw": ["school", None]}
+    data = odd.to_arviz(dims=dims, coords={"school": ["x", "y", "z"]})
+    posterior = data.posterior
+    assert posterior["w"].dims == ("chain", "draw", "w_dim_0_", "school")
+    np.testing.assert_array_equal(posterior["a.b"].sel(school="y"), odd.positions["a/b"][:, :, 1])
+    np.testing.assert_array_equal(
+        posterior["draw_"].sel(school="z"), odd.positions["draw"][:, :, 2]
     )
-    with pytest.raises(ValueError, match="ArviZ cannot hold a variable of the name"):
-        result.to_arviz()
+    whole = few_draws(np.zeros(2)).to_arviz(
+        dims={"x": ["side"]}, coords={"side": ["left", "right"]}
+    )
+    assert whole.posterior["x"].sel(side="left").dims == ("chain", "draw")
+
+
+BAD_NAMES = {
+    "unknown variable": (dict(dims={"b": ["g"]}), "names of variables, which are a/b.* got 'b'"),
+    "too few": (dict(dims={"w": ["g"]}), r"dims must have 2 names for 'w'.* got \['g'\]"),
+    "too many": (dict(dims={"chain": ["g"]}), r"dims must have 0 names for 'chain_'.*: \[\]"),
+    "a string": (dict(dims={"w": "ab"}), "dims must have a list of names for 'w', got 'ab'"),
+    "own axis": (dict(dims={"a/b": ["draw"]}), "other names for 'a.b', got 'draw', which is the"),
+    "a variable": (dict(dims={"a/b": ["w"]}), "got 'w', which is the name of a variable"),
+    "twice": (dict(dims={"w": ["g", "g"]}), "which is the name of another axis of it"),
+    "two lengths": (dict(dims={"w": ["g", "h"], "a/b": ["g"]}), "an axis of 3, not 2: write 'g_'"),
+    "unknown axis": (dict(coords={"g": [1]}), "coords must have names of axes, which are .*'g'"),
+    "other length": (
+        dict(dims={"a/b": ["g"]}, coords={"g": [1, 2]}),
+        r"coords must have 3 values for 'g'.* got 2: write coords=\{'g': range\(3\)\}",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD_NAMES)
+def test_names_that_do_not_fit_are_refused(odd, case):
+    arguments, message = BAD_NAMES[case]
+    with pytest.raises(ValueError, match=message):
+        odd.to_arviz(**arguments)

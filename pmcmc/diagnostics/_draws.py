@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from pmcmc import _arviz
+from pmcmc._labels import named_leaves
 
 _EXAMPLE = "draws of shape (chain, draw, *event), e.g. draws[None] where there is one chain"
 
@@ -72,7 +73,7 @@ def _no_draws(name: str) -> ValueError:
 
 def _from_arrays(name: str, draws: Any) -> Any:
     try:
-        arrays = {key: np.asarray(leaf) for key, leaf in _arviz.named_leaves(draws).items()}
+        arrays = {key: np.asarray(leaf) for key, leaf in named_leaves(draws).items()}
         kinds = (np.integer, np.floating, np.bool_)
         is_numeric = all(issubclass(array.dtype.type, kinds) for array in arrays.values())
     except TypeError:  # an object that is no array

@@ -161,6 +161,11 @@ def _series(argument: str, run: Any, number: str | None, chain: int) -> tuple[st
 
 def _path(result: Result, chain: int) -> np.ndarray:
     """Positions of a chain as an array `(draw, 2)`."""
+    if not isinstance(getattr(result, "info", None), Info):
+        raise ValueError(
+            f"results must be those of pmcmc.sample, got {type(result).__name__}: write "
+            "iterates([result])."
+        )
     leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(result.positions)]
     check_chain(chain, len(leaves[0]), "results")
     path = np.concatenate([leaf[chain].reshape(leaf.shape[1], -1) for leaf in leaves], axis=1)

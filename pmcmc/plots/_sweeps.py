@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import jax
 import numpy as np
 
 from pmcmc._result import Result
+from pmcmc._solve import Solution
 from pmcmc.plots._style import COLORS, GREY, as_ax, as_axes, check_chain
 
 _PARTS = ("compile", "setup", "warmup", "run")
@@ -44,11 +46,12 @@ def sweeps(result: Any, *, chain: int = 0, axes: Any = None) -> Any:
     return axes
 
 
-def scaling(runs: Mapping[str, Sequence[Result]], *, ax: Any = None) -> Any:
+def scaling(runs: Mapping[str, Sequence[Result | Solution]], *, ax: Any = None) -> Any:
     """Sweeps against the length of the chain, beside the loop's steps.
 
     Args:
-        runs: results of chains of different lengths, by the name of their method.
+        runs: results of `pmcmc.sample` or `pmcmc.solve` for chains of different lengths, by the
+            name of their method.
         ax: where to draw, `None` for new axes.
 
     Returns:
@@ -56,18 +59,19 @@ def scaling(runs: Mapping[str, Sequence[Result]], *, ax: Any = None) -> Any:
 
     Raises:
         ImportError: matplotlib is not installed.
-        ValueError: there are no runs.
+        ValueError: there are no runs, or they are no results.
     """
-    if not isinstance(runs, Mapping) or not runs or not all(runs.values()):
+    named = runs.values() if isinstance(runs, Mapping) else [None]
+    if not named or not all(isinstance(results, list | tuple) and results for results in named):
         raise ValueError(
             f"runs must be lists of results by name, got {type(runs).__name__}: write "
             "scaling({'quasi': [short, long]})."
         )
+    all_points = {name: sorted(map(_length_and_sweeps, results)) for name, results in runs.items()}
     ax = as_ax(ax, figsize=(5, 4))
-    lengths = sorted({run.info.n_steps for results in runs.values() for run in results})
+    lengths = sorted({length for points in all_points.values() for length, _ in points})
     ax.loglog(lengths, lengths, color=GREY, linestyle="--", label="loop: a step at a time")
-    for i, (name, results) in enumerate(runs.items()):
-        points = sorted((run.info.n_steps, run.info.sweeps.mean()) for run in results)
+    for i, (name, points) in enumerate(all_points.items()):
         ax.loglog(*zip(*points, strict=True), color=COLORS[i % 4], marker="os^D"[i % 4], label=name)
     ax.set(xlabel="length of the chain (steps)", ylabel="sweeps, one after another")
     ax.legend()
@@ -86,13 +90,19 @@ def seconds(runs: Mapping[str, Result], *, ax: Any = None) -> Any:
 
     Raises:
         ImportError: matplotlib is not installed.
-        ValueError: there are no runs.
+        ValueError: there are no runs, or they are no results of `pmcmc.sample`.
     """
     if not isinstance(runs, Mapping) or not runs:
         raise ValueError(
             f"runs must be results by name, got {type(runs).__name__}: write "
             "seconds({'quasi': result})."
         )
+    for name, run in runs.items():
+        if not hasattr(getattr(run, "info", None), "seconds_run"):
+            raise ValueError(
+                f"runs must be results of pmcmc.sample, got {type(run).__name__} for {name!r}, "
+                "which has no times: write seconds({'quasi': result})."
+            )
     ax = as_ax(ax, figsize=(6, 1.0 + 0.5 * len(runs)))
     names = list(runs)
     left = np.zeros(len(names))
@@ -105,6 +115,20 @@ def seconds(runs: Mapping[str, Result], *, ax: Any = None) -> Any:
     ax.set(xlabel="seconds")
     ax.legend(ncols=4, loc="lower left", bbox_to_anchor=(0, 1), frameon=False)
     return ax
+
+
+def _length_and_sweeps(run: Any) -> tuple[int, float]:
+    if isinstance(run, Solution):
+        n_batch = np.ndim(run.sweeps)  # axes of `jax.vmap` come before the steps
+        length = np.shape(jax.tree.leaves(run.states)[0])[n_batch]
+        return int(length), float(np.mean(run.sweeps))
+    info: Any = getattr(run, "info", None)
+    if not hasattr(info, "n_steps") or not hasattr(info, "sweeps"):
+        raise ValueError(
+            f"runs must hold results of pmcmc.sample or pmcmc.solve, got {type(run).__name__}: "
+            "write scaling({'quasi': [short, long]})."
+        )
+    return info.n_steps, float(info.sweeps.mean())
 
 
 def _record(result: Any, chain: int) -> tuple[np.ndarray, np.ndarray]:

@@ -10,7 +10,19 @@ import pytest
 numpyro = pytest.importorskip("numpyro")
 
 import numpyro.distributions as dist  # noqa: E402
-from numpyro.infer import HMC, NUTS, SA, init_to_value  # noqa: E402
+from numpyro.infer import (  # noqa: E402
+    AIES,
+    ESS,
+    HMC,
+    HMCECS,
+    NUTS,
+    SA,
+    BarkerMH,
+    DiscreteHMCGibbs,
+    HMCGibbs,
+    MixedHMC,
+    init_to_value,
+)
 from numpyro.infer.util import potential_energy  # noqa: E402
 
 import pmcmc  # noqa: E402
@@ -275,16 +287,41 @@ def test_states_that_are_none_are_refused():
 # --- what does not carry over
 
 
-def test_samplers_without_a_counterpart_are_refused():
-    message = "sampler must be a numpyro.infer.HMC or NUTS, or ModelKernel.* got SA"
-    with pytest.raises(ValueError, match=message):
-        MCMC(SA(group_means), num_warmup=1, num_samples=1)
+class Changed(HMC):
+    """Steps that are not those of HMC."""
+
+
+OTHERS = {
+    "SA, whose proposals come from all that it has seen.*'random_walk'": SA,
+    "BarkerMH, whose warm-up .*: write ModelKernel.model, 'barker'": BarkerMH,
+    "ESS, whose chains move by each other.*: write numpyro.infer.HMC": ESS,
+    "AIES, whose chains move by each other": AIES,
+    "HMCGibbs, which draws sites in turn": lambda model: HMCGibbs(HMC(model), lambda *a: {}, ["z"]),
+    "DiscreteHMCGibbs, which moves discrete.*by funsor": lambda m: DiscreteHMCGibbs(HMC(m)),
+    "MixedHMC, which moves discrete sites": lambda model: MixedHMC(HMC(model)),
+    "HMCECS, which sees another part of the data.*subsample_size": lambda m: HMCECS(HMC(m)),
+    "Changed, a subclass of HMC, whose own steps would not be taken": Changed,
+    "function, whose steps we do not know: write numpyro.infer.HMC": lambda model: model,
+}
+
+
+@pytest.mark.parametrize("message", OTHERS)
+def test_samplers_without_a_counterpart_are_refused(message):
+    with pytest.raises(
+        ValueError, match=r"numpyro.infer.HMC or NUTS, or ModelKernel.* got " + message
+    ):
+        MCMC(OTHERS[message](group_means), num_warmup=1, num_samples=1)
+
+
+def test_settings_without_a_counterpart_are_refused():
     with pytest.raises(ValueError, match="kinetic_fn of HMC must be the Euclidean one"):
         MCMC(HMC(group_means, kinetic_fn=lambda m, r: 0.0), num_warmup=1, num_samples=1)
     with pytest.warns(UserWarning, match="forward_mode_differentiation=True is used in NumPyro's"):
         MCMC(HMC(group_means, forward_mode_differentiation=True), num_warmup=1, num_samples=1)
     with pytest.raises(ValueError, match="num_samples must be a positive integer, got 0"):
         MCMC(HMC(group_means), num_warmup=1, num_samples=0)
+    with pytest.raises(ValueError, match="thinning must be at most num_samples=4, got 5"):
+        MCMC(HMC(group_means), num_warmup=1, num_samples=4, thinning=5)
 
 
 def test_fields_that_are_not_known_are_refused():
@@ -293,3 +330,124 @@ def test_fields_that_are_not_known_are_refused():
         mcmc.get_samples()
     with pytest.raises(ValueError, match=r"extra_fields must be among diverging, .* got 'mass'"):
         mcmc.run(KEY, DATA, extra_fields=("mass",))
+
+
+# --- what NumPyro's takes too
+
+
+def short(sampler, num_samples=12, **settings):
+    """A drop-in of few steps."""
+    settings = dict(num_warmup=10, progress_bar=False, solver="sequential") | settings
+    return MCMC(sampler, num_samples=num_samples, **settings)
+
+
+@pytest.fixture(scope="module")
+def two_chains():
+    return short(ModelKernel(group_means, pmcmc.MALA(0.05)), num_warmup=0, num_chains=2)
+
+
+def drawn(mcmc, rng_key):
+    mcmc.run(rng_key, DATA)
+    return mcmc.get_samples(group_by_chain=True)["mu"]
+
+
+def test_every_one_of_several_keys_counts(two_chains):
+    a, b, c = jax.random.split(KEY, 3)
+    first = drawn(two_chains, jnp.stack([a, b]))
+    np.testing.assert_array_equal(first, drawn(two_chains, jnp.stack([a, b])))
+    raw = jax.random.key_data(jnp.stack([a, b]))
+    np.testing.assert_array_equal(first, drawn(two_chains, raw))
+    for other in ([a, c], [b, a], [c, b]):
+        assert (drawn(two_chains, jnp.stack(other)) != first).any(axis=(1, 2)).all()
+    for keys in (jax.random.split(KEY, 3), jax.random.split(KEY, (2, 2)), raw[:1]):
+        with pytest.raises(ValueError, match=r"rng_key must be one key, or num_chains=2 of them"):
+            two_chains.run(keys, DATA)
+
+
+def test_integers_are_keys(two_chains):
+    expected = drawn(two_chains, jax.random.key(5))
+    for seed in (5, np.int64(5), np.array(5)):
+        np.testing.assert_array_equal(drawn(two_chains, seed), expected)
+
+
+def test_postprocess_fn_makes_the_samples(mcmc):
+    again = MCMC(
+        mcmc.sampler,
+        num_warmup=0,
+        num_samples=30,
+        num_chains=2,
+        thinning=3,
+        progress_bar=False,
+        solver="sequential",
+        postprocess_fn=lambda z: {"mu": -z["mu"], "largest": z["mu"].max()},
+    )
+    again.post_warmup_state = mcmc.last_state
+    again.run(mcmc.last_state.rng_key, DATA)
+    again.transfer_states_to_host()
+    samples, sites = again.get_samples(), again.result.positions
+    assert samples["largest"].shape == (20,)
+    np.testing.assert_array_equal(samples["mu"], -sites["mu"].reshape(20, 3))
+    np.testing.assert_allclose(samples["largest"], sites["mu"].reshape(20, 3).max(axis=1))
+
+
+def test_warm_ups_are_collected_as_numpyro_collects_them(capsys):
+    settings = dict(num_warmup=10, num_samples=12, num_chains=2, progress_bar=False)
+    ours = short(HMC(group_means, trajectory_length=1.0), num_chains=2)
+    arguments = dict(collect_warmup=True, extra_fields=("num_steps",))
+    # A second time with other data of another length, and from the beginning.
+    for seed, data in ((0, DATA), (1, DATA[:, :5])):
+        sampler = HMC(group_means, trajectory_length=1.0)
+        theirs = numpyro.infer.MCMC(sampler, chain_method="vectorized", **settings)
+        theirs.warmup(jax.random.key(seed), data, **arguments)
+        ours.warmup(jax.random.key(seed), data, **arguments)
+        expected, got = (m.get_samples(group_by_chain=True)["mu"] for m in (theirs, ours))
+        assert got.shape == (2, 10, 3)
+        np.testing.assert_array_equal(got, expected)
+        fields = ours.get_extra_fields()
+        np.testing.assert_array_equal(fields["num_steps"], theirs.get_extra_fields()["num_steps"])
+        ours.transfer_states_to_host()
+        ours.print_summary()
+        assert "mu[2]" in capsys.readouterr().out
+        with pytest.raises(RuntimeError, match="there are no draws yet"):
+            ours.result  # noqa: B018
+    ours.run(KEY, DATA[:, :5])
+    assert ours.get_samples(group_by_chain=True)["mu"].shape == (2, 12, 3)
+
+
+def test_warm_ups_of_our_kernels_begin_anew():
+    mcmc = short(ModelKernel(group_means, "mala"), num_warmup=100)
+    found = []
+    for _ in range(2):
+        mcmc.warmup(3, DATA)
+        found.append(mcmc.post_warmup_state)
+        with pytest.raises(RuntimeError, match="there are no draws yet"):
+            mcmc.get_samples()
+    np.testing.assert_array_equal(found[0].position["mu"], found[1].position["mu"])
+    assert found[0].kernel.step_size == found[1].kernel.step_size
+    mcmc.run(4, DATA)
+    assert mcmc.result.info.warmup is None
+    with pytest.raises(ValueError, match="collect_warmup must be False with a ModelKernel"):
+        mcmc.warmup(3, DATA, collect_warmup=True)
+
+
+@pytest.fixture(scope="module")
+def transformed():
+    return short(HMC(group_means), num_chains=2)
+
+
+@pytest.mark.parametrize(
+    ("transform", "what"),
+    [*((t, w) for t in (jax.jit, jax.vmap) for w in ("key", "data", "start")), (jax.jit, "")],
+)
+def test_under_transformations_it_says_what_to_write(transformed, transform, what):
+    def run(x):
+        start = {"mu": jnp.broadcast_to(x, (2, 3))} if what == "start" else None
+        data = DATA + x if what == "data" else DATA
+        transformed.run(jax.random.key(x) if what == "key" else 0, data, init_params=start)
+        return x
+
+    arguments = jnp.arange(3) if transform is jax.vmap else 1
+    with pytest.raises(ValueError, match=r"got a tracer: .* num_chains=4 .*numpyro\.infer\.MCMC"):
+        transform(run)(arguments)
+    with pytest.raises(ValueError, match="got a tracer"):
+        transform(lambda x: transformed.warmup(0, DATA + x))(arguments)

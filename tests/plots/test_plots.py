@@ -2,6 +2,8 @@
 
 import dataclasses
 
+import jax
+import jax.numpy as jnp
 import matplotlib
 import numpy as np
 import pytest
@@ -132,6 +134,19 @@ def test_scaling_shows_sweeps_against_length(sweeping, solver):
     assert ax.get_xlabel() == "length of the chain (steps)"
 
 
+def test_scaling_of_recursions():
+    def solved(starts, length):
+        def of(s0):
+            return pmcmc.solve(lambda s, u: jnp.tanh(s + u), s0, np.ones((length, 1)))
+
+        return jax.vmap(of)(starts) if starts.ndim > 1 else of(starts)
+
+    one, many = solved(np.zeros(1), 30), solved(np.zeros((3, 1)), 20)
+    shown = lines(plots.scaling({"quasi": [one, many]}))
+    np.testing.assert_array_equal(shown["quasi"][0], [20, 30])
+    np.testing.assert_allclose(shown["quasi"][1], [np.mean(many.sweeps), one.sweeps])
+
+
 def test_seconds_are_those_of_the_runs(sweeping, loop):
     ax = plots.seconds({"quasi": sweeping, "loop": loop})
     widths = np.array([bar.get_width() for bar in ax.patches]).reshape(4, 2)
@@ -182,7 +197,11 @@ BAD = {
     "no runs": lambda run, loop: plots.iterates([]),
     "too few axes": lambda run, loop: plots.iterates([run, run], axes=[0]),
     "no lists": lambda run, loop: plots.scaling({}),
+    "no list": lambda run, loop: plots.scaling({"quasi": run}),
+    "no results": lambda run, loop: plots.scaling({"quasi": [run, np.ones(3)]}),
     "a list": lambda run, loop: plots.seconds([run]),
+    "no times": lambda run, loop: plots.seconds({"quasi": run.info.trace[0]}),
+    "no positions": lambda run, loop: plots.iterates([run.info]),
     "no such variable": lambda run, loop: plots.rank(run, var_names=["y"]),
     "a string": lambda run, loop: plots.rank(run, var_names="x"),
 }
@@ -199,6 +218,10 @@ MESSAGES = {
     "no runs": "results must have at least one run",
     "too few axes": "axes must be 2, got 1",
     "no lists": "runs must be lists of results by name, got dict: write scaling",
+    "no list": "runs must be lists of results by name, got dict: write scaling",
+    "no results": "runs must hold results of pmcmc.sample or pmcmc.solve, got ndarray: write",
+    "no times": "runs must be results of pmcmc.sample, got Trace for 'quasi', which has no times",
+    "no positions": "results must be those of pmcmc.sample, got Info: write iterates",
     "a list": "runs must be results by name, got list: write seconds",
     "no such variable": r"var_names must be a list of some of \['x'\], got \['y'\]: write",
     "a string": r"var_names must be a list of some of \['x'\], got 'x'",

@@ -1,18 +1,19 @@
 """A drop-in for `numpyro.infer.MCMC`."""
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
-import numpy as np
-import numpyro.diagnostics
 import numpyro.infer
 
 from pmcmc._checks import check_count
 from pmcmc._result import Result
 from pmcmc._sample import sample
 from pmcmc.adapters.numpyro import _fields
+from pmcmc.adapters.numpyro._calls import check_outside_of_jax, one_key
+from pmcmc.adapters.numpyro._collected import Collected, Drawn
+from pmcmc.adapters.numpyro._draws import OverDraws
 from pmcmc.adapters.numpyro._model import UnconstrainedModel, from_model
 from pmcmc.adapters.numpyro._result import ModelResult
 from pmcmc.adapters.numpyro._specification import ModelKernel, check_sampler, kernel_of
@@ -20,7 +21,7 @@ from pmcmc.adapters.numpyro._state import ChainState, from_state, to_state
 from pmcmc.solvers import Auto, Solver
 
 
-class MCMC:
+class MCMC(Collected):
     """`numpyro.infer.MCMC` whose draws after the warm-up are found in parallel in time.
 
     With a sampler of NumPyro's, its own warm-up runs first, step by step, with all of its settings;
@@ -34,9 +35,13 @@ class MCMC:
         num_samples: steps of each chain after these.
         num_chains: number of chains, all on one device.
         thinning: keep every `thinning`-th step.
+        postprocess_fn: from an unconstrained position to what `get_samples` returns, in place of
+            values of sites.
         progress_bar: whether to show progress, on stderr.
-        chain_method: accepted for NumPyro's sake: chains are always vectorised.
-        jit_model_args: accepted for NumPyro's sake.
+        progress_rate: of NumPyro's progress bar in its warm-up.
+        chain_method: accepted for NumPyro's sake, without effect: chains are always vectorized.
+        jit_model_args: accepted for NumPyro's sake, without effect: compiled code is found again
+            for equal data, and made anew for other data of the same shapes.
         solver: as in `pmcmc.sample`.
 
     Raises:
@@ -54,7 +59,9 @@ class MCMC:
         num_samples: int,
         num_chains: int = 1,
         thinning: int = 1,
+        postprocess_fn: Callable[[Any], Any] | None = None,
         progress_bar: bool = True,
+        progress_rate: int | None = None,
         chain_method: str = "vectorized",
         jit_model_args: bool = False,
         solver: Solver | Auto | str = "auto",
@@ -64,62 +71,66 @@ class MCMC:
         num_samples = check_count("num_samples", num_samples)
         num_chains = check_count("num_chains", num_chains)
         thinning = check_count("thinning", thinning)
+        if thinning > num_samples:
+            at_most = f"at most num_samples={num_samples}"
+            raise ValueError(f"thinning must be {at_most}, got {thinning}: write thinning=1.")
         self.sampler = sampler
         self.num_warmup = num_warmup
         self.num_samples = num_samples
         self.num_chains = num_chains
         self.thinning = thinning
+        self.postprocess_fn = postprocess_fn
         self.progress_bar = progress_bar
+        self.progress_rate = progress_rate
         self.solver = solver
+        super().__init__()
         self.post_warmup_state: Any = None
-        self._last_state: Any = None
-        self._result: Result | ModelResult | None = None
-        self._extra_fields: tuple[str, ...] = ()
-        self._excluded: tuple[str, ...] = ()
+        self._fields: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
         self._args: tuple[Any, ...] = ()
         self._kwargs: dict[str, Any] = {}
 
-    @property
-    def last_state(self) -> Any:
-        """The state after the last step.
-
-        An `HMCState` of NumPyro, with which its own `MCMC` can go on, or with a `ModelKernel` a
-        `ChainState`. Assign it to `post_warmup_state` to go on here.
-        """
-        return self._last_state
-
-    @property
-    def result(self) -> Result | ModelResult:
-        """The draws with their evidence: what `sample_model` returns, or `pmcmc.sample`.
-
-        Raises:
-            RuntimeError: nothing has been run.
-        """
-        if self._result is None:
-            raise RuntimeError("there are no draws yet: write mcmc.run(jax.random.key(0), ...).")
-        return self._result
-
     def warmup(
-        self, rng_key: jax.Array, *args: Any, init_params: Any = None, **kwargs: Any
+        self,
+        rng_key: jax.Array | int,
+        *args: Any,
+        extra_fields: Sequence[str] = (),
+        collect_warmup: bool = False,
+        init_params: Any = None,
+        **kwargs: Any,
     ) -> None:
-        """Run the warm-up only; `run` then starts from `post_warmup_state`.
+        """Run the warm-up only, from its beginning; `run` then starts from `post_warmup_state`.
 
         Args:
-            rng_key: a key of `jax.random`, typed or raw.
+            rng_key: as in `run`.
             *args: that the model is called with.
+            extra_fields: names of NumPyro's, of what is collected.
+            collect_warmup: whether `get_samples`, `get_extra_fields` and `print_summary` are those
+                of NumPyro's warm-up, until the next run.
             init_params: unconstrained start, with a leading axis of several chains.
             **kwargs: that the model is called with.
+
+        Raises:
+            ValueError: an argument cannot be used; the message says why and what to write.
         """
-        if isinstance(self.sampler, ModelKernel):
-            self._run_ours(rng_key, args, kwargs, init_params, n_steps=1)
-            self._result = None
+        key = self._begin(rng_key, args, kwargs, init_params)
+        self.post_warmup_state = None
+        if not isinstance(self.sampler, ModelKernel):
+            theirs = self._warm_up(key, init_params, collect_warmup, extra_fields)
+            self._drawn = theirs if collect_warmup else None
+            self._last_state = theirs.last_state
+        elif collect_warmup:
+            raise ValueError(
+                "collect_warmup must be False with a ModelKernel, whose warm-up keeps no draws, "
+                "got True: leave it out, or take numpyro.infer.HMC(model) for sampler."
+            )
         else:
-            self._last_state = self._warm_up(rng_key, args, kwargs, init_params)
+            self._run_ours(key, init_params, n_steps=1)
+            self._drawn = self._result = None
         self.post_warmup_state = self._last_state
 
     def run(
         self,
-        rng_key: jax.Array,
+        rng_key: jax.Array | int,
         *args: Any,
         extra_fields: Sequence[str] = (),
         init_params: Any = None,
@@ -128,7 +139,9 @@ class MCMC:
         """Draw samples, after a warm-up unless `post_warmup_state` is set.
 
         Args:
-            rng_key: a key of `jax.random`, typed or raw.
+            rng_key: a key of `jax.random`, typed or raw, or an integer seed. Of an array of keys,
+                one a chain, all are folded into the one that the noise of all chains is drawn with:
+                a chain depends on all of them, which in NumPyro depends on its own.
             *args: that the model is called with.
             extra_fields: names of NumPyro's for `get_extra_fields`, such as `"potential_energy"`;
                 `"~z.site"` leaves a site out of the samples.
@@ -138,133 +151,106 @@ class MCMC:
         Raises:
             ValueError: an argument cannot be used; the message says why and what to write.
         """
-        self._extra_fields, self._excluded = _fields.split(extra_fields)
-        self._args, self._kwargs = args, kwargs
-        key = rng_key if _is_one(rng_key) else rng_key[0]
+        self._fields = _fields.split(extra_fields)
+        key = self._begin(rng_key, args, kwargs, init_params)
         if isinstance(self.sampler, ModelKernel):
-            self._run_ours(key, args, kwargs, init_params, n_steps=self.num_samples)
+            self._run_ours(key, init_params, n_steps=self.num_samples)
             return
         warmup_key, key, next_key = jax.random.split(key, 3)
         state = self.post_warmup_state
         if state is None:
-            state = self._warm_up(warmup_key, args, kwargs, init_params)
+            state = self._warm_up(warmup_key, init_params).last_state
         adapted = from_state(state)
-        model = self._model(args, kwargs)
-        logdensity = self._negative_potential() if model is None else model.logdensity
-        result = sample(
-            logdensity,
+        model = self._model()
+        result = self._sample(
+            self._negative_potential() if model is None else model.logdensity,
             adapted.position,
             self.num_samples,
             kernel=kernel_of(self.sampler, adapted),
-            solver=self.solver,
-            n_chains=self.num_chains,
-            thin=self.thinning,
             rng_key=key,
-            progress=self.progress_bar and None,
         )
         self._keep(result, model)
         self._last_state = to_state(state, result.final_state, next_key)
 
-    def get_samples(self, group_by_chain: bool = False) -> Any:
-        """Values of latent and deterministic sites by name, NumPy arrays.
+    def _begin(self, rng_key: Any, args: Any, kwargs: Any, init_params: Any) -> jax.Array:
+        """The key of a call that can be made."""
+        check_outside_of_jax(rng_key, args, kwargs, init_params)
+        key = one_key(rng_key, self.num_chains)
+        self._args, self._kwargs = args, kwargs
+        self._drawn = self._result = None
+        return key
 
-        Args:
-            group_by_chain: whether leading axes are `(chain, draw)`, or one of all draws.
-        """
-        positions = self.result.positions
-        if isinstance(positions, dict):
-            positions = {k: v for k, v in positions.items() if k not in self._excluded}
-        return positions if group_by_chain else _merged(positions)
-
-    def get_extra_fields(self, group_by_chain: bool = False) -> dict[str, Any]:
-        """The fields asked for in `run`, and `diverging`; as in `get_samples`.
-
-        Args:
-            group_by_chain: whether leading axes are `(chain, draw)`, or one of all draws.
-        """
-        result = self.result
-        unconstrained = result.unconstrained if isinstance(result, ModelResult) else result
-        fields = _fields.select(unconstrained, self._extra_fields)
-        return fields if group_by_chain else _merged(fields)
-
-    def print_summary(self, prob: float = 0.9, exclude_deterministic: bool = True) -> None:
-        """Print NumPyro's table of the samples.
-
-        Args:
-            prob: mass of the intervals.
-            exclude_deterministic: whether to leave deterministic sites out.
-        """
-        sites = self.get_samples(group_by_chain=True)
-        if exclude_deterministic and isinstance(self.result, ModelResult):
-            latent = self.result.model.sites.latent
-            sites = {name: value for name, value in sites.items() if name in latent}
-        numpyro.diagnostics.print_summary(sites, prob=prob)
-        print(f"Number of divergences: {int(self.get_extra_fields()['diverging'].sum())}")
-
-    def to_arviz(self, **kwargs: Any) -> Any:
-        """The draws in the installed ArviZ's container: see `ModelResult.to_arviz`."""
-        return self.result.to_arviz(**kwargs)
-
-    def _model(self, args: Any, kwargs: Any) -> UnconstrainedModel | None:
+    def _model(self) -> UnconstrainedModel | None:
         model = self.sampler.model
-        return None if model is None else from_model(model, *args, **kwargs)
+        return None if model is None else from_model(model, *self._args, **self._kwargs)
 
-    def _negative_potential(self) -> Callable[[Any], jax.Array]:
+    def _negative_potential(self) -> _fields.NegativePotential:
         return _fields.NegativePotential(self.sampler._potential_fn)
 
-    def _warm_up(self, rng_key: Any, args: Any, kwargs: Any, init_params: Any) -> Any:
-        self._model(args, kwargs)  # says what it is that cannot be sampled
+    def _warm_up(
+        self,
+        rng_key: jax.Array,
+        init_params: Any,
+        collect_warmup: bool = False,
+        extra_fields: Sequence[str] = (),
+    ) -> numpyro.infer.MCMC:
+        """NumPyro's own `MCMC` after its warm-up."""
+        self._model()  # says what it is that cannot be sampled
+        rate = {} if self.progress_rate is None else {"progress_rate": self.progress_rate}
         theirs = numpyro.infer.MCMC(
-            self.sampler,
+            copy.copy(self.sampler),  # each start maps the steps of one over chains once more
             num_warmup=self.num_warmup,
-            num_samples=1,
+            num_samples=self.thinning,
             num_chains=self.num_chains,
+            thinning=self.thinning,
+            postprocess_fn=self.postprocess_fn,
             chain_method="vectorized",
             progress_bar=self.progress_bar,
+            **rate,
         )
-        theirs.warmup(rng_key, *args, init_params=init_params, **kwargs)
-        return theirs.last_state
+        theirs.warmup(
+            rng_key,
+            *self._args,
+            extra_fields=tuple(extra_fields),
+            collect_warmup=collect_warmup,
+            init_params=init_params,
+            **self._kwargs,
+        )
+        return theirs
 
-    def _run_ours(
-        self, rng_key: Any, args: Any, kwargs: Any, init_params: Any, n_steps: int
-    ) -> None:
-        model = from_model(self.sampler.model, *args, **kwargs)
+    def _run_ours(self, rng_key: jax.Array, init_params: Any, n_steps: int) -> None:
+        sampler = self.sampler
+        model = from_model(sampler.model, *self._args, **self._kwargs)
         start_key, key, next_key = jax.random.split(rng_key, 3)
         state = self.post_warmup_state
-        position, kernel, n_warmup = init_params, self.sampler.kernel, self.num_warmup
+        position, kernel, n_warmup = init_params, sampler.kernel, self.num_warmup
         if state is not None:
             position, kernel, n_warmup = state.position, state.kernel, 0
         if position is None:
-            position = model.initial_positions(
-                start_key, self.num_chains, self.sampler.init_strategy
-            )
-        result = sample(
-            model.logdensity,
-            position,
-            n_steps,
-            kernel=kernel,
-            solver=self.solver,
-            n_chains=self.num_chains,
-            n_warmup=n_warmup,
-            thin=min(self.thinning, n_steps),
-            rng_key=key,
-            progress=self.progress_bar and None,
+            position = model.initial_positions(start_key, self.num_chains, sampler.init_strategy)
+        result = self._sample(
+            model.logdensity, position, n_steps, kernel=kernel, n_warmup=n_warmup, rng_key=key
         )
         self._keep(result, model)
         self._last_state = ChainState(result.final_state.position, result.info.kernel, next_key)
 
+    def _sample(self, logdensity: Any, position: Any, n_steps: int, **settings: Any) -> Result:
+        return sample(
+            logdensity,
+            position,
+            n_steps,
+            solver=self.solver,
+            n_chains=self.num_chains,
+            thin=min(self.thinning, n_steps),
+            progress=self.progress_bar and None,
+            **settings,
+        )
+
     def _keep(self, result: Result, model: UnconstrainedModel | None) -> None:
-        if model is None:
-            self._result = result
-        else:
-            sites = model.constrain_draws(result.positions)
-            self._result = ModelResult(sites, result, model)
-
-
-def _is_one(rng_key: Any) -> bool:
-    is_typed = jnp.issubdtype(rng_key.dtype, jax.dtypes.prng_key)
-    return rng_key.ndim == (0 if is_typed else 1)
-
-
-def _merged(tree: Any) -> Any:
-    return jax.tree.map(lambda x: np.reshape(x, (x.shape[0] * x.shape[1], *x.shape[2:])), tree)
+        self._result, samples = result, result.positions
+        if model is not None:
+            samples = model.constrain_draws(result.positions)
+            self._result = ModelResult(samples, result, model)
+        if self.postprocess_fn is not None:
+            samples = OverDraws(self.postprocess_fn)(result.positions)
+        self._drawn = Drawn(samples, result, *self._fields)

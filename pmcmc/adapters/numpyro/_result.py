@@ -1,6 +1,5 @@
 """What `sample_model` returns."""
 
-import dataclasses
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -75,18 +74,22 @@ class ModelResult:
         *,
         log_likelihood: bool = False,
         posterior_predictive: bool = False,
-        dims: Mapping[str, Sequence[str]] | None = None,
+        dims: Mapping[str, Sequence[str | None]] | None = None,
         coords: Mapping[str, Any] | None = None,
     ) -> Any:
         """Draws, statistics and data in the installed ArviZ's own container.
 
-        Axes of a site that belong to a plate have its name and count it.
+        Axes of a site that belong to a plate have its name and count it; the other ones are called
+        `site_dim_0` and so on. Slashes, which netCDF does not allow, become dots: `a/b` is called
+        `a.b`. A site called `chain` or `draw` is called `chain_` or `draw_`, and so is a plate with
+        one of these names or that of a site: `school_`.
 
         Args:
             log_likelihood: whether to add that group.
             posterior_predictive: whether to add that group; for another seed add the draws of
                 `posterior_predictive(rng_key)` yourself.
-            dims: names of axes by site, in place of those of the plates.
+            dims: names of axes by site, one for each axis behind `(chain, draw)`, in place of those
+                of the plates; `None` to leave one as it is.
             coords: coordinates by name of an axis, in place of counts.
 
         Returns:
@@ -96,23 +99,39 @@ class ModelResult:
 
         Raises:
             ImportError: ArviZ is not installed.
-            ValueError: a discrete latent site was summed out and a group was asked for.
+            ValueError: a discrete latent site was summed out and a group was asked for, two sites
+                would have one name, or `dims` or `coords` do not fit.
         """
-        sites = self.model.sites
         groups: dict[str, dict[str, np.ndarray]] = {}
-        if sites.observed:
-            groups["observed_data"] = sites.observed
+        if self.model.sites.observed:
+            groups["observed_data"] = self.model.sites.observed
         if log_likelihood:
             groups["log_likelihood"] = self.log_likelihood()
         if posterior_predictive:
             groups["posterior_predictive"] = self.posterior_predictive()
-        named = dataclasses.replace(self.unconstrained, positions=self.positions)
-        return _arviz.with_groups(
-            named.to_arviz(),
-            groups,
-            dims={**sites.dims, **(dims or {})},
-            coords={**sites.coords, **(coords or {})},
+        return _arviz.to_arviz(
+            self.positions,
+            self.stats,
+            self.info.attributes(),
+            groups=groups,
+            axes={
+                group: self._axis_names(group, variables)
+                for group, variables in {"posterior": self.positions, **groups}.items()
+            },
+            dims=dims,
+            coords=coords,
         )
+
+    def _axis_names(
+        self, group: str, variables: Mapping[str, np.ndarray]
+    ) -> dict[str, list[str | None]]:
+        names = {}
+        for name, values in variables.items():
+            axes = self.model.sites.axes[name]
+            shape = values.shape if group == "observed_data" else values.shape[2:]
+            is_a_number = group == "log_likelihood"
+            names[name] = axes.names_without_event(shape) if is_a_number else axes.names(shape)
+        return names
 
     def summary(self) -> Any:
         """ArviZ's table: mean, sd, interval, effective sample sizes, R-hat; a row a number.

@@ -9,6 +9,8 @@ import numpy as np
 import numpyro
 import numpyro.distributions as dist
 
+from pmcmc.adapters.numpyro._plates import Axes, axes_of
+
 Trace = Mapping[str, Mapping[str, Any]]
 
 
@@ -20,16 +22,14 @@ class Sites(NamedTuple):
         discrete: names of discrete latent sites, summed out.
         observed: observed values by name, without those of `numpyro.factor`.
         parameters: values of `numpyro.param` sites, which are held.
-        dims: names of the axes of each site, from its plates.
-        coords: coordinates of the plates.
+        axes: what is known of the axes of each site.
     """
 
     latent: tuple[str, ...]
     discrete: tuple[str, ...]
     observed: dict[str, np.ndarray]
     parameters: dict[str, Any]
-    dims: dict[str, list[str]]
-    coords: dict[str, np.ndarray]
+    axes: dict[str, Axes]
 
 
 def find_sites(trace: Trace) -> Sites:
@@ -52,7 +52,6 @@ def find_sites(trace: Trace) -> Sites:
             "model has no continuous latent site, so there is nothing to sample: give it one "
             "without obs, e.g. numpyro.sample('x', dist.Normal())."
         )
-    dims, coords = _dims_and_coords(trace)
     return Sites(
         latent=continuous,
         discrete=discrete,
@@ -66,8 +65,11 @@ def find_sites(trace: Trace) -> Sites:
             for name, site in trace.items()
             if site["type"] in ("param", "mutable")
         },
-        dims=dims,
-        coords=coords,
+        axes={
+            name: axes_of(site)
+            for name, site in trace.items()
+            if site["type"] in ("sample", "deterministic")
+        },
     )
 
 
@@ -104,32 +106,6 @@ def _check_latent(name: str, fn: Any, is_discrete: bool) -> None:
             f"site {name!r} is discrete, and summing over its values needs funsor: pip install "
             "funsor, or sum it out by hand, e.g. with dist.MixtureSameFamily."
         )
-
-
-def _dims_and_coords(trace: Trace) -> tuple[dict[str, list[str]], dict[str, np.ndarray]]:
-    dims: dict[str, list[str]] = {}
-    coords: dict[str, np.ndarray] = {}
-    for name, site in trace.items():
-        if site["type"] not in ("sample", "deterministic") or not site["cond_indep_stack"]:
-            continue
-        shape = np.shape(site["value"])
-        is_sample = site["type"] == "sample"
-        n_batch = len(site["fn"].batch_shape) if is_sample else len(shape)
-        names = [f"{name}_dim_{axis}" for axis in range(len(shape))]
-        for frame in site["cond_indep_stack"]:
-            axis = n_batch + frame.dim
-            # The value of a deterministic site may have axes behind its plates.
-            is_an_axis = 0 <= axis < len(shape) and shape[axis] == frame.size
-            if is_an_axis and frame.name not in _variables(trace):
-                names[axis] = frame.name
-                coords[frame.name] = np.arange(frame.size)
-        dims[name] = names
-    return dims, coords
-
-
-def _variables(trace: Trace) -> set[str]:
-    """Names of variables, which dimensions of ArviZ must not have."""
-    return {name for name, site in trace.items() if site["type"] != "plate"}
 
 
 def seeded(model: Any) -> Any:

@@ -15,6 +15,34 @@ from pmcmc.adapters.numpyro._state import Adapted
 _NUTS_LENGTH = math.pi / 2
 _NUTS_JITTER = 0.5
 
+_HMC = "numpyro.infer.HMC(model, num_steps=10, trajectory_length=None)"
+_SUMMED_OUT = f"{_HMC}, which sums discrete sites with finitely many values out, by funsor"
+_JOINT = "which draws sites in turn, where our kernels move all continuous ones at once", _HMC
+_ENSEMBLE = "whose chains move by each other, where each of ours is one of its own", _HMC
+# Why steps of a sampler are none of a kernel of ours, and what to write in its place.
+_OTHERS = {
+    "BarkerMH": (
+        "whose warm-up and preconditioner do not carry over",
+        "ModelKernel(model, 'barker'), which tunes our Barker kernel",
+    ),
+    "SA": (
+        "whose proposals come from all that it has seen, not from one state",
+        "ModelKernel(model, 'random_walk')",
+    ),
+    "HMCECS": (
+        "which sees another part of the data in every step",
+        f"{_HMC}, and numpyro.plate(...) without subsample_size",
+    ),
+    "DiscreteHMCGibbs": ("which moves discrete sites", _SUMMED_OUT),
+    "DiscreteGibbs": ("which moves discrete sites", _SUMMED_OUT),
+    "MixedHMC": ("which moves discrete sites", _SUMMED_OUT),
+    "HMCGibbs": _JOINT,
+    "Gibbs": _JOINT,
+    "CustomGibbs": _JOINT,
+    "ESS": _ENSEMBLE,
+    "AIES": _ENSEMBLE,
+}
+
 
 class ModelKernel(NamedTuple):
     """One of our kernels for a NumPyro model, in the place of `numpyro.infer.HMC(model)`.
@@ -42,10 +70,10 @@ def check_sampler(sampler: Any) -> None:
     if isinstance(sampler, ModelKernel):
         return
     if type(sampler) not in (HMC, NUTS):
+        reason, remedy = _why_not(sampler)
         raise ValueError(
             "sampler must be a numpyro.infer.HMC or NUTS, or ModelKernel(model, kernel), got "
-            f"{type(sampler).__name__}: write numpyro.infer.HMC(model, "
-            "num_steps=10, trajectory_length=None)."
+            f"{type(sampler).__name__}, {reason}: write {remedy}, or run it by numpyro.infer.MCMC."
         )
     if sampler._kinetic_fn is not euclidean_kinetic_energy:
         raise ValueError(
@@ -66,6 +94,15 @@ def check_sampler(sampler: Any) -> None:
             "numpyro.infer.HMC(model, num_steps=10, trajectory_length=None).",
             stacklevel=3,
         )
+
+
+def _why_not(sampler: Any) -> tuple[str, str]:
+    name = type(sampler).__name__
+    if name in _OTHERS:
+        return _OTHERS[name]
+    if isinstance(sampler, HMC):
+        return "a subclass of HMC, whose own steps would not be taken", _HMC
+    return "whose steps we do not know", _HMC
 
 
 def kernel_of(sampler: HMC, adapted: Adapted) -> kernels.HMC:

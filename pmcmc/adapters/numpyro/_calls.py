@@ -1,0 +1,64 @@
+"""What a call of `MCMC` is made with: keys, and no tracers."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from pmcmc.adapters._keys import as_key
+
+
+def check_outside_of_jax(rng_key: Any, *values: Any) -> None:
+    """Check that a call is not traced.
+
+    Raises:
+        ValueError: it is, by `jax.jit` or `jax.vmap`.
+    """
+    # Under `jax.jit` whatever is made is a tracer, under `jax.vmap` only what is mapped over.
+    leaves = jax.tree.leaves((rng_key, values, jnp.zeros(())))
+    if any(isinstance(leaf, jax.core.Tracer) for leaf in leaves):
+        raise ValueError(
+            "MCMC of pmcmc must be called with arrays, got a tracer: it collects draws on the "
+            "host, so it cannot be transformed by jax.jit, jax.vmap or jax.pmap. Write "
+            "num_chains=4 for several chains, a loop such as `for y in datasets: mcmc.run(rng_key, "
+            "y)` for several runs, or use numpyro.infer.MCMC."
+        )
+
+
+def one_key(rng_key: Any, num_chains: int) -> jax.Array:
+    """The key that all chains' noise is drawn with.
+
+    Args:
+        rng_key: a key of `jax.random`, typed or raw, an integer, or as many keys as chains; the
+            words of the others are then folded into the first.
+        num_chains: number of chains.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    if not _is_array_of_keys(rng_key):
+        return as_key(rng_key)
+    keys = jnp.asarray(rng_key)
+    data = np.asarray(jax.random.key_data(keys) if _is_typed(keys) else keys)
+    if data.ndim != 2 or len(data) != num_chains:
+        raise ValueError(
+            f"rng_key must be one key, or num_chains={num_chains} of them, got keys of shape "
+            f"{data.shape[:-1]}: write mcmc.run(jax.random.key(0), ...)."
+        )
+    key = keys[0]
+    for word in data[1:].ravel():
+        key = jax.random.fold_in(key, word)
+    return key
+
+
+def _is_array_of_keys(rng_key: Any) -> bool:
+    if not isinstance(rng_key, np.ndarray | jax.Array):
+        return False
+    if _is_typed(rng_key):
+        return rng_key.ndim > 0
+    return rng_key.dtype == np.uint32 and rng_key.ndim > 1
+
+
+def _is_typed(keys: Any) -> bool:
+    return bool(jnp.issubdtype(keys.dtype, jax.dtypes.prng_key))

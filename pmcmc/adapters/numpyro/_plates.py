@@ -1,0 +1,75 @@
+"""Which axes of a site belong to plates."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+
+class Plate(NamedTuple):
+    """One of the plates around a site.
+
+    Args:
+        name: of the plate.
+        dim: its axis, counted from the end of the batch: -1 for the last one before the event.
+        size: its length.
+    """
+
+    name: str
+    dim: int
+    size: int
+
+
+class Axes(NamedTuple):
+    """What is known of the axes of a site.
+
+    Args:
+        plates: those around it.
+        n_event: number of axes behind those of plates, `None` for a deterministic site.
+        event_names: of the first of these, given as `infer={"event_dims": [...]}`.
+    """
+
+    plates: tuple[Plate, ...]
+    n_event: int | None
+    event_names: tuple[str, ...]
+
+    def names(self, shape: tuple[int, ...]) -> list[str | None]:
+        """Names of the axes of the site's value; `None` for an axis without."""
+        n_batch = self._guess(shape) if self.n_event is None else len(shape) - self.n_event
+        names = self._batch_names(shape, n_batch)
+        for axis, name in enumerate(self.event_names, n_batch):
+            if axis < len(shape):
+                names[axis] = name
+        return names
+
+    def names_without_event(self, shape: tuple[int, ...]) -> list[str | None]:
+        """The same for a number a draw of the site, such as its log density."""
+        return self._batch_names(shape, len(shape))
+
+    def _batch_names(self, shape: tuple[int, ...], n_batch: int) -> list[str | None]:
+        names: list[str | None] = [None] * len(shape)
+        for plate in self._found(shape, n_batch):
+            names[n_batch + plate.dim] = plate.name
+        return names
+
+    def _found(self, shape: tuple[int, ...], n_batch: int) -> list[Plate]:
+        """Plates that have an axis: a value that is the same in all of a plate may have none."""
+        return [p for p in self.plates if n_batch + p.dim >= 0 and shape[n_batch + p.dim] == p.size]
+
+    def _guess(self, shape: tuple[int, ...]) -> int:
+        """The number of axes before the event of a deterministic site, which says nothing of it.
+
+        Plates come first, as ArviZ has it, unless more of them are found otherwise.
+        """
+        depth = max((-plate.dim for plate in self.plates), default=0)
+        order = [*range(depth, len(shape) + 1), *reversed(range(min(depth, len(shape) + 1)))]
+        return max(order, key=lambda n_batch: len(self._found(shape, n_batch)))
+
+
+def axes_of(site: Mapping[str, Any]) -> Axes:
+    """The axes of a site of a trace."""
+    plates = tuple(Plate(f.name, f.dim, f.size) for f in site["cond_indep_stack"])
+    if site["type"] == "deterministic":
+        return Axes(plates, None, ())
+    n_event = min(site["fn"].event_dim, np.ndim(site["value"]))
+    return Axes(plates, n_event, tuple(site["infer"].get("event_dims", ())))
