@@ -100,18 +100,18 @@ def burn_in(
 
     Args:
         logdensity: as in `pmcmc.sample`.
-        x0: as there.
+        x0: as in `pmcmc.sample`.
         kernel: as in `pmcmc.warmup`.
         n_steps: of the first round.
         max_rounds: after which to stop, stationary or not.
         max_rhat: largest split R-hat that counts as stationary.
         solver: as in `pmcmc.sample`. Sweeps that are stopped early are allowed here, and marked.
-        n_chains: as there.
+        n_chains: as in `pmcmc.sample`.
         metric: as in `pmcmc.warmup`.
-        target_acceptance_rate: as there.
-        starts_at_mode: as there.
-        rng_key: as there; each round has noise of its own.
-        progress: as there.
+        target_acceptance_rate: as in `pmcmc.warmup`.
+        starts_at_mode: as in `pmcmc.warmup`.
+        rng_key: as in `pmcmc.sample`; each round has noise of its own.
+        progress: as in `pmcmc.sample`.
 
     Raises:
         ValueError: an argument cannot be used, or no step size is accepted as often as is aimed at;

@@ -1,4 +1,4 @@
-"""How well a recursion, and a method on it, lend themselves to parallel evaluation.
+"""How well a recursion, and a method on it, suit parallel evaluation.
 
 Functions take a recursion as `pmcmc.solve` does, run it as a loop, and return numbers. The chain of
 a kernel is the recursion of its positions, `step = lambda x, noise: kernel.transition(logdensity,
@@ -7,7 +7,6 @@ Gonzalez, *Unifying Optimization and Dynamics to Parallelize Sequential Computat
 """
 
 import dataclasses
-import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -15,11 +14,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.flatten_util import ravel_pytree
 
 from pmcmc._checks import check_count, check_finite, check_positive, short
 from pmcmc._keys import internal_key
-from pmcmc._solve import Step, prepare, resolve, solve
+from pmcmc._programs import jit_of_function
+from pmcmc._solve import FlatStep, Step, prepare, resolve, solve
 from pmcmc.solvers import Dense, IterateGuess, ParallelNewton, as_solver
 from pmcmc.solvers.coordinates import Coordinates
 from pmcmc.solvers.damping.base import Recurrence
@@ -60,8 +59,8 @@ def lyapunov_exponent(
 
     Args:
         step: as in `pmcmc.solve`.
-        s0: as there.
-        inputs: as there.
+        s0: as in `pmcmc.solve`.
+        inputs: as in `pmcmc.solve`.
         n_starts: number of random vectors.
         seed: of the random vectors.
 
@@ -69,19 +68,14 @@ def lyapunov_exponent(
         ValueError: an argument cannot be used.
     """
     n_starts = check_count("n_starts", n_starts)
-    flat, unravel = prepare(step, s0, inputs)
+    flat_step, flat = prepare(step, s0, inputs)
     vectors = jax.random.normal(internal_key(seed), (n_starts, flat.size), flat.dtype)
-    return _exponent(step, unravel, flat, inputs, vectors)
+    return _exponent(flat_step, flat, inputs, vectors)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
-def _exponent(
-    step: Step, unravel: Callable[[jax.Array], Any], s0: jax.Array, inputs: Any, vectors: jax.Array
-) -> jax.Array:
-    def flat_step(state: jax.Array, u: Any) -> jax.Array:
-        return _flat_step(step, unravel, state, u)
-
-    return jnp.mean(grow(flat_step, s0, vectors, jax.tree.map(jnp.asarray, inputs))[1])
+@jit_of_function()
+def _exponent(step: FlatStep, s0: jax.Array, inputs: Any, vectors: jax.Array) -> jax.Array:
+    return jnp.mean(grow(step, s0, vectors, jax.tree.map(jnp.asarray, inputs))[1])
 
 
 def grow(
@@ -117,30 +111,21 @@ def jacobian_mismatch(
 
     Args:
         step: as in `pmcmc.solve`.
-        s0: as there.
-        inputs: as there.
+        s0: as in `pmcmc.solve`.
+        inputs: as in `pmcmc.solve`.
         solver: the method; its window, guess and tolerances do not matter.
 
     Raises:
         ValueError: an argument cannot be used.
     """
     method = _as_newton(solver)
-    flat, unravel = prepare(step, s0, inputs)
-    method = resolve(dataclasses.replace(method, guess=IterateGuess()), step, flat, unravel, inputs)
-    return _mismatch(step, unravel, method, flat, inputs)
+    f, flat = prepare(step, s0, inputs)
+    method = resolve(dataclasses.replace(method, guess=IterateGuess()), f, flat, inputs)
+    return _mismatch(f, method, flat, inputs)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
-def _mismatch(
-    step: Step,
-    unravel: Callable[[jax.Array], Any],
-    method: ParallelNewton,
-    s0: jax.Array,
-    inputs: Any,
-) -> Mismatch:
-    def f(s: jax.Array, u: Any) -> jax.Array:
-        return _flat_step(step, unravel, s, u)
-
+@jit_of_function()
+def _mismatch(f: FlatStep, method: ParallelNewton, s0: jax.Array, inputs: Any) -> Mismatch:
     inputs = jax.tree.map(jnp.asarray, inputs)
     states = lax.scan(lambda s, u: (f(s, u),) * 2, s0, inputs)[1]
     previous = jnp.concatenate([s0[None], states[:-1]])
@@ -292,8 +277,8 @@ def error_per_sweep(
 
     Args:
         step: as in `pmcmc.solve`.
-        s0: as there.
-        inputs: as there.
+        s0: as in `pmcmc.solve`.
+        inputs: as in `pmcmc.solve`.
         n_sweeps: number of sweeps.
         solver: the method; its window and budget do not matter.
 
@@ -325,9 +310,3 @@ def _as_newton(solver: ParallelNewton | str) -> ParallelNewton:
             "write solver='quasi'."
         )
     return method
-
-
-def _flat_step(
-    step: Step, unravel: Callable[[jax.Array], Any], state: jax.Array, u: Any
-) -> jax.Array:
-    return ravel_pytree(step(unravel(state), u))[0]

@@ -36,16 +36,6 @@ def check_no_keys(noise: Any) -> None:
         )
 
 
-def check_batchable(name: str, implementation: Any, remedy: str = "") -> None:
-    """Raise where draws of these keys in a batch are not those of each key alone."""
-    if not can_be_batched(implementation):
-        raise ValueError(
-            f"{name} of the implementation {implementation!r} cannot be used here: the algorithm "
-            "draws inside of its step, and of a batch of such keys JAX uses the first one only. "
-            f"Write jax.random.key(0, impl={_OURS!r}){remedy}."
-        )
-
-
 def map_with_keys(rng_key: jax.Array, function: Callable[[Any], Any], xs: Any) -> Any:
     """`function` of each of `xs`, which draws with keys derived from `rng_key`.
 

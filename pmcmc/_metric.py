@@ -2,9 +2,9 @@
 
 For a normal target with covariance `S` a position `x` has the gradient `-S^-1 (x - mean)`, so that
 draws of covariance `V` have gradients of covariance `W = S^-1 V S^-1`, and the geometric mean of
-`V` and `W^-1` is `S`: whatever the law of the draws, far from stationarity too. That makes it the
-estimate to take in a warm-up (Seyboldt, Carlson & Carpenter, "Preconditioning Hamiltonian Monte
-Carlo by minimizing Fisher divergence", 2026, come to the same matrix).
+`V` and `W^-1` is `S`: whatever the distribution of the draws, far from stationarity too. That makes
+it the estimate to take in a warm-up (Seyboldt, Carlson & Carpenter, "Preconditioning Hamiltonian
+Monte Carlo by minimizing Fisher divergence", 2026, come to the same matrix).
 """
 
 import numpy as np

@@ -36,13 +36,13 @@ def plan(
 
     Args:
         logdensity: as in `pmcmc.sample`.
-        x0: as there; best a position that a chain would have after its warm-up.
+        x0: as in `pmcmc.sample`; best a position that a chain would have after its warm-up.
         n_steps: of the chain to plan for, a pilot of which may cost 5 %; `None` for a pilot of any
             cost.
         kernel: as in `pmcmc.sample`.
-        n_chains: as there.
-        rng_key: as there.
-        progress: as there.
+        n_chains: number of independent chains.
+        rng_key: a key of `jax.random`, or an integer seed.
+        progress: as in `pmcmc.sample`.
 
     Raises:
         ValueError: an argument cannot be used; the message says why and what to write.

@@ -1,7 +1,5 @@
 """The front door of `sample`: a log density of pytrees becomes one of flat vectors, checked."""
 
-import functools
-import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -14,7 +12,7 @@ from jax.flatten_util import ravel_pytree
 from pmcmc._callbacks import CallbackError, callbacks_raise
 from pmcmc._checks import check_hashable, first_line, short
 from pmcmc._keys import internal_key
-from pmcmc._programs import jit_of_function
+from pmcmc._programs import jit_of_function, weakly_referable
 from pmcmc._starts import placed_like, scale_hint
 from pmcmc.kernels import Kernel
 
@@ -109,7 +107,7 @@ def as_problem(
     layout = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), first)
     flat = None
     if logdensity is not None:
-        function = _weakly_referable(logdensity)
+        function = weakly_referable(logdensity)
         _check_scalar(function, layout)
         flat = FlatLogDensity(function, unravel)
     return Problem(flat, positions, unravel, layout, has_chain_axis)
@@ -231,15 +229,6 @@ def _real_leaves(x0: Any) -> dict[str, np.ndarray]:
             )
         arrays[name] = array
     return arrays
-
-
-def _weakly_referable(function: Callable[[Any], jax.Array]) -> Callable[[Any], jax.Array]:
-    """The function, or a new one in its place where compiled code could not refer to it weakly."""
-    try:
-        weakref.ref(function)
-    except TypeError:  # an object with slots
-        return functools.partial(function)
-    return function
 
 
 def _check_scalar(logdensity: Callable[[Any], jax.Array], position: Any) -> None:

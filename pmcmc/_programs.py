@@ -89,6 +89,15 @@ def jit_of_kinds(*static_argnums: int) -> Callable[[_Function], _Function]:
     return decorate
 
 
+def weakly_referable(function: _Function) -> _Function:
+    """The function, or a new one in its place that programs can refer to weakly."""
+    try:
+        weakref.ref(function)
+    except TypeError:  # an object with slots
+        return functools.partial(function)
+    return function
+
+
 def _weakly(implementation: _Function, rest: Any, function: weakref.ref[Any]) -> _Function:
     """The implementation for something made of a function, which is referred to weakly."""
 

@@ -19,7 +19,7 @@ from pmcmc.solvers import Outcome, ParallelNewton, Solver, Trace
 
 @dataclass(frozen=True, eq=False)
 class Info:
-    """How the draws came about; arrays have one entry a chain.
+    """Record of a run; arrays have one entry a chain.
 
     Args:
         kernel: with the hyperparameters that made the draws.
@@ -93,14 +93,14 @@ class Info:
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Result:
-    """Draws of one or more chains, and how they came about.
+    """Draws of one or more chains, with the record of the run.
 
     Args:
         positions: pytree of the structure of `x0`, NumPy leaves of shape `(chain, draw, *event)`.
             Draw 0 is the state after the first step that is kept, not the start.
         stats: per draw, NumPy arrays of shape `(chain, draw)` by name: `is_accepted`,
             `acceptance_rate`, `is_divergent` and `logdensity` of the position.
-        info: how the draws came about.
+        info: record of the run.
         final_state: state of the kernel after the last step, positions and gradients with the
             structure of `x0`. To go on, `sample(logdensity, result.final_state.position, ...)` with
             another `rng_key`: the same key would drive the new steps with the same noise.

@@ -68,7 +68,7 @@ def sample(
         progress: show a line on stderr; `None` to show it where stderr is a terminal.
 
     Returns:
-        Draws with leading axes `(chain, draw)`, statistics of each, and how they came about.
+        Draws with leading axes `(chain, draw)`, statistics of each, and a record of the run.
 
     Raises:
         ValueError: an argument cannot be used; the message says why and what to write.

@@ -1,8 +1,8 @@
 """`solve`: any recursion, in parallel over its length."""
 
 import dataclasses
-import functools
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
@@ -13,6 +13,7 @@ from jax.flatten_util import ravel_pytree
 
 from pmcmc._checks import check_hashable, first_line, short
 from pmcmc._flat import flatten_states
+from pmcmc._programs import jit_of_function, weakly_referable
 from pmcmc.solvers import (
     Auto,
     Outcome,
@@ -20,13 +21,23 @@ from pmcmc.solvers import (
     Recursion,
     Solver,
     Trace,
-    TrajectoryGuess,
     as_solver,
 )
 from pmcmc.solvers.bases import jacobian_basis
 from pmcmc.solvers.derivatives import attach_derivative
 
 Step = Callable[[Any, Any], Any]
+
+
+@dataclass(frozen=True)
+class FlatStep:
+    """A step as a map of flat states; compiled code belongs to the function (see `_programs`)."""
+
+    function: Step
+    unravel: Callable[[jax.Array], Any]
+
+    def __call__(self, state: jax.Array, u: Any) -> jax.Array:
+        return ravel_pytree(self.function(self.unravel(state), u))[0]
 
 
 class Solution(NamedTuple):
@@ -65,7 +76,8 @@ def solve(step: Step, s0: Any, inputs: Any, *, solver: Solver | Auto | str = "qu
 
     Works under `jax.jit` and on any map: the states are those of a loop to within the tolerance of
     the solver, whatever its approximations. Pass the same function again to use what has been
-    compiled for it; as with `jax.jit`, data that it closes over are read the first time only.
+    compiled for it; as with `jax.jit`, data that it closes over are read the first time only, and
+    what was compiled goes when the function goes.
 
     Args:
         step: `(state, input) -> state`, of the same structure, shapes and dtypes.
@@ -84,14 +96,14 @@ def solve(step: Step, s0: Any, inputs: Any, *, solver: Solver | Auto | str = "qu
     solver = as_solver(solver)
     if isinstance(solver, Auto):
         solver = solver.choose()
-    flat, unravel = prepare(step, s0, inputs)
+    flat_step, flat = prepare(step, s0, inputs)
     if isinstance(solver, ParallelNewton):
-        solver = resolve(solver, step, flat, unravel, inputs)
-    return _solve(step, unravel, solver, flat, inputs)
+        solver = resolve(solver, flat_step, flat, inputs)
+    return _solve(flat_step, solver, flat, inputs)
 
 
-def prepare(step: Step, s0: Any, inputs: Any) -> tuple[jax.Array, Callable[[jax.Array], Any]]:
-    """The start as a flat vector, and the way back, once a recursion has been checked.
+def prepare(step: Step, s0: Any, inputs: Any) -> tuple[FlatStep, jax.Array]:
+    """The step of flat states and the start as one, once a recursion has been checked.
 
     Raises:
         ValueError: it cannot be used.
@@ -99,16 +111,11 @@ def prepare(step: Step, s0: Any, inputs: Any) -> tuple[jax.Array, Callable[[jax.
     s0 = jax.tree.map(jnp.asarray, s0)
     check_hashable("step", step, "s, u")
     _check_recursion(step, s0, inputs)
-    return ravel_pytree(s0)
+    flat, unravel = ravel_pytree(s0)
+    return FlatStep(weakly_referable(step), unravel), flat
 
 
-def resolve(
-    solver: ParallelNewton,
-    step: Step,
-    s0: jax.Array,
-    unravel: Callable[[jax.Array], Any],
-    inputs: Any,
-) -> ParallelNewton:
+def resolve(solver: ParallelNewton, step: FlatStep, s0: jax.Array, inputs: Any) -> ParallelNewton:
     """The solver with its basis found and its guess flattened.
 
     Raises:
@@ -124,21 +131,19 @@ def resolve(
         if solver.basis == "jacobian":
             n_parts = solver.jacobian.n_parts
             solver.jacobian.check(1, s0.size, s0.dtype.itemsize)
-            basis = _jacobian_basis(step, unravel, n_parts, s0, inputs)
+            basis = _jacobian_basis(step, s0, inputs, n_parts)
         solver = dataclasses.replace(solver, basis=basis)
-    if isinstance(solver.guess, TrajectoryGuess):
-        length = len(jax.tree.leaves(inputs)[0])
-        table = flatten_states(solver.guess.states, unravel(s0), (length,))[None]
-        solver = dataclasses.replace(solver, guess=TrajectoryGuess(table))
-    return solver
+    axes = (len(jax.tree.leaves(inputs)[0]),)
+    guess = solver.guess.flatten(
+        lambda states: flatten_states(states, step.unravel(s0), axes)[None]
+    )
+    return dataclasses.replace(solver, guess=guess)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
-def _solve(
-    step: Step, unravel: Callable[[jax.Array], Any], solver: Solver, s0: jax.Array, inputs: Any
-) -> Solution:
+@jit_of_function()
+def _solve(step: FlatStep, solver: Solver, s0: jax.Array, inputs: Any) -> Solution:
     inputs = jax.tree.map(jnp.asarray, inputs)
-    closed, parameters = _close(step, unravel, s0, jax.tree.map(lambda u: u[0], inputs))
+    closed, parameters = _close(step, s0, jax.tree.map(lambda u: u[0], inputs))
 
     # The sweeps see constants: derivatives are attached to what they find.
     constants, start, batch = jax.tree.map(
@@ -153,7 +158,7 @@ def _solve(
     is_solution = outcome <= Outcome.FINISHED_WITH_SEQUENTIAL_STEPS
     states = attach_derivative(closed, solver, parameters, s0, inputs, result.states, is_solution)
     return Solution(
-        states=jax.vmap(unravel)(states),
+        states=jax.vmap(step.unravel)(states),
         outcome=outcome,
         residual=jnp.where(is_finite[0], result.residual, jnp.inf),
         scaled_residual=jnp.where(is_finite[0], result.scaled_residual, jnp.inf),
@@ -163,17 +168,10 @@ def _solve(
     )
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 2))
-def _jacobian_basis(
-    step: Step,
-    unravel: Callable[[jax.Array], Any],
-    n_parts: int,
-    s0: jax.Array,
-    inputs: Any,
-) -> jax.Array:
-    recursion = _as_recursion(lambda s, u: ravel_pytree(step(unravel(s), u))[0])
+@jit_of_function(3)
+def _jacobian_basis(step: FlatStep, s0: jax.Array, inputs: Any, n_parts: int) -> jax.Array:
     inputs = jax.tree.map(jnp.asarray, inputs)
-    return lax.stop_gradient(jacobian_basis(recursion, s0, inputs, n_parts))
+    return lax.stop_gradient(jacobian_basis(_as_recursion(step), s0, inputs, n_parts))
 
 
 def _as_recursion(step: Callable[[jax.Array, Any], jax.Array]) -> Recursion:
@@ -181,14 +179,14 @@ def _as_recursion(step: Callable[[jax.Array, Any], jax.Array]) -> Recursion:
 
 
 def _close(
-    step: Step, unravel: Callable[[jax.Array], Any], s0: jax.Array, u: Any
+    step: FlatStep, s0: jax.Array, u: Any
 ) -> tuple[Callable[[jax.Array, Any, Any], jax.Array], list[Any]]:
     """The step on flat states as `(state, input, parameters) -> state`, and its parameters.
 
     Parameters are the arrays that the user's function closes over: they may be traced, and a
     derivative may be taken by them.
     """
-    closed = jax.make_jaxpr(lambda s, u: ravel_pytree(step(unravel(s), u))[0])(s0, u)
+    closed = jax.make_jaxpr(step)(s0, u)
 
     def on_parameters(s: jax.Array, u: Any, parameters: list[Any]) -> jax.Array:
         arguments = jax.tree.leaves((s, u))

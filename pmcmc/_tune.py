@@ -55,12 +55,12 @@ def warmup(
 
     Args:
         logdensity: as in `sample`.
-        x0: as there.
-        kernel: as there; an instance is where tuning begins, and a metric that it has is kept where
-            `metric="auto"`.
+        x0: as in `sample`.
+        kernel: as in `sample`; an instance is where tuning begins, and a metric that it has is
+            kept where `metric="auto"`.
         n_steps: of each chain.
         solver: as in `sample`.
-        n_chains: as there.
+        n_chains: as in `sample`.
         metric: kind of `inverse_mass_matrix` to estimate: `"diagonal"`, `"dense"`, `None` for none,
             `"auto"` for a dense one in up to 50 dimensions where the kernel takes it.
         target_acceptance_rate: to aim at, `None` for the kernel's own: 0.574 (MALA), 0.8 (HMC),
@@ -68,7 +68,7 @@ def warmup(
         starts_at_mode: let every chain start where a climb leads from its start, unless that is no
             better. Do without where the mode is far from the mass (funnels).
         rng_key: as in `sample`; the noise is another one.
-        progress: as there.
+        progress: as in `sample`.
 
     Raises:
         ValueError: an argument cannot be used, or no step size is accepted as often as is aimed at;

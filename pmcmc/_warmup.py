@@ -270,9 +270,9 @@ def _search(
 def _with_metric(logdensity: FlatLogDensity, kernel: Any, kept: Kept) -> Any:
     """The kernel with a metric estimated from the steps of a phase.
 
-    Where the gradients there are known the estimate does not depend on the law of the draws, and
-    repeats of rejected steps would only be evaluated again. Where none is finite, evaluated in a
-    batch, the draws alone have to do.
+    Where the gradients there are known the estimate does not depend on the distribution of the
+    draws, and repeats of rejected steps would only be evaluated again. Where none is finite,
+    evaluated in a batch, the draws alone have to do.
     """
     draws = kept.positions[kept.is_accepted] if kernel.uses_gradient else kept.positions
     draws = draws.reshape(-1, draws.shape[-1])

@@ -1,4 +1,4 @@
-"""How good draws are, and how well a recursion lends itself to parallel evaluation.
+"""How good draws are, and how well a recursion suits parallel evaluation.
 
 `compare` sets draws beside a reference, `report` says in words what is wrong with them and what to
 do. The others take a recursion as `pmcmc.solve` does, run it as a loop, and return numbers.

@@ -1,4 +1,4 @@
-"""Draws beside a reference: are they draws of one law, or even the same chain?"""
+"""Draws beside a reference: are they draws of one distribution, or even the same chain?"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

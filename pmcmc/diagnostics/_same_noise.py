@@ -38,7 +38,7 @@ class SameNoise(NamedTuple):
 
         Args:
             result: perhaps a result of `pmcmc.sample`.
-            reference: as there.
+            reference: the other draws.
             ours: draws of the result, an `xarray.Dataset`.
             theirs: of the reference, the same variables.
         """

@@ -25,7 +25,8 @@ class Langevin(Kernel):
     """Langevin step without a correction (Roberts & Tweedie, 1996).
 
     The next position is `x + step_size * C @ grad + sqrt(2 * step_size) * normal`, where `normal`
-    has the covariance `C`, the inverse mass matrix. The stationary law is biased by the step size.
+    has the covariance `C`, the inverse mass matrix. The stationary distribution is biased by the
+    step size.
 
     Args:
         step_size: positive scalar, in squared units of the position over those of `C`.

@@ -35,7 +35,7 @@ class RandomWalkMetropolis(MetropolisKernel):
     Args:
         step_size: positive scalar, in units of the position over those of `factor`.
         inverse_mass_matrix: `None` for the identity, a vector `(D,)`, or a matrix `(D, D)`.
-        draw: `(rng_key, shape, dtype) -> array`, draws from a law that is symmetric around zero,
+        draw: `(rng_key, shape, dtype) -> array`, draws from a distribution symmetric around zero,
             such as `jax.random.normal`, `jax.random.laplace` or `jax.random.cauchy`.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Coordinates in which transition matrices are estimated."""
+"""Coordinates in which Jacobians are estimated."""
 
 from typing import NamedTuple
 

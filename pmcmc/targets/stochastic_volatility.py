@@ -9,7 +9,7 @@ from pmcmc.targets.tables import read_reference
 
 _N_DAYS, _SEED = 500, 20261
 _MU, _PHI, _SIGMA = -1.0, 0.95, 0.25
-_A, _B = 20.0, 1.5  # of the beta law of (phi + 1) / 2
+_A, _B = 20.0, 1.5  # of the beta distribution of (phi + 1) / 2
 
 
 def simulate_returns() -> np.ndarray:
@@ -28,9 +28,9 @@ def stochastic_volatility() -> Target:
     """Autoregressive log variances of 500 simulated returns, non-centred.
 
     A position holds `mu`, `artanh phi`, `log sigma` and 500 innovations `z`: `D = 503`. The log
-    variances `h` start from their stationary law and follow `h[t] = mu + phi * (h[t-1] - mu) +
-    sigma * z[t]`; returns are normal with variance `exp(h)`. Innovations are standard normal, `mu`
-    is normal with standard deviation 2, `(phi + 1) / 2` is beta(20, 1.5), `sigma` half-normal with
+    variances `h` start from their stationary distribution and follow
+    `h[t] = mu + phi * (h[t-1] - mu) + sigma * z[t]`; returns are normal with variance `exp(h)`.
+    Innovations are standard normal, `mu` is normal with standard deviation 2, `(phi + 1) / 2` is beta(20, 1.5), `sigma` half-normal with
     scale 0.5. The returns are simulated with `mu = -1`, `phi = 0.95`, `sigma = 0.25`.
 
     One day follows another, so that an evaluation takes long however many cores there are.
@@ -55,7 +55,7 @@ def stochastic_volatility() -> Target:
         mu, phi, sigma, z = split(position)
         h = log_variances(position)
         likelihood = -0.5 * jnp.sum(h + jnp.asarray(squares, h.dtype) * jnp.exp(-h))
-        # Exponents of the beta law and the Jacobian of artanh, (1 + phi) * (1 - phi), together.
+        # Exponents of the beta density and the Jacobian of artanh, (1 + phi) * (1 - phi), together.
         of_phi = _A * jnp.log1p(phi) + _B * jnp.log1p(-phi)
         of_sigma = -0.5 * (sigma / 0.5) ** 2 + position[2]
         return likelihood - 0.5 * (jnp.sum(z**2) + (mu / 2) ** 2) + of_phi + of_sigma

@@ -16,7 +16,7 @@ from pmcmc.adapters.numpyro._model import UnconstrainedModel
 
 @dataclass(frozen=True, repr=False, eq=False)
 class ModelResult:
-    """Draws of a NumPyro model's sites, and how they came about.
+    """Draws of a NumPyro model's sites, with the record of the run.
 
     Args:
         positions: values of latent and deterministic sites by name, NumPy arrays of shape
@@ -36,7 +36,7 @@ class ModelResult:
 
     @property
     def info(self) -> Info:
-        """How the draws came about."""
+        """Record of the run."""
         return self.unconstrained.info
 
     @property

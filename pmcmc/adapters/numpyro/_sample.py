@@ -56,7 +56,7 @@ def sample_model(
         **kwargs: that the model is called with.
 
     Returns:
-        Draws of the model's sites, statistics of each, and how they came about.
+        Draws of the model's sites, statistics of each, and a record of the run.
 
     Raises:
         ValueError: an argument or the model cannot be used; the message says why and what to write.

@@ -1,4 +1,4 @@
-"""What a structure of transition matrices has to offer."""
+"""What a structure of Jacobian approximations has to offer."""
 
 import abc
 from collections.abc import Callable

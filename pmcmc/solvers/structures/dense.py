@@ -1,4 +1,4 @@
-"""Full transition matrices."""
+"""Full Jacobians."""
 
 import functools
 from dataclasses import dataclass

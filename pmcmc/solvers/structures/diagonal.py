@@ -1,4 +1,4 @@
-"""Diagonal transition matrices."""
+"""Diagonal approximations of Jacobians."""
 
 import functools
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Transition matrices of 2 x 2 blocks, each block diagonal."""
+"""Approximations of Jacobians by 2 x 2 blocks, each block diagonal."""
 
 import functools
 from dataclasses import dataclass
