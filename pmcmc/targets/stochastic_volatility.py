@@ -30,8 +30,9 @@ def stochastic_volatility() -> Target:
     A position holds `mu`, `artanh phi`, `log sigma` and 500 innovations `z`: `D = 503`. The log
     variances `h` start from their stationary distribution and follow
     `h[t] = mu + phi * (h[t-1] - mu) + sigma * z[t]`; returns are normal with variance `exp(h)`.
-    Innovations are standard normal, `mu` is normal with standard deviation 2, `(phi + 1) / 2` is beta(20, 1.5), `sigma` half-normal with
-    scale 0.5. The returns are simulated with `mu = -1`, `phi = 0.95`, `sigma = 0.25`.
+    Innovations are standard normal, `mu` is normal with standard deviation 2, `(phi + 1) / 2` is
+    beta(20, 1.5), `sigma` half-normal with scale 0.5. The returns are simulated with `mu = -1`,
+    `phi = 0.95`, `sigma = 0.25`.
 
     One day follows another, so that an evaluation takes long however many cores there are.
     """
