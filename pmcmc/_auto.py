@@ -6,10 +6,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
+import numpy as np
 
 from pmcmc._chain import Runner, Segment
-from pmcmc._pilot import Change, Measurements, Plan, decided, ladder, measure
+from pmcmc._checks import first_line
+from pmcmc._choice import Change, Measurements, Plan, decided, ladder
+from pmcmc._pilot import measure
 from pmcmc._task import Task
+from pmcmc._trial import runner_of
 from pmcmc.kernels import Kernel
 from pmcmc.solvers import Auto, Sequential, Solver
 
@@ -19,6 +23,9 @@ PILOT_SHARE = 0.05  # of the time that the loop would take for the rest
 
 class AutoRunner:
     """Advances a batch of chains as `Runner` does; the solver changes on the way.
+
+    Exceptions of the loop come out. Those of anything else lead back to the loop, from where the
+    chains were.
 
     Args:
         task: what is sampled.
@@ -38,12 +45,13 @@ class AutoRunner:
         self._n_steps = n_steps
         self._n_settling = max(n_settling, MEASURED_STEPS)
         self._clock = clock
-        self._runner = task.runner(Sequential(), task.kernel, n_steps)
+        self._loop = task.runner(Sequential(), task.kernel, n_steps)
+        self._runner = self._loop
         self._plan: Plan | None = None
         self._rungs: list[tuple[Solver, str]] = []
         self._n_done = 0
+        self._next_step = 0
         self._loop_seconds_per_step = math.inf
-        self._compile_seconds = 0.0
         self.logdensity = task.problem.logdensity
 
     @property
@@ -64,14 +72,21 @@ class AutoRunner:
 
     def compile(self, kernel: Kernel, positions: jax.Array, rng_key: jax.Array) -> None:
         """Have the loop compiled."""
-        started = self._clock()
-        self._runner.compile(kernel, positions, rng_key)
-        self._compile_seconds = self._clock() - started
+        self._loop.compile(kernel, positions, rng_key)
 
     def adapted_to(self, kernel: Kernel) -> "AutoRunner":
         """Itself, with the basis for the metric of this kernel."""
-        self._runner = self._runner.adapted_to(kernel)
+        try:
+            self._runner = self._runner.adapted_to(kernel)
+        except Exception as error:
+            self._return_to_loop(self._next_step, first_line(error))
         return self
+
+    def probe(
+        self, kernel: Kernel, positions: jax.Array, rng_key: jax.Array, n_steps: int
+    ) -> Segment:
+        """Take steps by the loop that are not part of the chain; see `Runner.probe`."""
+        return self._loop.probe(kernel, positions, rng_key, n_steps)
 
     def run(
         self,
@@ -90,16 +105,40 @@ class AutoRunner:
             if self._plan is None:
                 most = min(most, max(MEASURED_STEPS, self._n_settling - self._n_done))
             size = min(most, end - first_step)
-            started = self._clock()
-            segment = self._runner.advance(kernel, positions, rng_key, first_step, size)
-            if self._plan is None:  # the cost of a call weighs least in the longest ones
-                seconds = (self._clock() - started) / size
-                self._loop_seconds_per_step = min(self._loop_seconds_per_step, seconds)
+            segment = self._advance(kernel, positions, rng_key, first_step, size)
+            size = segment.positions.shape[1]
             self._n_done += size
             first_step += size
+            self._next_step = first_step
             positions = segment.last
             yield segment
             self._climb(segment, kernel, positions, rng_key, first_step)
+
+    def _advance(
+        self,
+        kernel: Kernel,
+        positions: jax.Array,
+        rng_key: jax.Array,
+        first_step: int,
+        n_steps: int,
+    ) -> Segment:
+        """Take at most `n_steps`, by the loop where sweeps cannot."""
+        if self._runner is not self._loop:
+            try:
+                segment = self._runner.advance(kernel, positions, rng_key, first_step, n_steps)
+                if np.isfinite(segment.positions).all():
+                    return segment
+                cause = "states that are not finite"
+            except Exception as error:
+                cause = first_line(error)
+            self._return_to_loop(first_step, cause)
+            n_steps = min(n_steps, self._loop.length)
+        started = self._clock()
+        segment = self._loop.advance(kernel, positions, rng_key, first_step, n_steps)
+        if self._plan is None:  # the cost of a call weighs least in the longest ones
+            seconds = (self._clock() - started) / n_steps
+            self._loop_seconds_per_step = min(self._loop_seconds_per_step, seconds)
+        return segment
 
     def _decide(
         self, kernel: Kernel, positions: jax.Array, rng_key: jax.Array, first_step: int
@@ -111,7 +150,7 @@ class AutoRunner:
         )
         self._rungs = ladder(self._plan.solver)
         if self._plan.is_parallel_in_time:
-            self._take(self._plan.solver, kernel, positions, rng_key)
+            self._take(self._plan.solver, kernel, positions, rng_key, first_step)
 
     def _climb(
         self,
@@ -132,9 +171,8 @@ class AutoRunner:
         (solver, name), *self._rungs = self._rungs
         cause = f"{name}, after {sweeps:.2g} sweeps a step"
         cause += f" and {one_at_a_time:,} steps one at a time" if one_at_a_time else ""
-        change = Change(next_step, solver, cause)
-        self._plan = self._plan._replace(changes=(*self._plan.changes, change))
-        self._take(solver, kernel, positions, rng_key)
+        self._record(Change(next_step, solver, cause))
+        self._take(solver, kernel, positions, rng_key, next_step)
 
     @property
     def _most_sweeps(self) -> float:
@@ -144,16 +182,43 @@ class AutoRunner:
         return seen.loop_seconds_per_step / seen.best.seconds_per_sweep
 
     def _take(
-        self, solver: Solver, kernel: Kernel, positions: jax.Array, rng_key: jax.Array
+        self,
+        solver: Solver,
+        kernel: Kernel,
+        positions: jax.Array,
+        rng_key: jax.Array,
+        next_step: int,
     ) -> None:
-        self._runner = self._task.runner(solver, kernel, self._n_steps)
-        self._runner.compile(kernel, positions, rng_key)
+        if isinstance(solver, Sequential):
+            self._runner = self._loop
+            return
+        try:
+            self._runner, _ = runner_of(self._task.at(positions), solver, kernel, self._n_steps)
+            self._runner.compile(kernel, positions, rng_key)
+        except Exception as error:
+            self._return_to_loop(next_step, first_line(error))
+
+    def _return_to_loop(self, next_step: int, cause: str) -> None:
+        self._record(Change(next_step, self._loop.solver, f"the loop, as sweeps failed ({cause})"))
+        self._runner, self._rungs = self._loop, []
+
+    def _record(self, change: Change) -> None:
+        assert self._plan is not None
+        self._plan = self._plan._replace(changes=(*self._plan.changes, change))
 
 
 def make_runner(
-    task: Task, solver: Solver | Auto, n_steps: int, n_warmup: int
+    task: Task, solver: Solver | Auto, n_steps: int, n_total: int, n_settling: int
 ) -> Runner | AutoRunner:
-    """The runner of a solver, for steps after a warm-up."""
+    """The runner of a solver.
+
+    Args:
+        task: what is sampled.
+        solver: the solver.
+        n_steps: of the chain that it is to suit.
+        n_total: the same, and those of a warm-up before it.
+        n_settling: steps after which the parameters of the kernel are about right.
+    """
     if isinstance(solver, Solver):
         return task.runner(solver, task.kernel, n_steps)
-    return AutoRunner(task, n_warmup + n_steps, n_warmup // 2)
+    return AutoRunner(task, n_total, n_settling)

@@ -1,5 +1,6 @@
 """Real eigenbases for the chains of a log density."""
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -7,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from pmcmc._chain import as_recursion, draw_noise
+from pmcmc._checks import first_line
 from pmcmc._mode import find_mode
 from pmcmc._problem import FlatLogDensity, Problem, with_dtype
 from pmcmc._programs import jit_of_function
@@ -24,7 +26,8 @@ def basis_finder(
 ) -> FindBasis | None:
     """A function from a kernel to the basis that the solver asks for by a name.
 
-    What does not depend on the metric is computed here, once. `None` where no basis is wanted.
+    What does not depend on the metric is computed here, once. `None` where no basis is wanted, and,
+    with a warning, where `"auto"` finds none because the log density raises on the way to its mode.
 
     Raises:
         ValueError: the basis cannot be found.
@@ -37,13 +40,16 @@ def basis_finder(
             problem.logdensity, with_dtype(kernel, start.dtype), start, rng_key, n_parts
         )
     # With blocks the parts of the state are position and momentum, which share the basis.
-    is_small = start.size <= _MAX_HESSIAN_DIM and solver.jacobian.uses_basis
+    has_parts = n_parts == 1 or as_recursion(problem.logdensity, kernel).stages is not None
+    is_small = start.size <= _MAX_HESSIAN_DIM and solver.jacobian.uses_basis and has_parts
     is_wanted = solver.basis == "hessian" or (is_small and kernel.uses_gradient)
     if not is_wanted:
         return None
     if problem.logdensity is None:
         raise ValueError("basis='hessian' needs a log density, got None: write basis=None.")
-    hessian = _hessian_at_mode(problem.logdensity, start)
+    hessian = _found_hessian(problem.logdensity, start, solver.basis == "hessian")
+    if hessian is None:
+        return None
 
     def find(kernel: Kernel) -> jax.Array:
         metric = getattr(with_dtype(kernel, start.dtype), "inverse_mass_matrix", None)
@@ -52,11 +58,27 @@ def basis_finder(
     return find
 
 
-def hessian_basis(
-    logdensity: Any, position: jax.Array, inverse_mass_matrix: jax.Array | None
-) -> jax.Array:
-    """The basis of a log density, whose mode is searched from `position`, and of a metric."""
-    return _hessian_basis(_hessian_at_mode(logdensity, position), inverse_mass_matrix)
+def hessian_basis(logdensity: Any, position: jax.Array, is_asked_for: bool) -> jax.Array | None:
+    """The basis of a log density whose mode is searched from `position`.
+
+    `None`, with a warning, where the search fails and the basis was not asked for by its name.
+
+    Raises:
+        ValueError: the search fails and the basis was asked for.
+    """
+    hessian = _found_hessian(logdensity, position, is_asked_for)
+    return None if hessian is None else _hessian_basis(hessian, None)
+
+
+def _found_hessian(logdensity: Any, start: jax.Array, is_asked_for: bool) -> jax.Array | None:
+    try:
+        return jax.block_until_ready(_hessian_at_mode(logdensity, start))
+    except Exception as error:
+        cause = f"no basis, as the search for the mode from x0 failed ({first_line(error)})"
+        if is_asked_for:
+            raise ValueError(f"{cause}: write basis=None.") from error
+        warnings.warn(f"{cause}; basis=None says so without a search", stacklevel=2)
+        return None
 
 
 @jit_of_function()

@@ -7,18 +7,15 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from pmcmc._checks import check_above, check_count, check_flag
+from pmcmc._checks import check_above, check_count, check_flag, short
 from pmcmc._stationarity import split_rhat
 from pmcmc._task import as_task
 from pmcmc._tune import tune
 from pmcmc._warmup import WarmupReport
-from pmcmc.kernels import HMC, Kernel
+from pmcmc.kernels import Kernel
 from pmcmc.solvers import Auto, Solver, as_solver
 
 _LOST = 10.0  # standard deviations of the log density
-# A Langevin step is a leapfrog step of length sqrt(2 * step_size); trajectories of several such
-# steps are accepted about as often as Stan aims at (0.8) if they are a little shorter.
-_LEAPFROG_SHARE = 0.7
 
 
 class BurnIn(NamedTuple):
@@ -50,17 +47,15 @@ class BurnIn(NamedTuple):
     def parameters(self) -> dict[str, Any]:
         """Hyperparameters of Hamiltonian samplers, by the names that BlackJAX and NumPyro share.
 
-        `step_size` of a leapfrog step, from that of the kernel, and `inverse_mass_matrix`, shape
-        `(D,)` or `(D, D)`, in the order of `jax.flatten_util.ravel_pytree`.
+        `inverse_mass_matrix`, shape `(D,)` or `(D, D)`, in the order of
+        `jax.flatten_util.ravel_pytree`, and `step_size` of a leapfrog step, which is left out where
+        the kernel does not tell it (see `Kernel.leapfrog_step_size`).
         """
-        step_size = float(self.kernel.step_size)  # type: ignore[attr-defined]
-        if not isinstance(self.kernel, HMC):
-            step_size = _LEAPFROG_SHARE * math.sqrt(2 * step_size)
+        dim = sum(map(np.size, jax.tree.leaves(self.position))) // self.n_chains
         metric = getattr(self.kernel, "inverse_mass_matrix", None)
-        if metric is None:
-            n_numbers = sum(map(np.size, jax.tree.leaves(self.position)))
-            metric = np.ones(n_numbers // self.n_chains)
-        return {"step_size": step_size, "inverse_mass_matrix": np.asarray(metric)}
+        found: dict[str, Any] = {"inverse_mass_matrix": np.ones(dim) if metric is None else metric}
+        step_size = self.kernel.leapfrog_step_size(dim)
+        return found if step_size is None else {"step_size": step_size, **found}
 
     def __repr__(self) -> str:
         rounds = ", ".join(f"{rhat:.3f}" for rhat in self.rhat)
@@ -122,16 +117,16 @@ def burn_in(
         ValueError: an argument cannot be used, or no step size is accepted as often as is aimed at;
             the message says why and what to write.
     """
-    for name, value in {"n_steps": n_steps, "max_rounds": max_rounds}.items():
-        check_count(name, value)
-    check_count("n_chains", n_chains)
+    n_steps = check_count("n_steps", n_steps)
+    max_rounds = check_count("max_rounds", max_rounds)
+    n_chains = check_count("n_chains", n_chains)
     check_above("max_rhat", max_rhat, 1.0, "a number above 1", "max_rhat=1.05")
     check_flag("starts_at_mode", starts_at_mode)
     solver = as_solver(solver)
     task = as_task(logdensity, x0, kernel, n_chains, rng_key, metric, target_acceptance_rate)
     if task.tuning.target_acceptance_rate is None:
         raise ValueError(
-            f"kernel must have a step size to tune, got {kernel!r}: write kernel='mala'."
+            f"kernel must have a step size to tune, got {short(kernel)}: write kernel='mala'."
         )
     rhats: list[float] = []
     reports: list[WarmupReport] = []

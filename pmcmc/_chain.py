@@ -10,12 +10,16 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from pmcmc._problem import FlatLogDensity, Problem, first_line, with_dtype
+from pmcmc._callbacks import callbacks_raise
+from pmcmc._checks import first_line
+from pmcmc._keys import check_no_keys, internal_key, map_with_keys
+from pmcmc._problem import FlatLogDensity, Problem, with_dtype
 from pmcmc._programs import jit_of_function, jit_of_kinds
 from pmcmc.kernels import HMC, Kernel, PhasePoint
 from pmcmc.solvers import ParallelNewton, Recursion, Solver, Stages, Trajectories
 
 _NOISE_BLOCK = 64
+_REACH = 1.0  # sweeps take about as many as without a bound (measured from 0.5 to 4)
 
 
 class Segment(NamedTuple):
@@ -83,6 +87,12 @@ class Runner:
             positions = segment.last
             yield segment
 
+    def probe(
+        self, kernel: Kernel, positions: jax.Array, rng_key: jax.Array, n_steps: int
+    ) -> Segment:
+        """Take at most `n_steps` that are not part of the chain, to see what a kernel does."""
+        return self.advance(kernel, positions, rng_key, 0, min(n_steps, self.length))
+
     def advance(
         self,
         kernel: Kernel,
@@ -91,21 +101,34 @@ class Runner:
         first_step: int,
         n_steps: int,
     ) -> Segment:
-        """Take at most `length` steps at once."""
+        """Take at most `length` steps at once.
+
+        Raises:
+            CallbackError: a callback of the user's raised an exception.
+        """
+
+        def where() -> str:
+            numbers = np.array2string(np.asarray(positions), threshold=12, edgeitems=2)
+            return (
+                f"in steps {first_step} to {first_step + n_steps - 1}. The last positions that are "
+                f"known, before step {first_step}: {' '.join(numbers.split())}."
+            )
+
         kernel, steps = with_dtype(kernel, positions.dtype), np.int32(n_steps)
-        last, result = _advance(
-            self.logdensity,
-            type(kernel),
-            self.solver.segment(first_step, self.length),
-            kernel,
-            positions,
-            _noise(kernel, positions, rng_key, np.uint32(first_step), steps, self.length),
-            steps,
-        )
-        states, stats = jax.tree.map(
-            lambda rows: np.asarray(rows)[:, :n_steps], (result.states, result.aux)
-        )
-        report = jax.tree.map(np.asarray, result._replace(states=None, aux=None))
+        with callbacks_raise(where):
+            last, result = _advance(
+                self.logdensity,
+                type(kernel),
+                self.solver.segment(first_step, self.length),
+                kernel,
+                positions,
+                _noise(kernel, positions, rng_key, np.uint32(first_step), steps, self.length),
+                steps,
+            )
+            states, stats = jax.tree.map(
+                lambda rows: np.asarray(rows)[:, :n_steps], (result.states, result.aux)
+            )
+            report = jax.tree.map(np.asarray, result._replace(states=None, aux=None))
         return Segment(states, stats, last, report)
 
 
@@ -142,7 +165,9 @@ def as_recursion(logdensity: FlatLogDensity | None, kernel: Kernel) -> Recursion
     stages = None
     if isinstance(kernel, HMC):
         stages = _trajectory(logdensity, kernel, described)
-    return Recursion(carry, advance, lambda state: state.position, stages)
+    return Recursion(
+        carry, advance, lambda state: state.position, stages, is_chain=True, reach=_REACH
+    )
 
 
 def _trajectory(logdensity: Any, kernel: HMC, described: Callable[..., Any]) -> Stages:
@@ -178,7 +203,7 @@ def check_linearizable(problem: Problem, kernel: Kernel) -> None:
 
     try:
         # Batched, as sweeps do: only then does JAX miss what some rules of its users' lack.
-        jax.eval_shape(jax.vmap(derivative, (0, None)), position[None], jax.random.key(0))
+        jax.eval_shape(jax.vmap(derivative, (0, None)), position[None], internal_key(0))
     except Exception as error:
         raise ValueError(
             "parallel sweeps differentiate a step, and with it the gradient of the log density, in "
@@ -199,23 +224,35 @@ def draw_noise(
 
     The noise of step `t` of chain `c` is drawn with `fold_in(fold_in(rng_key, c), t)`. Rows are
     drawn in blocks, only as far as `n_steps`.
+
+    Raises:
+        ValueError: the noise is made of keys that cannot be used in batches.
     """
     n_chains = positions.shape[0]
     block = min(_NOISE_BLOCK, length)
-    chain_keys = jax.vmap(jax.random.fold_in, (None, 0))(rng_key, jnp.arange(n_chains))
+    chains = jnp.arange(n_chains, dtype=jnp.uint32)
 
     def draw(chain_key: jax.Array, step: jax.Array) -> Any:
         return kernel.draw_noise(jax.random.fold_in(chain_key, step), positions[0])
 
+    def draw_block(steps: jax.Array) -> Any:
+        def of_chain(chain: jax.Array) -> Any:
+            chain_key = jax.random.fold_in(rng_key, chain)
+            return map_with_keys(rng_key, lambda step: draw(chain_key, step), steps)
+
+        return map_with_keys(rng_key, of_chain, chains)
+
     def body(i: jax.Array, store: Any) -> Any:
-        start = jnp.minimum(i * block, length - block)
-        steps = first_step + (start + jnp.arange(block)).astype(jnp.uint32)
-        rows = jax.vmap(lambda key: jax.vmap(lambda step: draw(key, step))(steps))(chain_keys)
+        start = jnp.minimum(i * block, length - block).astype(jnp.int32)
+        steps = first_step + (start + jnp.arange(block, dtype=jnp.int32)).astype(jnp.uint32)
         return jax.tree.map(
-            lambda out, new: lax.dynamic_update_slice_in_dim(out, new, start, 1), store, rows
+            lambda out, new: lax.dynamic_update_slice_in_dim(out, new, start, 1),
+            store,
+            draw_block(steps),
         )
 
-    row = jax.eval_shape(draw, chain_keys[0], first_step)
+    row = jax.eval_shape(draw, rng_key, first_step)
+    check_no_keys(row)
     store = jax.tree.map(lambda x: jnp.zeros((n_chains, length, *x.shape), x.dtype), row)
     return lax.fori_loop(0, -(-n_steps // block), body, store)
 

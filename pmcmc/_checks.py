@@ -2,18 +2,46 @@
 
 import math
 import numbers
+import operator
 from typing import Any
 
 import jax
 import numpy as np
 
 _LARGEST_COUNT = 2**31 - 1
+_LONGEST_TEXT = 80
+
+
+def short(value: Any) -> str:
+    """A value for a message: on one line, and not longer than one."""
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # users' objects may be half made
+        text = f"an instance of {type(value).__name__}"
+    if len(text) <= _LONGEST_TEXT:
+        return text
+    shape = getattr(value, "shape", None)
+    if shape:
+        return f"an array of shape {shape} and dtype {value.dtype}"
+    return text[: _LONGEST_TEXT - 3] + "..."
+
+
+def first_line(error: Exception) -> str:
+    """What an error says first, with its kind; last, where it begins with the trace of another."""
+    lines = str(error).strip().splitlines() or [""]
+    is_traced = lines[0].endswith("Traceback (most recent call last):")
+    return f"{type(error).__name__}: {lines[-1] if is_traced else lines[0]}"
 
 
 def is_concrete(value: Any) -> bool:
     """Whether `value` is a value that a user wrote, not a tracer or a placeholder of a pytree."""
     kinds = (numbers.Number, str, list, tuple, dict, np.ndarray, jax.Array)
     return isinstance(value, kinds) and not isinstance(value, jax.core.Tracer)
+
+
+def is_among(value: Any, *choices: str | None) -> bool:
+    """Whether `value` is one of some names, or `None` where that is a choice."""
+    return (value is None or isinstance(value, str)) and value in choices
 
 
 def check_positive(name: str, value: Any, example: str) -> None:
@@ -24,7 +52,7 @@ def check_positive(name: str, value: Any, example: str) -> None:
 def check_above(name: str, value: Any, bound: float, kind: str, example: str) -> None:
     """Raise unless `value` is a finite number above `bound`."""
     if value is None or (is_concrete(value) and not _is_number_above(value, bound)):
-        raise ValueError(f"{name} must be {kind}, got {value!r}: write {example}.")
+        raise ValueError(f"{name} must be {kind}, got {short(value)}: write {example}.")
 
 
 def check_finite(name: str, value: Any, example: str) -> None:
@@ -43,54 +71,71 @@ def check_part(name: str, value: Any, example: str) -> None:
     """Raise where `value` cannot be an instance of one of our classes."""
     if value is None or is_concrete(value) or isinstance(value, type):
         raise ValueError(
-            f"{name} must be an instance such as pmcmc.solvers.{example}, got {value!r}: write "
-            f"{name}=pmcmc.solvers.{example}."
+            f"{name} must be an instance such as pmcmc.solvers.{example}, got {short(value)}: "
+            f"write {name}=pmcmc.solvers.{example}."
         )
 
 
 def check_flag(name: str, value: Any) -> None:
     """Raise unless `value` is True or False."""
     if not isinstance(value, bool):
-        raise ValueError(f"{name} must be True or False, got {value!r}: write {name}=True.")
+        raise ValueError(f"{name} must be True or False, got {short(value)}: write {name}=True.")
 
 
 def check_share(name: str, value: Any, example: str) -> None:
     """Raise unless `value` is a number from 0 up to, but not including, 1."""
     check_not_negative(name, value, example)
     if not value < 1:
-        raise ValueError(f"{name} must be below 1, got {value!r}: write {example}.")
+        raise ValueError(f"{name} must be below 1, got {short(value)}: write {example}.")
 
 
 def check_function(name: str, value: Any, example: str) -> None:
     """Raise unless `value` is a function that can be told from others."""
     if not callable(value) or isinstance(value, type):
-        raise ValueError(f"{name} must be a function, got {value!r}: write {name}={example}.")
+        raise ValueError(f"{name} must be a function, got {short(value)}: write {name}={example}.")
+    check_hashable(name, value, "*args")
+
+
+def check_hashable(name: str, value: Any, arguments: str) -> None:
+    """Raise unless a function of a user's can be found again."""
     try:
         hash(value)
     except TypeError as error:
         raise ValueError(
             f"{name} must be hashable for its compiled code to be found again, got an instance of "
-            f"{type(value).__name__}: write {name}=lambda *args: your_object(*args)."
+            f"{type(value).__name__}, which is not, e.g. for the arrays in it: write f = lambda "
+            f"{arguments}: your_object({arguments}) once, and give that one function, {name}=f, to "
+            "every call."
         ) from error
 
 
-def check_count(name: str, value: Any, minimum: int = 1) -> None:
-    """Raise unless `value` is an integer of at least `minimum`."""
-    is_integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-    if not is_integer or value < minimum:
+def check_count(name: str, value: Any, minimum: int = 1) -> int:
+    """Raise unless `value` is an integer of at least `minimum`, of Python, NumPy or JAX.
+
+    Returns:
+        It as one of Python.
+    """
+    count = _as_integer(value)
+    if count is None or count < minimum:
         kind = "a positive integer" if minimum == 1 else f"an integer of at least {minimum}"
         is_whole = isinstance(value, float) and value.is_integer() and value >= minimum
         meant = int(value) if is_whole else minimum
-        raise ValueError(f"{name} must be {kind}, got {value!r}: write e.g. {name}={meant}.")
-    if value > _LARGEST_COUNT:
-        raise ValueError(f"{name} must be at most {_LARGEST_COUNT}, got {value!r}: write less.")
+        raise ValueError(f"{name} must be {kind}, got {short(value)}: write e.g. {name}={meant}.")
+    if count > _LARGEST_COUNT:
+        raise ValueError(f"{name} must be at most {_LARGEST_COUNT}, got {count}: write less.")
+    return count
+
+
+def store_count(instance: Any, name: str, minimum: int = 1) -> None:
+    """Check a count among the fields of a frozen dataclass, and keep it as an integer of Python."""
+    object.__setattr__(instance, name, check_count(name, getattr(instance, name), minimum))
 
 
 def check_invertible(name: str, value: Any) -> None:
     """Raise unless `value` is a square matrix of real numbers with an inverse to rely on."""
     example = f"write {name}=numpy.linalg.qr(matrix)[0], {name}='hessian' or {name}=None"
     if not isinstance(value, np.ndarray | jax.Array):
-        raise ValueError(f"{name} must be an invertible matrix, got {value!r}: {example}.")
+        raise ValueError(f"{name} must be an invertible matrix, got {short(value)}: {example}.")
     matrix = np.asarray(value)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.dtype.kind != "f":
         raise ValueError(
@@ -110,3 +155,13 @@ def _is_number_above(value: Any, bound: float) -> bool:
         return False
     number = np.asarray(value)  # on the host: comparing a jax array would compile
     return number.ndim == 0 and bool(np.isfinite(number) and number > bound)
+
+
+def _as_integer(value: Any) -> int | None:
+    """The value as an integer of Python, `None` where it is none; a bool is none."""
+    if isinstance(value, bool | np.bool_) or np.dtype(bool) == getattr(value, "dtype", None):
+        return None
+    try:
+        return operator.index(value)
+    except TypeError:  # also where it is traced
+        return None

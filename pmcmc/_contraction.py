@@ -17,9 +17,10 @@ import numpy as np
 from jax import lax
 from jax.flatten_util import ravel_pytree
 
-from pmcmc._checks import check_count, check_finite, check_positive
-from pmcmc._solve import Step, prepare, solve
-from pmcmc.solvers import Dense, ParallelNewton, as_solver
+from pmcmc._checks import check_count, check_finite, check_positive, short
+from pmcmc._keys import internal_key
+from pmcmc._solve import Step, prepare, resolve, solve
+from pmcmc.solvers import Dense, IterateGuess, ParallelNewton, as_solver
 from pmcmc.solvers.coordinates import Coordinates
 from pmcmc.solvers.damping.base import Recurrence
 from pmcmc.solvers.scan import affine_scan
@@ -67,9 +68,9 @@ def lyapunov_exponent(
     Raises:
         ValueError: an argument cannot be used.
     """
-    check_count("n_starts", n_starts)
+    n_starts = check_count("n_starts", n_starts)
     flat, unravel = prepare(step, s0, inputs)
-    vectors = jax.random.normal(jax.random.key(seed), (n_starts, flat.size), flat.dtype)
+    vectors = jax.random.normal(internal_key(seed), (n_starts, flat.size), flat.dtype)
     return _exponent(step, unravel, flat, inputs, vectors)
 
 
@@ -77,18 +78,33 @@ def lyapunov_exponent(
 def _exponent(
     step: Step, unravel: Callable[[jax.Array], Any], s0: jax.Array, inputs: Any, vectors: jax.Array
 ) -> jax.Array:
+    def flat_step(state: jax.Array, u: Any) -> jax.Array:
+        return _flat_step(step, unravel, state, u)
+
+    return jnp.mean(grow(flat_step, s0, vectors, jax.tree.map(jnp.asarray, inputs))[1])
+
+
+def grow(
+    step: Step, state: jax.Array, vectors: jax.Array, inputs: Any
+) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
+    """Push vectors along the chain of a flat state.
+
+    Returns:
+        The last state and the vectors there, of length 1, and their mean logarithmic growth in each
+        step.
+    """
+
     def normalized(vectors: jax.Array) -> tuple[jax.Array, jax.Array]:
         norm = jnp.linalg.norm(vectors, axis=1)
         return vectors / jnp.where(norm > 0, norm, 1.0)[:, None], norm
 
     def advance(carry: tuple[jax.Array, jax.Array], u: Any) -> tuple[Any, jax.Array]:
         state, vectors = carry
-        state, push = jax.linearize(lambda s: _flat_step(step, unravel, s, u), state)
+        state, push = jax.linearize(lambda s: step(s, u), state)
         vectors, growth = normalized(jax.vmap(push)(vectors))
         return (state, vectors), jnp.mean(jnp.log(growth))
 
-    start = (s0, normalized(vectors)[0])
-    return jnp.mean(lax.scan(advance, start, jax.tree.map(jnp.asarray, inputs))[1])
+    return lax.scan(advance, (state, normalized(vectors)[0]), inputs)
 
 
 def jacobian_mismatch(
@@ -110,8 +126,7 @@ def jacobian_mismatch(
     """
     method = _as_newton(solver)
     flat, unravel = prepare(step, s0, inputs)
-    if isinstance(method.basis, str):
-        method = dataclasses.replace(method, basis=None)
+    method = resolve(dataclasses.replace(method, guess=IterateGuess()), step, flat, unravel, inputs)
     return _mismatch(step, unravel, method, flat, inputs)
 
 
@@ -130,7 +145,7 @@ def _mismatch(
     states = lax.scan(lambda s, u: (f(s, u),) * 2, s0, inputs)[1]
     previous = jnp.concatenate([s0[None], states[:-1]])
     length, dim = states.shape
-    keys = jax.random.split(jax.random.key(0), length)
+    keys = jax.random.split(internal_key(0), length)
     structure = method.jacobian
     basis = None if method.basis is None else jnp.asarray(method.basis, s0.dtype)
     coordinates = Coordinates.of(basis)
@@ -189,7 +204,7 @@ def _inverse_norm(products: jax.Array, gains: jax.Array) -> jax.Array:
         norm = jnp.linalg.norm(image)
         return i + 1, image / norm, now, jnp.sqrt(norm)
 
-    start = jax.random.normal(jax.random.key(2), products.shape[:2], products.dtype)
+    start = jax.random.normal(internal_key(2), products.shape[:2], products.dtype)
     zero = jnp.zeros((), products.dtype)
     loop = (jnp.int32(0), start / jnp.linalg.norm(start), zero, zero + 1)
     return lax.while_loop(is_moving, body, loop)[3]
@@ -204,10 +219,19 @@ def pl_bounds(
 ) -> tuple[float, float]:
     """Bounds on the square root of the Polyak-Lojasiewicz constant of the merit function.
 
-    That constant is the square of the smallest singular value of the residual's Jacobian: near 1
-    the chain is easily found from anywhere, near 0 the merit function is flat and sweeps have far
-    to go. With a negative exponent the lower bound does not depend on the length; with a positive
-    one both fall exponentially with it.
+    That constant is the square of the smallest singular value of the residual's Jacobian `J`: near
+    1 the chain is easily found from anywhere, near 0 the merit function is flat and sweeps have far
+    to go. With a negative exponent the bounds do not depend on the length of long chains; with a
+    positive one both fall exponentially with it.
+
+    The lower bound, `(exp(exponent) - 1) / (exp(exponent * n_steps) - 1) / a`, is the one of the
+    thesis. The upper one is 1 over the largest of three numbers that the norm of the inverse of `J`
+    cannot be below: 1; the norm of its last block, `b * exp(exponent * (n_steps - 1))`, as in the
+    thesis; and the mean growth of unit inputs at all steps along the vector that the whole product
+    stretches most. No product of `k` Jacobians shrinks that one by more than a factor `b / a**2`
+    below `exp(k * exponent)`, so the third is `b / a**2` times the root mean square, over `t`, of
+    `(exp(exponent * t) - 1) / (exp(exponent) - 1)`. With `a = b = 1` and a negative exponent the
+    two bounds meet as the length grows.
 
     Args:
         exponent: largest Lyapunov exponent.
@@ -216,21 +240,21 @@ def pl_bounds(
         b: and of at least `b * exp(k * exponent)`.
 
     Returns:
-        `(exp(exponent) - 1) / (exp(exponent * n_steps) - 1) / a` and
-        `min(1, exp(-exponent * (n_steps - 1)) / b)`.
+        The lower and the upper bound.
 
     Raises:
         ValueError: an argument is out of range.
     """
     check_finite("exponent", exponent, "exponent=-0.01")
-    check_count("n_steps", n_steps)
+    n_steps = check_count("n_steps", n_steps)
     check_positive("a", a, "a=1.0")
     check_positive("b", b, "b=1.0")
+    steps = np.arange(1, n_steps + 1)
     with np.errstate(over="ignore"):
-        growth = np.expm1(exponent * n_steps)
-        lower = 1 / n_steps if exponent == 0 else np.expm1(exponent) / growth
-        upper = np.exp(-exponent * (n_steps - 1)) / b
-    return float(lower / a), float(min(1.0, upper))
+        sums = steps if exponent == 0 else np.expm1(exponent * steps) / np.expm1(exponent)
+        along = min(1.0, b / a, b / a**2) * np.sqrt(np.mean(np.square(sums, dtype=float)))
+        last = b * np.exp(exponent * (n_steps - 1))
+        return float(1 / (a * sums[-1])), float(1 / max(1.0, last, along))
 
 
 def error_per_sweep(
@@ -260,7 +284,7 @@ def error_per_sweep(
     Raises:
         ValueError: an argument cannot be used.
     """
-    check_count("n_sweeps", n_sweeps)
+    n_sweeps = check_count("n_sweeps", n_sweeps)
     method = _as_newton(solver)
     prepare(step, s0, inputs)
     length = len(jax.tree.leaves(inputs)[0])
@@ -278,7 +302,8 @@ def _as_newton(solver: ParallelNewton | str) -> ParallelNewton:
     method = as_solver(solver)
     if not isinstance(method, ParallelNewton):
         raise ValueError(
-            f"solver must be a method of parallel sweeps, got {solver!r}: write solver='quasi'."
+            f"solver must be a method of parallel sweeps, got {short(solver)}: "
+            "write solver='quasi'."
         )
     return method
 

@@ -8,7 +8,8 @@ import jax
 
 from pmcmc._auto import MEASURED_STEPS, PILOT_SHARE
 from pmcmc._checks import check_count
-from pmcmc._pilot import Plan, measure
+from pmcmc._choice import Plan
+from pmcmc._pilot import measure
 from pmcmc._progress import Progress
 from pmcmc._task import as_task
 from pmcmc._tune import tune
@@ -30,7 +31,8 @@ def plan(
 ) -> Plan:
     """Measure what is fastest for a chain, and say why; print the result.
 
-    A kernel that is given by its name is tuned for 300 steps first.
+    A kernel that is given by its name is tuned for 300 steps first. What an exception ends, other
+    than one of the loop, is given up, and the plan says why.
 
     Args:
         logdensity: as in `pmcmc.sample`.
@@ -45,9 +47,9 @@ def plan(
     Raises:
         ValueError: an argument cannot be used; the message says why and what to write.
     """
-    check_count("n_chains", n_chains)
+    n_chains = check_count("n_chains", n_chains)
     if n_steps is not None:
-        check_count("n_steps", n_steps)
+        n_steps = check_count("n_steps", n_steps)
     is_tuned = isinstance(kernel, Kernel)
     metric = None if is_tuned else "auto"
     task = as_task(logdensity, x0, kernel, n_chains, rng_key, metric)

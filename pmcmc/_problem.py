@@ -11,13 +11,17 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
+from pmcmc._callbacks import CallbackError, callbacks_raise
+from pmcmc._checks import check_hashable, first_line, short
+from pmcmc._keys import internal_key
 from pmcmc._programs import jit_of_function
+from pmcmc._starts import placed_like, scale_hint
 from pmcmc.kernels import Kernel
 
 
 @dataclass(frozen=True)
 class FlatLogDensity:
-    """A log density as a function of a flat position.
+    """A log density as a function of a flat position, with values of the position's dtype.
 
     Compiled code is found again for the same function and layout (see `_programs`). The user's
     function is wrapped in `jax.jit` to be traced once for all programs that contain it.
@@ -27,7 +31,7 @@ class FlatLogDensity:
     unravel: Callable[[jax.Array], Any]
 
     def __call__(self, position: jax.Array) -> jax.Array:
-        return jax.jit(self.function)(self.unravel(position))
+        return jax.jit(self.function)(self.unravel(position)).astype(position.dtype)
 
 
 class Problem(NamedTuple):
@@ -35,7 +39,7 @@ class Problem(NamedTuple):
 
     Args:
         logdensity: of a flat position `(D,)`, `None` where there is none.
-        positions: starts, shape `(chain, D)`.
+        positions: starts, shape `(chain, D)`, on the device of the user's.
         unravel_one: from a flat position to one as the user wrote it, under `jax.jit`.
         layout: shapes and dtypes of one position, a pytree as the user wrote it.
         has_chain_axis: whether the user's positions have a leading chain axis.
@@ -73,7 +77,7 @@ def as_problem(
     is_needed = logdensity is not None or kernel.uses_logdensity
     if is_needed and not callable(logdensity):
         raise ValueError(
-            f"logdensity must be a function of the position, got {logdensity!r}: write e.g. "
+            f"logdensity must be a function of the position, got {short(logdensity)}: write e.g. "
             "logdensity=lambda x: -0.5 * jnp.sum(x**2)."
         )
     leaves = _real_leaves(x0)
@@ -94,13 +98,8 @@ def as_problem(
     first = jax.tree.map(lambda leaf: leaf[0], chains)
     _, unravel = ravel_pytree(first)
     positions = jax.vmap(lambda chain: ravel_pytree(chain)[0])(chains)
-    try:
-        hash(logdensity)
-    except TypeError as error:
-        raise ValueError(
-            f"logdensity must be hashable for its compiled code to be found again, got an instance "
-            f"of {type(logdensity).__name__}: write logdensity=lambda x: your_object(x)."
-        ) from error
+    positions = placed_like(x0, positions)
+    check_hashable("logdensity", logdensity, "x")
     if not np.isfinite(np.asarray(positions)).all():
         raise ValueError(
             f"x0 overflows {positions.dtype}, got numbers up to "
@@ -125,9 +124,13 @@ def check_start(problem: Problem, kernel: Kernel) -> None:
     """
     # Casting may raise an error of the kernel's own, and so may drawing.
     kernel = with_dtype(kernel, problem.positions.dtype)
-    jax.eval_shape(kernel.draw_noise, jax.random.key(0), problem.positions[0])
+    jax.eval_shape(kernel.draw_noise, internal_key(0), problem.positions[0])
     try:
-        states = init_states(problem.logdensity, kernel, problem.positions)
+        with callbacks_raise(lambda: "at x0."):
+            states = init_states(problem.logdensity, kernel, problem.positions)
+            jax.block_until_ready(states)
+    except CallbackError:
+        raise
     except Exception as error:
         raise ValueError(
             f"logdensity has no gradient that JAX can compute ({first_line(error)}), and "
@@ -142,6 +145,7 @@ def check_start(problem: Problem, kernel: Kernel) -> None:
         raise ValueError(
             f"logdensity must be finite at x0, got {values[chain]} for chain {chain}: start inside "
             "the support (for constrained parameters sample a transformed, unconstrained one)."
+            f"{scale_hint(problem.positions)}"
         )
     for name, value in states._asdict().items():
         is_bad = ~np.isfinite(np.asarray(value)).reshape(len(values), -1).all(axis=1)
@@ -149,7 +153,7 @@ def check_start(problem: Problem, kernel: Kernel) -> None:
             raise ValueError(
                 f"{name} must be finite at x0, but is not for chain {chain}: start elsewhere, or "
                 "write the log density so that its gradient exists at x0 (jnp.where evaluates the "
-                "gradients of both branches)."
+                f"gradients of both branches).{scale_hint(problem.positions)}"
             )
 
 
@@ -188,7 +192,7 @@ def _real_leaves(x0: Any) -> dict[str, np.ndarray]:
     leaves = {f"x0{jax.tree_util.keystr(path)}": leaf for path, leaf in paths}
     if not leaves or all(np.size(leaf) == 0 for leaf in leaves.values()):
         raise ValueError(
-            f"x0 must hold at least one number, got {x0!r}: write e.g. x0=jnp.zeros(2)."
+            f"x0 must hold at least one number, got {short(x0)}: write e.g. x0=jnp.zeros(2)."
         )
     arrays = {}
     for name, leaf in leaves.items():
@@ -201,9 +205,15 @@ def _real_leaves(x0: Any) -> dict[str, np.ndarray]:
             array = np.asarray(leaf)
         except TypeError as error:
             raise ValueError(
-                f"{name} must be an array of float32 or float64, got {leaf!r}: write e.g. "
+                f"{name} must be an array of float32 or float64, got {short(leaf)}: write e.g. "
                 "jnp.zeros(2)."
             ) from error
+        if array.dtype.kind not in "iubfcV":
+            raise ValueError(
+                f"{name} must be an array of float32 or float64, got {short(leaf)}: keep what is "
+                "no number out of x0 and put it back in the log density. With Equinox: x0, rest = "
+                "equinox.partition(model, equinox.is_inexact_array), and equinox.combine(x, rest)."
+            )
         if array.dtype.kind in "iub":
             raise ValueError(
                 f"{name} must be an array of float32 or float64, got dtype {array.dtype}: write "
@@ -252,9 +262,3 @@ def _check_scalar(logdensity: Callable[[Any], jax.Array], position: Any) -> None
             f"logdensity must return a real scalar, got shape {out.shape} and dtype {out.dtype}: "
             "write e.g. return jnp.sum(...)."
         )
-
-
-def first_line(error: Exception) -> str:
-    """What an error says first, with its kind."""
-    lines = str(error).strip().splitlines() or [""]
-    return f"{type(error).__name__}: {lines[0]}"

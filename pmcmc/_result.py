@@ -9,8 +9,8 @@ import jax
 import numpy as np
 
 from pmcmc import _arviz
+from pmcmc._choice import Plan
 from pmcmc._labels import named_leaves
-from pmcmc._pilot import Plan
 from pmcmc._version import __version__
 from pmcmc._warmup import WarmupReport
 from pmcmc.kernels import Kernel

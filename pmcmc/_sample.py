@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from pmcmc._auto import AutoRunner, make_runner
-from pmcmc._checks import check_count
+from pmcmc._checks import check_count, short
 from pmcmc._draws import Draws
 from pmcmc._evidence import Evidence
 from pmcmc._progress import Progress
@@ -50,7 +50,7 @@ def sample(
             function goes. `None` for a `CustomKernel` without one.
         x0: start, a pytree of float arrays. With `n_chains > 1` each leaf has a leading axis of
             that length, one start a chain; with one chain it has none, and all axes are part of
-            the position.
+            the position. The device that it lives on runs the chain.
         n_steps: number of steps of each chain.
         kernel: the transition, e.g. `pmcmc.MALA(step_size=0.01)`, of `pmcmc.kernels`; `"mala"`
             (also `None`), `"hmc"`, `"barker"` or `"random_walk"` for one with a step size and a
@@ -72,9 +72,12 @@ def sample(
 
     Raises:
         ValueError: an argument cannot be used; the message says why and what to write.
+        RuntimeError: a callback in the log density or the kernel raised an exception, which is the
+            cause; the message says where the chains were.
     """
-    for name, value in {"n_steps": n_steps, "n_chains": n_chains, "thin": thin}.items():
-        check_count(name, value)
+    n_steps = check_count("n_steps", n_steps)
+    n_chains = check_count("n_chains", n_chains)
+    thin = check_count("thin", thin)
     if thin > n_steps:
         raise ValueError(f"thin must be at most n_steps={n_steps}, got {thin}: write thin=1.")
     n_warmup = _as_n_warmup(n_warmup, kernel, x0, n_chains)
@@ -86,7 +89,7 @@ def sample(
         metric = "auto" if n_warmup else None
         task = as_task(logdensity, x0, kernel, n_chains, rng_key, metric)
         positions = task.problem.positions
-        runner = make_runner(task, solver, n_steps, n_warmup)
+        runner = make_runner(task, solver, n_steps, n_warmup + n_steps, n_warmup // 2)
         seconds_setup = time.perf_counter() - started
 
         line.say("compiling")
@@ -166,10 +169,10 @@ def _as_n_warmup(n_warmup: int | None, kernel: Kernel | str | None, x0: Any, n_c
     if n_warmup is None:
         dim = sum(map(np.size, jax.tree.leaves(x0))) // n_chains
         return 0 if is_tuned else max(_DEFAULT_WARMUP, _DEFAULT_WARMUP_PER_DIM * dim)
-    check_count("n_warmup", n_warmup, minimum=0)
+    n_warmup = check_count("n_warmup", n_warmup, minimum=0)
     if n_warmup == 0 and not is_tuned:
         raise ValueError(
-            f"n_warmup=0 leaves the step size of kernel={kernel!r} untuned: write an instance such "
-            "as kernel=pmcmc.MALA(step_size=0.01), or n_warmup=2000."
+            f"n_warmup=0 leaves the step size of kernel={short(kernel)} untuned: write an "
+            "instance such as kernel=pmcmc.MALA(step_size=0.01), or n_warmup=2000."
         )
     return n_warmup

@@ -11,6 +11,7 @@ import numpy as np
 from jax import lax
 from jax.flatten_util import ravel_pytree
 
+from pmcmc._checks import check_hashable, first_line, short
 from pmcmc._flat import flatten_states
 from pmcmc.solvers import (
     Auto,
@@ -85,7 +86,7 @@ def solve(step: Step, s0: Any, inputs: Any, *, solver: Solver | Auto | str = "qu
         solver = solver.choose()
     flat, unravel = prepare(step, s0, inputs)
     if isinstance(solver, ParallelNewton):
-        solver = _resolve(solver, step, flat, unravel, inputs)
+        solver = resolve(solver, step, flat, unravel, inputs)
     return _solve(step, unravel, solver, flat, inputs)
 
 
@@ -96,11 +97,12 @@ def prepare(step: Step, s0: Any, inputs: Any) -> tuple[jax.Array, Callable[[jax.
         ValueError: it cannot be used.
     """
     s0 = jax.tree.map(jnp.asarray, s0)
+    check_hashable("step", step, "s, u")
     _check_recursion(step, s0, inputs)
     return ravel_pytree(s0)
 
 
-def _resolve(
+def resolve(
     solver: ParallelNewton,
     step: Step,
     s0: jax.Array,
@@ -199,7 +201,9 @@ def _check_recursion(step: Step, s0: Any, inputs: Any) -> None:
                 f"{leaf.dtype}: write e.g. 0.0 instead of 0."
             )
     if not sum(leaf.size for leaf in jax.tree.leaves(s0)):
-        raise ValueError(f"s0 must hold at least one number, got {s0!r}: write e.g. jnp.zeros(2).")
+        raise ValueError(
+            f"s0 must hold at least one number, got {short(s0)}: write e.g. jnp.zeros(2)."
+        )
     lengths = {
         f"inputs{jax.tree_util.keystr(path)}": np.shape(leaf)[:1]
         for path, leaf in jax.tree.flatten_with_path(inputs)[0]
@@ -216,7 +220,7 @@ def _check_recursion(step: Step, s0: Any, inputs: Any) -> None:
     except Exception as error:
         raise ValueError(
             "step could not be traced by JAX at s0 and the first of inputs "
-            f"({type(error).__name__}: {error}): write a function (state, input) -> state with "
+            f"({first_line(error)}): write a function (state, input) -> state with "
             "jax.numpy."
         ) from error
     got = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), got)

@@ -1,17 +1,18 @@
 """What all front doors take: a log density, a start, a kernel and a key, checked."""
 
 import dataclasses
-import operator
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from pmcmc._basis import basis_finder
 from pmcmc._chain import Runner, check_linearizable
+from pmcmc._checks import short
 from pmcmc._flat import flatten_states
+from pmcmc._keys import as_key
 from pmcmc._problem import Problem, as_problem, check_start, init_states
+from pmcmc._starts import forgotten_n_chains
 from pmcmc._warmup import Tuning, as_tuning
 from pmcmc.kernels import HMC, MALA, Barker, Kernel, RandomWalkMetropolis
 from pmcmc.solvers import ParallelNewton, Solver, TrajectoryGuess
@@ -42,6 +43,10 @@ class Task(NamedTuple):
     kernel: Kernel
     tuning: Tuning
     rng_key: jax.Array
+
+    def at(self, positions: jax.Array) -> "Task":
+        """The task from other starts, shape `(chain, D)`."""
+        return self._replace(problem=self.problem._replace(positions=positions))
 
     def runner(self, solver: Solver, kernel: Kernel, n_steps: int) -> Runner:
         """A runner of `n_steps` by a solver, with everything it needs resolved.
@@ -93,11 +98,22 @@ def as_task(
         ValueError: an argument cannot be used; the message says why and what to write.
     """
     given = _as_kernel(kernel)
-    key = _as_key(rng_key)
-    problem = as_problem(logdensity, x0, n_chains, given)
-    flat = given.flatten(problem.unravel_one)
-    flat, tuning = as_tuning(flat, problem.positions.shape[1], metric, target_acceptance_rate)
-    check_start(problem, flat)
+    key = as_key(rng_key)
+    try:
+        problem = as_problem(logdensity, x0, n_chains, given)
+        flat = given.flatten(problem.unravel_one)
+        flat, tuning = as_tuning(flat, problem.positions.shape[1], metric, target_acceptance_rate)
+        check_start(problem, flat)
+    except ValueError as error:
+        n_starts = forgotten_n_chains(logdensity, x0, given) if n_chains == 1 else None
+        if n_starts is None:
+            raise
+        raise ValueError(
+            f"x0 holds {n_starts} starts, as it seems: with n_chains=1 all its axes are part of "
+            f"one position, which does not fit ({error}). Write n_chains={n_starts}."
+        ) from error
+    if problem.positions.committed:
+        key = jax.device_put(key, problem.positions.device)
     return Task(problem, given, flat, tuning, key)
 
 
@@ -115,24 +131,7 @@ def _as_kernel(kernel: Kernel | str | None) -> Kernel:
     names = ", ".join(map(repr, _TUNED_KERNELS))
     raise ValueError(
         f"kernel must be None, one of {names}, or an instance such as pmcmc.MALA(step_size=0.01), "
-        f"got {kernel!r}: write kernel='mala'."
-    )
-
-
-def _as_key(rng_key: jax.Array | int) -> jax.Array:
-    try:
-        if isinstance(rng_key, np.ndarray | jax.Array):
-            if rng_key.shape == () and jnp.issubdtype(rng_key.dtype, jax.dtypes.prng_key):
-                return rng_key
-            if rng_key.dtype == np.uint32 and rng_key.ndim == 1:
-                return jax.random.wrap_key_data(rng_key)
-        if not isinstance(rng_key, bool):
-            return jax.random.key(operator.index(rng_key))
-    except (TypeError, OverflowError):
-        pass  # neither the data of a key nor an integer that fits
-    raise ValueError(
-        f"rng_key must be one key or an integer below 2**63, got {rng_key!r}: write rng_key=0 or "
-        "rng_key=jax.random.key(0)."
+        f"got {short(kernel)}: write kernel='mala'."
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 
 from pmcmc._auto import make_runner
-from pmcmc._checks import check_count, check_flag
+from pmcmc._checks import check_count, check_flag, first_line, short
 from pmcmc._mode import find_modes
 from pmcmc._progress import Progress
 from pmcmc._task import Task, as_task, warmup_key
@@ -65,7 +65,7 @@ def warmup(
             `"auto"` for a dense one in up to 50 dimensions where the kernel takes it.
         target_acceptance_rate: to aim at, `None` for the kernel's own: 0.574 (MALA), 0.8 (HMC),
             0.234 (random walk; 0.44 in one dimension), 0.4 (Barker).
-        starts_at_mode: let every chain start where BFGS leads from its start, unless that is no
+        starts_at_mode: let every chain start where a climb leads from its start, unless that is no
             better. Do without where the mode is far from the mass (funnels).
         rng_key: as in `sample`; the noise is another one.
         progress: as there.
@@ -74,14 +74,14 @@ def warmup(
         ValueError: an argument cannot be used, or no step size is accepted as often as is aimed at;
             the message says why and what to write.
     """
-    check_count("n_steps", n_steps)
-    check_count("n_chains", n_chains)
+    n_steps = check_count("n_steps", n_steps)
+    n_chains = check_count("n_chains", n_chains)
     check_flag("starts_at_mode", starts_at_mode)
     solver = as_solver(solver)
     task = as_task(logdensity, x0, kernel, n_chains, rng_key, metric, target_acceptance_rate)
     if task.tuning.target_acceptance_rate is None:
         raise ValueError(
-            f"kernel must have something to tune, got {kernel!r}: write kernel='mala', or "
+            f"kernel must have something to tune, got {short(kernel)}: write kernel='mala', or "
             "sample(..., n_warmup=...) to drop the first steps."
         )
     tuned = tune(task, solver, n_steps, starts_at_mode, progress)
@@ -97,8 +97,8 @@ def tune(
     with Progress(progress, len(positions)) as line:
         line.say("preparing")
         if starts_at_mode:
-            positions = find_modes(task.problem.logdensity, positions)
-        runner = make_runner(task, solver, n_steps, 0)
+            positions = _modes(task)
+        runner = make_runner(task, solver, n_steps, n_steps, n_steps // 2)
         line.say("compiling")
         runner.compile(task.kernel, positions, task.rng_key)
         return run_windows(
@@ -110,3 +110,13 @@ def tune(
             task.tuning,
             line.count("warm-up", n_steps),
         )
+
+
+def _modes(task: Task) -> jax.Array:
+    try:
+        return jax.block_until_ready(find_modes(task.problem.logdensity, task.problem.positions))
+    except Exception as error:
+        raise ValueError(
+            f"the search for the mode from x0 failed ({first_line(error)}): write "
+            "starts_at_mode=False."
+        ) from error

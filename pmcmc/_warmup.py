@@ -10,12 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from pmcmc._chain import Segment
-from pmcmc._checks import check_above, check_share
+from pmcmc._checks import check_above, check_share, is_among, short
 from pmcmc._evidence import Evidence
 from pmcmc._metric import dense_estimate, diagonal_estimate
 from pmcmc._problem import FlatLogDensity
 from pmcmc._programs import jit_of_function
 from pmcmc._schedule import phases
+from pmcmc._starts import scale_hint
 from pmcmc._step_size import (
     DualAveraging,
     pooled_rate,
@@ -126,21 +127,21 @@ def as_tuning(
         kernel: as it was given.
         dim: numbers in a position.
         metric: `"auto"`, `"diagonal"`, `"dense"` or `None`.
-        target_acceptance_rate: `None` for the kernel's own.
+        target_acceptance_rate: `None` for the kernel's own in so many dimensions.
 
     Raises:
         ValueError: the kernel has no such parameters, or a choice is out of range.
     """
-    target = _as_target(kernel, target_acceptance_rate)
-    if metric not in ("auto", "diagonal", "dense", None):
+    target = _as_target(kernel, dim, target_acceptance_rate)
+    if not is_among(metric, "auto", "diagonal", "dense", None):
         raise ValueError(
-            f"metric must be 'auto', 'diagonal', 'dense' or None, got {metric!r}: write "
+            f"metric must be 'auto', 'diagonal', 'dense' or None, got {short(metric)}: write "
             "metric='auto'."
         )
     if metric not in ("auto", None, *kernel.metrics):
         kinds = " or ".join(repr(kind) for kind in ("auto", *kernel.metrics, None))
         raise ValueError(
-            f"metric must be {kinds} for {type(kernel).__name__}, got {metric!r}: write "
+            f"metric must be {kinds} for {type(kernel).__name__}, got {short(metric)}: write "
             "metric='auto'."
         )
     given = getattr(kernel, "inverse_mass_matrix", None)
@@ -158,16 +159,16 @@ def as_tuning(
     return kernel, Tuning(target, metric)
 
 
-def _as_target(kernel: Kernel, target: float | None) -> float | None:
+def _as_target(kernel: Kernel, dim: int, target: float | None) -> float | None:
     if target is None:
-        return kernel.target_acceptance_rate
+        return kernel.acceptance_rate_to_aim_at(dim)
     example = "target_acceptance_rate=0.8"
     check_above("target_acceptance_rate", target, 0.0, "a number between 0 and 1", example)
     check_share("target_acceptance_rate", target, example)
     if kernel.target_acceptance_rate is None:
         raise ValueError(
             f"target_acceptance_rate must be None for {type(kernel).__name__}, which has no step "
-            f"size to tune, got {target!r}: write target_acceptance_rate=None."
+            f"size to tune, got {short(target)}: write target_acceptance_rate=None."
         )
     return target
 
@@ -250,7 +251,7 @@ def _search(
 
     def is_too_small(step_size: float) -> bool:
         trial = with_step_size(kernel, step_size)
-        segment = next(runner.run(trial, positions, rng_key, 0, _PROBE_STEPS))
+        segment = runner.probe(trial, positions, rng_key, _PROBE_STEPS)
         return pooled_rate(segment.stats["acceptance_rate"]) > target
 
     found = reasonable_step_size(float(kernel.step_size), is_too_small)
@@ -262,7 +263,7 @@ def _search(
         f"the acceptance rate at x0 does not cross {target} for any step size near "
         f"{kernel.step_size:.1g}, so none can be tuned: check that the log density can be "
         f"normalised and is smooth at x0, or write kernel=pmcmc.{type(kernel).__name__}"
-        "(step_size=...) with n_warmup=0."
+        f"(step_size=...) with n_warmup=0.{scale_hint(positions)}"
     )
 
 
@@ -270,7 +271,8 @@ def _with_metric(logdensity: FlatLogDensity, kernel: Any, kept: Kept) -> Any:
     """The kernel with a metric estimated from the steps of a phase.
 
     Where the gradients there are known the estimate does not depend on the law of the draws, and
-    repeats of rejected steps would only be evaluated again.
+    repeats of rejected steps would only be evaluated again. Where none is finite, evaluated in a
+    batch, the draws alone have to do.
     """
     draws = kept.positions[kept.is_accepted] if kernel.uses_gradient else kept.positions
     draws = draws.reshape(-1, draws.shape[-1])
@@ -282,7 +284,10 @@ def _with_metric(logdensity: FlatLogDensity, kernel: Any, kept: Kept) -> Any:
         draws = draws[np.linspace(0, len(draws) - 1, min(size, len(draws))).astype(int)]
         gradients = _gradients(logdensity, draws, size)
         is_finite = np.isfinite(gradients).all(axis=1)
-        draws, gradients = draws[is_finite], gradients[is_finite]
+        if is_finite.any():
+            draws, gradients = draws[is_finite], gradients[is_finite]
+        else:
+            gradients = None
     if len(draws) < 2:
         return kernel
     estimate = diagonal_estimate if before.ndim == 1 else dense_estimate

@@ -1,3 +1,4 @@
+import math
 import os
 import warnings
 
@@ -21,6 +22,20 @@ def float32():
     """JAX as most users have it: without float64."""
     with jax.enable_x64(False):
         yield
+
+
+@pytest.fixture
+def eager_pilot(monkeypatch):
+    """Let the pilot of `"auto"` afford everything and prefer sweeps whatever it finds."""
+    from pmcmc import _auto, _choice, _pilot, _trial
+
+    monkeypatch.setattr(_auto, "PILOT_SHARE", math.inf)
+    monkeypatch.setattr(_choice, "_LEAST_WORK", 0.0)
+    monkeypatch.setattr(_choice, "_CHAOTIC", math.inf)
+    monkeypatch.setattr(_choice, "_GAIN", math.inf)
+    monkeypatch.setattr(_pilot, "_SLOW", math.inf)
+    monkeypatch.setattr(_trial, "_SLOW", math.inf)
+    monkeypatch.setattr(_pilot, "_WINDOWS", (16,))
 
 
 @pytest.fixture(autouse=True, scope="module")

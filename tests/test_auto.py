@@ -7,7 +7,8 @@ import pytest
 
 import pmcmc
 from pmcmc import _auto, _pilot, solvers
-from pmcmc._pilot import Candidate, Measurements, choose, decided, ladder, measure
+from pmcmc._choice import Candidate, Measurements, choose, decided, ladder
+from pmcmc._pilot import measure
 from pmcmc._task import as_task
 
 from .helpers import double_well, logistic, reverse_mode_only
@@ -170,3 +171,18 @@ def test_a_plan_can_be_seen_without_sampling():
         pmcmc.plan(logistic, np.zeros(4), -1)
     with pytest.raises(ValueError, match="logdensity must be a function"):
         pmcmc.plan(3, np.zeros(4))
+
+
+def test_probes_of_a_step_size_are_not_counted_as_the_chain(monkeypatch):
+    places = []
+
+    def measured(task, kernel, positions, rng_key, first_step, *_):
+        places.append((first_step, kernel.step_size))
+        return decided(Measurements(1.0, {}))
+
+    monkeypatch.setattr(_auto, "measure", measured)
+    # From so small a step size the search takes more steps than the warm-up has.
+    result = pmcmc.warmup(logistic, np.zeros(4), kernel=pmcmc.MALA(1e-30), n_steps=400)
+    ((first_step, step_size),) = places
+    assert 200 <= first_step < 400
+    assert step_size in result.report.step_size

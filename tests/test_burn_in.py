@@ -92,6 +92,16 @@ def test_positions_keep_their_structure(kernel):
     assert result.parameters["inverse_mass_matrix"].shape == (3, 3)
 
 
+@pytest.mark.parametrize("kernel", ["mala", "hmc", "barker", "random_walk"])
+def test_the_step_size_handed_over_is_in_units_of_the_position(kernel):
+    ready = pmcmc.burn_in(
+        lambda x: -0.5e6 * jnp.sum(x**2), np.full(3, 1e-3), kernel=kernel, n_steps=300,
+        max_rounds=1, metric=None, solver="sequential",
+    )  # fmt: skip
+    assert 3e-4 < ready.parameters["step_size"] < 2e-3  # the standard deviation is 1e-3
+    np.testing.assert_array_equal(ready.parameters["inverse_mass_matrix"], np.ones(3))
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -1,7 +1,10 @@
 """Structures of what is passed to compiled programs: no class may stand in for another."""
 
+import copy
+import dataclasses
 import inspect
 import itertools
+import pickle
 
 import jax
 import numpy as np
@@ -55,3 +58,50 @@ def test_static_fields_are_structure_and_the_others_are_named_leaves():
     doubled = jax.tree.map(lambda leaf: 2 * leaf, kernel)
     assert (doubled.step_size, doubled.num_integration_steps) == (0.2, 3)
     np.testing.assert_array_equal(doubled.inverse_mass_matrix, 2 * METRIC)
+
+
+def others(instance):
+    """The instance with one field changed, for each that can be."""
+    leaves, structure = jax.tree.flatten(instance)
+    for i, leaf in enumerate(leaves):
+        if not isinstance(leaf, str):
+            changed = [*leaves[:i], np.asarray(leaf) * 0.5 + 0.1, *leaves[i + 1 :]]
+            yield jax.tree.unflatten(structure, changed)
+
+
+@pytest.mark.parametrize("family", LIKE_EACH_OTHER)
+def test_equality_is_by_value_and_hashes_are_in_step(family):
+    members = [*LIKE_EACH_OTHER[family], pmcmc.HMC(0.1, 4, METRIC), pmcmc.MALA(0.1)]
+    members += [pmcmc.ParallelNewton(basis=np.eye(2)), pmcmc.ParallelNewton(guess=np.zeros((3, 2)))]
+    for a in members:
+        arrays = jax.tree.map(lambda x: x if isinstance(x, str) else np.array(x), a)
+        for same in (a, copy.deepcopy(a), arrays, pickle.loads(pickle.dumps(a))):
+            assert a == same
+            assert hash(a) == hash(same)
+        assert all(a != other for other in others(a))
+    for a, b in itertools.combinations(members, 2):
+        assert a != b
+    assert len({*members, *map(copy.deepcopy, members)}) == len(members)
+
+
+def test_equality_of_what_is_being_traced_is_identity():
+    @jax.jit
+    def check(kernel, other):
+        assert kernel == jax.tree.map(lambda x: x, kernel)
+        assert kernel != other
+        return hash(kernel) == hash(kernel)
+
+    assert check(pmcmc.MALA(0.1, METRIC), pmcmc.MALA(0.1, METRIC))
+
+
+def test_fields_can_be_marked_as_static():
+    @pmcmc.kernels.register_dataclass
+    @dataclasses.dataclass(frozen=True)
+    class Marked:
+        n_steps: int = dataclasses.field(metadata=dict(static=True))
+        size: float
+
+    assert jax.tree.leaves(Marked(3, 0.5)) == [0.5]
+    assert jax.tree.map(lambda x: 2 * x, Marked(3, 0.5)) == Marked(3, 1.0)
+    assert Marked(3, 0.5) != Marked(4, 0.5)
+    assert pmcmc.solvers.register_dataclass is pmcmc.kernels.register_dataclass

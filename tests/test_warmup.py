@@ -102,7 +102,7 @@ class WalkInfo(NamedTuple):
     is_divergent: jax.Array
 
 
-@jax.tree_util.register_dataclass
+@pmcmc.kernels.register_dataclass
 @dataclass(frozen=True)
 class Walk(pmcmc.kernels.Kernel):
     """A random walk that shows its noise: positions are sums of it, whatever the step size."""
@@ -247,6 +247,16 @@ def test_kinds_of_metric(kernel, metric, dim, shape):
     got = result.kernel.inverse_mass_matrix
     assert (None if got is None else got.shape) == shape
     assert result.state.position.shape == (dim,)
+
+
+@pytest.mark.parametrize(("dim", "aim"), [(1, 0.44), (2, 0.234)])
+def test_a_random_walk_s_aim_depends_on_the_dimension(dim, aim):
+    kernel = pmcmc.RandomWalkMetropolis(0.1)
+    assert kernel.acceptance_rate_to_aim_at(dim) == aim
+    draws = pmcmc.sample(normal, np.zeros((4, dim)), 2000, kernel="random_walk", n_chains=4)
+    assert draws.stats["acceptance_rate"].mean() == pytest.approx(aim, abs=0.06)
+    assert pmcmc.MALA(0.1).acceptance_rate_to_aim_at(dim) == 0.574
+    assert pmcmc.Langevin(0.1).acceptance_rate_to_aim_at(dim) is None
 
 
 def test_a_target_rate_of_ones_own():

@@ -82,7 +82,7 @@ def report(result: Any) -> Report:
         *_divergences(info, stats),
         *_standstill(draws),
         *convergence.findings,
-        *_acceptance(info, stats),
+        *_acceptance(info, stats, len(list(series(draws)))),
         *_sweeps(info),
     ]
     figures = [
@@ -233,8 +233,8 @@ class _Convergence(NamedTuple):
         ]
 
 
-def _acceptance(info: Any, stats: dict[str, np.ndarray]) -> list[Finding]:
-    aim = info.kernel.target_acceptance_rate
+def _acceptance(info: Any, stats: dict[str, np.ndarray], dim: int) -> list[Finding]:
+    aim = info.kernel.acceptance_rate_to_aim_at(dim)
     if aim is None:
         return []
     rates = stats["acceptance_rate"].mean(axis=1)

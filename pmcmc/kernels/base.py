@@ -39,7 +39,8 @@ class Kernel(abc.ABC):
 
     uses_logdensity: ClassVar[bool] = True
     uses_gradient: ClassVar[bool] = False
-    target_acceptance_rate: ClassVar[float | None] = None  # None: there is no step size to tune
+    # As D grows; None: there is no step size to tune.
+    target_acceptance_rate: ClassVar[float | None] = None
     metrics: ClassVar[tuple[str, ...]] = ()  # kinds of inverse mass matrix: "diagonal", "dense"
 
     def init(self, logdensity: Any, position: jax.Array) -> Any:
@@ -70,6 +71,10 @@ class Kernel(abc.ABC):
         `is_divergent`; with the log density they become the statistics of the step.
         """
 
+    def acceptance_rate_to_aim_at(self, dim: int) -> float | None:
+        """The acceptance rate that suits positions of `dim` numbers, for tuning the step size."""
+        return self.target_acceptance_rate
+
     def flatten(self, unravel: Callable[[jax.Array], Any]) -> "Kernel":
         """The kernel for flat positions.
 
@@ -79,6 +84,18 @@ class Kernel(abc.ABC):
             unravel: from a flat position to that structure.
         """
         return self
+
+    def leapfrog_step_size(self, dim: int) -> float | None:
+        """Step size for Hamiltonian samplers with the same metric, to go on from this kernel.
+
+        Args:
+            dim: numbers in a position.
+
+        Returns:
+            One that is accepted at a rate of 0.8 to 0.9 on a normal target where this kernel is
+            accepted at its own target rate; `None` where that cannot be told.
+        """
+        return None
 
     def __str__(self) -> str:
         """Hyperparameters that are set, arrays by their shape."""

@@ -11,6 +11,8 @@ import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
+from pmcmc._checks import first_line
+
 
 @dataclass(frozen=True)
 class _Flat:
@@ -25,10 +27,9 @@ class _Flat:
         try:
             return jax.jit(self.function)(*arguments)
         except Exception as error:
-            lines = str(error).strip().splitlines() or [""]
             raise ValueError(
                 f"{self!r} could not be traced by JAX at a position like x0 "
-                f"({type(error).__name__}: {lines[0]}): write it with jax.numpy instead of numpy "
+                f"({first_line(error)}): write it with jax.numpy instead of numpy "
                 "and jnp.where instead of if, for positions of the structure of x0."
             ) from error
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from pmcmc._checks import check_count, check_positive, check_share
+from pmcmc._checks import check_positive, check_share, store_count
 from pmcmc._pytree import register_dataclass
 from pmcmc.kernels import metric
 from pmcmc.kernels.base import GradientState, Kernel, LogDensity
@@ -78,7 +78,7 @@ class HMC(Kernel):
     def __post_init__(self) -> None:
         example = "HMC(step_size=0.1, num_integration_steps=10)"
         check_positive("step_size", self.step_size, example)
-        check_count("num_integration_steps", self.num_integration_steps)
+        store_count(self, "num_integration_steps")
         metric.check_inverse_mass_matrix(self.inverse_mass_matrix)
         check_share("jitter", self.jitter, "jitter=0.2")
         check_positive("divergence_threshold", self.divergence_threshold, "1000.0")
@@ -87,6 +87,9 @@ class HMC(Kernel):
     def max_integration_steps(self) -> int:
         """The most leapfrog steps that a trajectory can have."""
         return max(1, round(self.num_integration_steps * (1 + self.jitter)))
+
+    def leapfrog_step_size(self, dim: int) -> float:
+        return float(self.step_size)
 
     def init(self, logdensity: LogDensity, position: jax.Array) -> GradientState:
         return GradientState(position, *jax.value_and_grad(logdensity)(position))

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.linalg import solve_triangular
 
-from pmcmc._checks import is_concrete
+from pmcmc._checks import is_concrete, short
 
 _EXAMPLE = "write inverse_mass_matrix=draws.var(axis=0) or numpy.cov(draws.T)"
 
@@ -23,7 +23,8 @@ def check_inverse_mass_matrix(value: Any) -> None:
         return
     if not isinstance(value, np.ndarray | jax.Array) or value.ndim not in (1, 2):
         raise ValueError(
-            f"inverse_mass_matrix must be None, a vector or a matrix, got {value!r}: {_EXAMPLE}."
+            f"inverse_mass_matrix must be None, a vector or a matrix, got {short(value)}: "
+            f"{_EXAMPLE}."
         )
     array = np.asarray(value)
     if array.ndim == 1:

@@ -43,7 +43,7 @@ def trace(
         ValueError: there is no such number or chain; the message names those there are. Or draws
             or `n_draws` cannot be used.
     """
-    check_count("n_draws", n_draws)
+    n_draws = check_count("n_draws", n_draws)
     name, draws = _series("result", result, number, chain)
     steps = _steps(result, len(draws))[:n_draws]
     ax = as_ax(ax, figsize=(7, 3))

@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from pmcmc._checks import short
+
 # Of Okabe & Ito's colours, told apart by colour-blind eyes, those that stand out on white and on
 # black alike (contrast of at least 3). Text and frames keep the user's style.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
@@ -56,6 +58,6 @@ def check_chain(chain: int, n_chains: int, argument: str) -> None:
     """Raise unless there is such a chain."""
     if not 0 <= chain < n_chains:
         raise ValueError(
-            f"chain must be from 0 to {n_chains - 1}, the chains of {argument}, got {chain!r}: "
-            "write chain=0."
+            f"chain must be from 0 to {n_chains - 1}, the chains of {argument}, got "
+            f"{short(chain)}: write chain=0."
         )

@@ -17,8 +17,9 @@ class Auto:
     `sample` begins with the loop and measures it. Where the run is long enough for a pilot to cost
     less than 5 % of it, the pilot measures what evaluating many steps at once costs, whether the
     chain forgets its past, and how many sweeps it takes; the fastest way takes over. Sweeps that
-    stall later on lead to clipping, then to a smaller window, then back to the loop. All of it is
-    in `info.plan`, and `pmcmc.plan` shows it without sampling.
+    stall later on lead to clipping, then to a smaller window, then back to the loop. So does any
+    exception that is not the loop's own, at once and from where the chains were. All of it is in
+    `info.plan`, and `pmcmc.plan` shows it without sampling.
 
     `solve` measures nothing, since it may run under `jax.jit`: it takes the loop on a CPU, where
     arithmetic is what takes the time, and clipped quasi-Newton sweeps (`"clip-elk"`) on an

@@ -38,12 +38,19 @@ class Recursion(NamedTuple):
         advance: `(carry, input) -> (carry, aux)`, with `aux` a pytree that describes the step.
         state: from what a loop carries back to the state.
         stages: `advance` as a recursion of its own, where it is one.
+        is_chain: whether steps are moves of a Markov chain, whose residuals are judged beside the
+            size of its moves.
+        reach: how many times the extent of the region that the recursion has visited its iterates
+            may lie outside of it to be evaluated there, one number or one a coordinate; `None` for
+            anywhere.
     """
 
     carry: Callable[[jax.Array], Any]
     advance: Callable[[Any, Any], tuple[Any, Any]]
     state: Callable[[Any], jax.Array]
     stages: Stages | None = None
+    is_chain: bool = False
+    reach: float | jax.Array | None = None
 
     def step(self, state: jax.Array, inputs: Any) -> tuple[jax.Array, Any]:
         """One step from the bare state: `(next state, aux)`."""
@@ -100,7 +107,7 @@ class Trace(NamedTuple):
     """What each of the first sweeps saw, shape `(chain, sweep)`.
 
     Args:
-        residual: largest `|s_t - f(s_{t-1})|` over the window before the sweep, NaN where the
+        residual: largest `|s_t - f(s_{t-1})|` over the window before the sweep, -1 where the
             chain took no such sweep.
         finished: number of finished steps after the sweep, -1 where there was none.
         reset: number of steps of the window whose new iterate overflowed and was replaced, -1
@@ -115,7 +122,7 @@ class Trace(NamedTuple):
     def empty(cls, length: int, dtype: Any) -> "Trace":
         """Room for `length` sweeps of one chain."""
         counts = jnp.full(length, -1, jnp.int32)
-        return cls(jnp.full(length, jnp.nan, dtype), counts, counts)
+        return cls(jnp.full(length, -1.0, dtype), counts, counts)
 
     def record(self, sweep: jax.Array, *seen: jax.Array) -> "Trace":
         """The trace of one chain with a sweep recorded, if there is room for it."""

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from pmcmc._keys import internal_key
 from pmcmc.solvers.base import Recursion
 from pmcmc.solvers.coordinates import Coordinates
 from pmcmc.solvers.structures import Dense
@@ -41,7 +42,7 @@ def jacobian_basis(recursion: Recursion, s0: jax.Array, inputs: Any, n_parts: in
     def advance(carry: tuple[jax.Array, jax.Array], u: Any) -> tuple[Any, None]:
         state, total = carry
         state, _, jacobian = Dense().linearize(
-            lambda s: recursion.step(s, u), state, Coordinates.of(None), jax.random.key(0)
+            lambda s: recursion.step(s, u), state, Coordinates.of(None), internal_key(0)
         )
         return (state, total + jacobian), None
 

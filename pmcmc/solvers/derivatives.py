@@ -96,6 +96,9 @@ def _recurrence(
 
     recursion = Recursion(carry=lambda x: x, advance=advance, state=lambda x: x)
     solver = solver.for_derivatives()
-    batch = jax.tree.map(lambda leaf: leaf[None], (places, offsets))
+    # The recurrence is linear: in units of its largest offset tolerances are relative to that.
+    largest = jnp.max(jnp.abs(offsets))
+    unit = jnp.where(largest > 0, largest, 1.0)
+    batch = jax.tree.map(lambda leaf: leaf[None], (places, offsets / unit))
     result = solver.run(recursion, jnp.zeros_like(offsets[:1]), batch, offsets.shape[0])
-    return jnp.where(result.scaled_residual[0] <= 1, result.states[0], jnp.nan)
+    return jnp.where(result.scaled_residual[0] <= 1, unit * result.states[0], jnp.nan)

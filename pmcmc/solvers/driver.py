@@ -13,6 +13,7 @@ from jax import lax
 
 from pmcmc.solvers.base import Recursion, Trace, Trajectories
 from pmcmc.solvers.method import Method, Swept
+from pmcmc.solvers.region import Region
 from pmcmc.solvers.window import Chain, Sequence, View, look, slide
 
 
@@ -69,9 +70,10 @@ def drive(
     )
     _, chains = lax.while_loop(is_unfinished, body, (jnp.int32(0), chains))
     states, aux = jax.tree.map(lambda out: out[:, :length], chains.store)
-    is_finished = jnp.arange(length)[None] < chains.start[:, None]
+    step = jnp.arange(length, dtype=jnp.int32)[None]
+    is_lost = (step >= chains.start[:, None]) & (step < end)  # behind NaN
     return Trajectories(
-        states=jnp.where(is_finished[..., None], states, jnp.nan),
+        states=jnp.where(is_lost[..., None], jnp.nan, states),
         aux=aux,
         sweeps=chains.sweeps,
         sequential_steps=chains.sequential_steps,
@@ -96,6 +98,7 @@ def _start(
         last=origin,
         iterates=method.enter(constant, everything, count, origin, sequence),
         n_new=everything,
+        region=_first_region(method, recursion, sequence),
         carry=method.init(recursion, sequence, window),
         store=jax.tree.map(lambda x: jnp.zeros((sequence.length + window, *x.shape), x.dtype), row),
         block=count,
@@ -107,6 +110,13 @@ def _start(
         scaled_residual=zero,
         trace=Trace.empty(budget.n_traced, origin.dtype),
     )
+
+
+def _first_region(method: Method, recursion: Recursion, sequence: Sequence) -> Region | None:
+    if recursion.reach is None:
+        return None
+    states = jnp.concatenate([sequence.origin[None], method.visited(sequence)])
+    return Region.of(states, recursion.reach)
 
 
 def _sweep(
@@ -128,10 +138,11 @@ def _sweep(
         is_spent = view.is_live[0] & (chain.spent + 1 >= budget.max_sweeps)
     is_given_up = is_spent & (not budget.is_completed)
 
-    # Rows that are given up stay as they are; else the row behind the verified ones is exact.
+    # Rows that are given up stay as they are; else the row behind the verified ones is exact, where
+    # it was evaluated at the last of them.
     n_given_up = jnp.maximum(block_end - chain.start, swept.n_verified)
-    n_exact = jnp.minimum(swept.n_verified + 1, jnp.sum(view.is_live, dtype=jnp.int32))
-    n_finished = jnp.where(is_given_up, n_given_up, n_exact)
+    has_exact = jnp.any(view.is_live & ~view.is_moved & (row == swept.n_verified))
+    n_finished = jnp.where(is_given_up, n_given_up, swept.n_verified + has_exact)
     is_left = is_given_up & (row >= swept.n_verified)
     finished = jnp.where(is_left[:, None], view.rows, swept.finished)
     is_judged = (row < n_finished) & ((row != swept.n_verified) | is_given_up)
@@ -140,8 +151,15 @@ def _sweep(
     last = jnp.where(n_finished > 0, finished[jnp.maximum(n_finished - 1, 0)], chain.last)
     rows, of_rows = jax.tree.map(lambda x: slide(x, n_finished), (swept.rows, carry.of_rows))
     is_new_block = start >= block_end
+    region = chain.region
+    if region is not None:
+        # Steps from the last finished state lead, with whatever noise, to where the chain may go.
+        is_from_last = jnp.all(view.previous == chain.last[None], axis=-1)
+        region = region.with_states(finished, row < n_finished)
+        region = region.with_states(swept.values, view.is_live & is_from_last)
     counted = _counted(chain, view, swept, start, is_judged, budget.n_traced)
     after = counted._replace(
+        region=region,
         start=start,
         last=last,
         iterates=method.enter(rows, n_finished, start, last, sequence),
@@ -168,6 +186,10 @@ def _counted(
 ) -> Chain:
     """The chain with a sweep on its record, the residuals of finished rows included."""
     is_active = view.is_live[0]
+    # Of rows that were evaluated elsewhere the residual is not known.
+    residual, scaled = (
+        jnp.where(view.is_moved, jnp.inf, x) for x in (swept.residual, swept.scaled_residual)
+    )
 
     def largest(old: jax.Array, of_rows: jax.Array) -> jax.Array:
         return jnp.maximum(old, jnp.max(jnp.where(is_judged, of_rows, 0.0)))
@@ -175,11 +197,11 @@ def _counted(
     return chain._replace(
         sweeps=chain.sweeps + is_active,
         evaluations=chain.evaluations + is_active * swept.evaluations,
-        residual=largest(chain.residual, swept.residual),
-        scaled_residual=largest(chain.scaled_residual, swept.scaled_residual),
+        residual=largest(chain.residual, residual),
+        scaled_residual=largest(chain.scaled_residual, scaled),
         trace=chain.trace.record(
             jnp.where(is_active, chain.sweeps, n_traced),
-            jnp.max(jnp.where(view.is_live, swept.residual, 0.0)),
+            jnp.max(jnp.where(view.is_live & ~view.is_moved, swept.residual, 0.0)),
             start,
             swept.n_reset,
         ),

@@ -11,7 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pmcmc._checks import check_finite, check_positive
+from pmcmc._checks import check_finite, check_positive, short
+from pmcmc._keys import internal_key
 from pmcmc._pytree import register_dataclass
 from pmcmc.solvers.scan import affine_scan
 from pmcmc.solvers.structures import Diagonal
@@ -55,6 +56,10 @@ class Guess(abc.ABC):
     @abc.abstractmethod
     def enter(self, entry: Entry) -> jax.Array:
         """The rows, shape `(W, D)`, with guesses for the new ones."""
+
+    def visited(self, data: Any, origin: jax.Array) -> jax.Array:
+        """States of one chain that are known to be where it goes, shape `(n, D)`."""
+        return origin[None][:0]
 
     def flatten(self, flatten: Callable[[Any], jax.Array]) -> "Guess":
         """The guess for flat states, with `flatten` for trajectories as users write them."""
@@ -133,7 +138,7 @@ class RandomGuess(Guess):
 
     def enter(self, entry: Entry) -> jax.Array:
         def draw(step: jax.Array) -> jax.Array:
-            key = jax.random.fold_in(jax.random.key(1), step)
+            key = jax.random.fold_in(internal_key(1), step)
             return jax.random.normal(key, entry.origin.shape, entry.rows.dtype)
 
         drawn = self.mean + self.sd * jax.vmap(draw)(entry.steps)
@@ -160,7 +165,7 @@ class SurrogateGuess(Guess):
     def __post_init__(self) -> None:
         if not callable(self.step):
             raise ValueError(
-                f"step must be a function (state, input) -> state, got {self.step!r}: write "
+                f"step must be a function (state, input) -> state, got {short(self.step)}: write "
                 "SurrogateGuess(lambda x, noise: 0.9 * x + noise.normal)."
             )
 
@@ -200,6 +205,9 @@ class TrajectoryGuess(Guess):
     @property
     def data(self) -> Any:
         return self.states
+
+    def visited(self, data: jax.Array, origin: jax.Array) -> jax.Array:
+        return data
 
     def enter(self, entry: Entry) -> jax.Array:
         return jnp.where(entry.is_new[:, None], entry.data[entry.steps], entry.rows)

@@ -16,6 +16,7 @@ class Swept(NamedTuple):
         finished: states of the rows, shape `(W, D)`. The first `n_verified` are verified, and the
             one behind them is exact, being the value of the map at a verified state.
         n_verified: how many rows are within tolerance, and all rows before them.
+        values: of the map at the state before each row, shape `(W, D)`.
         aux: what describes the steps to these states, leading axis `W`.
         rows: new iterates, shape `(W, D)`, of which those that are not finished are kept.
         residual: largest `|s_t - f(s_{t-1})|` of the rows before the sweep, shape `(W,)`.
@@ -26,6 +27,7 @@ class Swept(NamedTuple):
 
     finished: jax.Array
     n_verified: jax.Array
+    values: jax.Array
     aux: Any
     rows: jax.Array
     residual: jax.Array
@@ -46,6 +48,10 @@ class Method(abc.ABC):
     def data(self) -> Any:
         """What the method was given per step, a pytree with leading axes `(chain, T)`."""
         return ()
+
+    def visited(self, sequence: Sequence) -> jax.Array:
+        """States besides the start that a chain is known to visit, shape `(n, D)`."""
+        return sequence.origin[None][:0]
 
     def init(self, recursion: Recursion, sequence: Sequence, window: int) -> Carry:
         """What is carried before the first sweep of a chain."""

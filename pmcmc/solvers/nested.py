@@ -23,6 +23,10 @@ def run_stages(
     """
     n_chains = s0.shape[0]
     length = jax.tree.leaves(inputs)[0].shape[1]
+    reach = None
+    if recursion.reach is not None:
+        # Positions twice as far as so many steps like the first lead; momenta anywhere.
+        reach = jnp.repeat(jnp.array([2.0 * stages.length, 1e6], s0.dtype), s0.shape[1])
     index = jnp.broadcast_to(jnp.arange(stages.length), (n_chains, stages.length))
 
     def body(t: jax.Array, loop: tuple[Any, Any, Trajectories]) -> tuple[Any, Any, Trajectories]:
@@ -33,6 +37,8 @@ def run_stages(
             carry=lambda state: state,
             advance=lambda state, i: (stages.step(state, *i), None),
             state=lambda state: state,
+            is_chain=recursion.is_chain,
+            reach=reach,
         )
         shared = jax.tree.map(
             lambda x: jnp.broadcast_to(x[:, None], (n_chains, stages.length, *x.shape[1:])), u

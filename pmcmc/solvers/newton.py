@@ -10,11 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from pmcmc._checks import (
-    check_count,
     check_invertible,
     check_part,
     check_positive,
+    is_among,
     is_concrete,
+    short,
+    store_count,
 )
 from pmcmc._pytree import register_dataclass
 from pmcmc.solvers.base import Recursion, Solver, Trajectories
@@ -32,7 +34,7 @@ _WINDOWS_PER_SEGMENT = 16  # the end of a segment drains the window: at most a f
 
 
 @functools.partial(register_dataclass, meta_fields=["window", "fallback", "trace_sweeps"])
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True)
 class ParallelNewton(Solver):
     """Evaluate a window of steps at once, sweep by sweep, until they solve the recursion.
 
@@ -87,15 +89,15 @@ class ParallelNewton(Solver):
             if self.basis not in ("auto", "hessian", "jacobian"):
                 raise ValueError(
                     f"basis must be 'auto', 'hessian', 'jacobian', None or an invertible matrix, "
-                    f"got {self.basis!r}: write basis='auto'."
+                    f"got {short(self.basis)}: write basis='auto'."
                 )
         elif is_concrete(self.basis):
             check_invertible("basis", self.basis)
-        if self.window != "auto":
-            check_count("window", self.window)
+        if not is_among(self.window, "auto"):
+            store_count(self, "window")
         if is_concrete(self.max_sweeps):
-            check_count("max_sweeps", self.max_sweeps)
-        check_count("trace_sweeps", self.trace_sweeps, minimum=0)
+            store_count(self, "max_sweeps")
+        store_count(self, "trace_sweeps", minimum=0)
         if isinstance(self.guess, np.ndarray | jax.Array):
             object.__setattr__(self, "guess", TrajectoryGuess(self.guess))
         check_part("jacobian", self.jacobian, "Diagonal()")
@@ -107,10 +109,10 @@ class ParallelNewton(Solver):
             if tolerance is not None:
                 check_positive(name, tolerance, f"{name}=1e-6")
         if is_concrete(self.rtol) and not self.rtol < 1:
-            raise ValueError(f"rtol must be below 1, got {self.rtol!r}: write rtol=1e-6.")
-        if self.fallback not in ("sequential", None):
+            raise ValueError(f"rtol must be below 1, got {short(self.rtol)}: write rtol=1e-6.")
+        if not is_among(self.fallback, "sequential", None):
             raise ValueError(
-                f"fallback must be 'sequential' or None, got {self.fallback!r}: write "
+                f"fallback must be 'sequential' or None, got {short(self.fallback)}: write "
                 "fallback='sequential'."
             )
 
@@ -124,7 +126,14 @@ class ParallelNewton(Solver):
         window = min(self._window(n_chains, dim, s0.dtype.itemsize), length)
         self.jacobian.check(n_chains * window, dim, s0.dtype.itemsize)
         size = dim // self.jacobian.n_parts
-        basis = None if isinstance(self.basis, str) else self.basis  # a name was not resolved
+        basis = self.basis
+        if isinstance(basis, str):
+            if basis != "auto":
+                raise ValueError(
+                    f"basis={basis!r} is found by sample and solve, not by a solver on its own: "
+                    "write basis=None or an invertible matrix."
+                )
+            basis = None
         if basis is not None and basis.shape != (size, size):
             raise ValueError(
                 f"basis must have shape ({size}, {size}) for states of {dim} numbers, got "

@@ -1,5 +1,6 @@
 """Names for solvers."""
 
+from pmcmc._checks import short
 from pmcmc.solvers.auto import Auto
 from pmcmc.solvers.base import Solver
 from pmcmc.solvers.damping import ELK, Clip, Scale
@@ -35,5 +36,5 @@ def as_solver(solver: str | Solver | Auto) -> Solver | Auto:
     names = ", ".join(repr(name) for name in PRESETS)
     raise ValueError(
         f"solver must be one of {names} or an instance such as pmcmc.ParallelNewton(window=128), "
-        f"got {solver!r}: write solver='quasi'."
+        f"got {short(solver)}: write solver='quasi'."
     )

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from pmcmc._keys import internal_key
 from pmcmc.solvers.base import Recursion
 from pmcmc.solvers.coordinates import Coordinates
 from pmcmc.solvers.damping import Damping
@@ -15,7 +16,7 @@ from pmcmc.solvers.guesses import Entry, Guess
 from pmcmc.solvers.method import Method, Swept
 from pmcmc.solvers.scan import affine_scan
 from pmcmc.solvers.structures import Structure
-from pmcmc.solvers.tolerance import tolerance, typical_step
+from pmcmc.solvers.tolerance import tolerance_of_moves, typical_step
 from pmcmc.solvers.window import Carry, Sequence, View
 
 
@@ -57,11 +58,14 @@ class NewtonMethod(Method):
     def data(self) -> Any:
         return self.guess.data
 
+    def visited(self, sequence: Sequence) -> jax.Array:
+        return self.guess.visited(sequence.data, sequence.origin)
+
     def init(self, recursion: Recursion, sequence: Sequence, window: int) -> Carry:
         origin = sequence.origin
         damped: Any = ()
         if self.damping is not None:
-            merit = jnp.full((), jnp.nan, origin.dtype)
+            merit = jnp.full((), -1.0, origin.dtype)
             damped = _Damped(self.damping.init(origin.dtype), merit)
         if self.structure.every == 1:
             return Carry(of_chain=damped)
@@ -91,8 +95,8 @@ class NewtonMethod(Method):
         evaluated = self._evaluate(recursion, view, carry.of_rows)
         value = evaluated.value
         error = jnp.where(value == view.rows, 0.0, value - view.rows)  # equal infinities
-        scaled_residual = self._in_tolerances(view, value, error)
-        n_verified = _length_of_prefix(view.is_live & (scaled_residual <= 1))
+        scaled_residual = self._in_tolerances(recursion, view, value, error)
+        n_verified = _length_of_prefix(view.is_live & ~view.is_moved & (scaled_residual <= 1))
         damped = self._adapted(view, error, carry.of_chain)
         rows, is_number = self._update(view, evaluated, error, damped)
         # The row behind the verified ones was evaluated at a verified state: its value is exact.
@@ -100,6 +104,7 @@ class NewtonMethod(Method):
         swept = Swept(
             finished=jnp.where(is_exact[:, None], value, view.rows),
             n_verified=n_verified,
+            values=value,
             aux=evaluated.aux,
             rows=rows,
             residual=jnp.max(jnp.abs(error), axis=-1),
@@ -132,10 +137,14 @@ class NewtonMethod(Method):
         evaluated: _Evaluated = lax.cond(is_due, estimate, hold)
         return evaluated
 
-    def _in_tolerances(self, view: View, value: jax.Array, error: jax.Array) -> jax.Array:
+    def _in_tolerances(
+        self, recursion: Recursion, view: View, value: jax.Array, error: jax.Array
+    ) -> jax.Array:
         """The largest residual of each row over the tolerance, which NaN is not within."""
-        scale = typical_step(value - view.previous, view.is_live)
-        allowed = tolerance(self.atol, self.rtol, view.rows, scale)
+        allowed = self.atol + self.rtol * jnp.abs(view.rows)
+        if recursion.is_chain:
+            scale = typical_step(value - view.previous, view.is_live)
+            allowed = tolerance_of_moves(self.atol, self.rtol, view.rows, scale)
         return jnp.max(jnp.where(error == 0, 0.0, jnp.abs(error) / allowed), axis=-1)
 
     def _adapted(self, view: View, error: jax.Array, damped: Any) -> Any:
@@ -155,7 +164,7 @@ class NewtonMethod(Method):
         The values, moved by the increments before them, which follow the recurrence that the errors
         drive: in this form the row behind a finished one is exact to the last bit.
         """
-        is_jacobi = view.is_new & self.guess.is_swept
+        is_jacobi = (view.is_new & self.guess.is_swept) | view.is_moved
         matrices = _cleaned(evaluated.matrices, is_jacobi)
         recurrence = Recurrence(matrices, self.coordinates.enter(error), view.steps)
         used = recurrence
@@ -180,7 +189,7 @@ def _length_of_prefix(is_true: jax.Array) -> jax.Array:
 
 def _key(sweep: jax.Array | int) -> jax.Array:
     """Of the random signs of a sweep."""
-    return jax.random.fold_in(jax.random.key(0), sweep)
+    return jax.random.fold_in(internal_key(0), sweep)
 
 
 def _cleaned(matrices: Any, is_jacobi: jax.Array) -> Any:

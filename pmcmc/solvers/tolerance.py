@@ -1,4 +1,4 @@
-"""When a residual is small enough."""
+"""When the residual of a Markov chain is small enough."""
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +16,9 @@ def typical_step(steps: jax.Array, is_live: jax.Array) -> jax.Array:
     return jnp.where(n_steps > 0, jnp.exp(jnp.sum(logs, axis=0) / jnp.maximum(n_steps, 1)), 0.0)
 
 
-def tolerance(atol: jax.Array, rtol: jax.Array, states: jax.Array, scale: jax.Array) -> jax.Array:
+def tolerance_of_moves(
+    atol: jax.Array, rtol: jax.Array, states: jax.Array, scale: jax.Array
+) -> jax.Array:
     """Largest residual of a finished state, at most `atol + rtol * |s|`.
 
     Where the chain moves by less than 1, or by less than its distance from the origin, its moves

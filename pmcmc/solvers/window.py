@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from pmcmc.solvers.base import Trace
+from pmcmc.solvers.region import Region
 
 
 class Sequence(NamedTuple):
@@ -45,9 +46,12 @@ class View(NamedTuple):
 
     Args:
         rows: iterates of the steps, shape `(W, D)`.
-        previous: the state that each step starts from: the last finished one, then the iterates.
+        previous: the state that each step starts from: the last finished one, then the iterates,
+            unless these are far outside of where the chain has been.
         inputs: of the steps, leading axis `W`.
         steps: number of each step in the sequence, shape `(W,)`.
+        is_moved: whether `previous` is not the iterate before the row, but the last finished state:
+            such a row is evaluated, but what comes out is no evidence.
         is_live: which rows are steps of the chain, always the first ones.
         is_new: which rows entered since the last sweep, always the last ones.
         n_sweeps: sweeps that the chain has seen.
@@ -58,6 +62,7 @@ class View(NamedTuple):
     previous: jax.Array
     inputs: Any
     steps: jax.Array
+    is_moved: jax.Array
     is_live: jax.Array
     is_new: jax.Array
     n_sweeps: jax.Array
@@ -74,6 +79,7 @@ class Chain(NamedTuple):
     last: jax.Array  # the last finished state, (D,)
     iterates: jax.Array  # of the steps from start on, (W, D)
     n_new: jax.Array  # how many of them entered since the last sweep
+    region: Region | None  # where the chain has been
     carry: Carry  # the method's
     store: Any  # (states, aux), finished up to start, room for W rows beyond the end
     block: jax.Array  # first step of the block
@@ -98,11 +104,17 @@ def look(
     window = chain.iterates.shape[0]
     row = jnp.arange(window, dtype=jnp.int32)
     steps = jnp.minimum(chain.start + row, sequence.length - 1)
+    previous = jnp.concatenate([chain.last[None], chain.iterates[:-1]])
+    is_moved = jnp.zeros(window, bool)
+    if chain.region is not None:
+        is_moved = (row > 0) & ~chain.region.holds(previous)
+        previous = jnp.where(is_moved[:, None], chain.last[None], previous)
     return View(
         rows=chain.iterates,
-        previous=jnp.concatenate([chain.last[None], chain.iterates[:-1]]),
+        previous=previous,
         inputs=jax.tree.map(lambda u: u[steps], sequence.inputs),
         steps=steps,
+        is_moved=is_moved,
         is_live=(chain.start + row < n_steps) & chain.goes_on,
         is_new=row >= window - chain.n_new,
         n_sweeps=chain.sweeps,

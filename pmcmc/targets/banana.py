@@ -1,17 +1,15 @@
 """A normal distribution bent to a banana."""
 
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pmcmc.targets.base import Reference, Target
+from pmcmc.targets.base import Reference, Target, make_once
 
 _CURVATURE, _SD = 0.03, 10.0
 
 
-@functools.cache
+@make_once
 def banana() -> Target:
     """`x[0]` is normal with standard deviation 10, `x[1]` standard normal around a parabola.
 

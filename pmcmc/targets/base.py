@@ -1,11 +1,16 @@
 """What a target distribution has to offer."""
 
+import dataclasses
+import functools
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, ParamSpec
 
 import jax
 import numpy as np
+
+_P = ParamSpec("_P")
 
 
 @dataclass(frozen=True)
@@ -69,3 +74,65 @@ class Target:
     constrain: Callable[[jax.Array], Any] = _as_it_is
     draw: Callable[[jax.Array], jax.Array] | None = None
     gibbs: Transition | None = None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class _Part:
+    """A function of a target of ours, which is pickled as where it is to be found.
+
+    Args:
+        function: the function itself.
+        make: what makes the target, with its arguments.
+        path: of the function in the target.
+    """
+
+    function: Callable[..., Any]
+    make: functools.partial[Target]
+    path: str
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self.function(*arguments)
+
+    def __reduce__(self) -> Any:
+        return _find, (self.make, self.path)
+
+    def __repr__(self) -> str:
+        arguments = [*map(repr, self.make.args)]
+        arguments += [f"{name}={value!r}" for name, value in self.make.keywords.items()]
+        return f"{self.make.func.__name__}({', '.join(arguments)}).{self.path}"
+
+
+def _find(make: Callable[[], Target], path: str) -> Any:
+    return operator.attrgetter(path)(make())
+
+
+def make_once(make: Callable[_P, Target]) -> Callable[_P, Target]:
+    """Have a target made once for the same arguments, with functions that can be pickled.
+
+    What has been compiled for its functions is found again, and so are they themselves: in another
+    process by the name and the arguments of what makes the target.
+
+    Args:
+        make: a function at the top of its module.
+    """
+
+    @functools.cache
+    def made(*args: Any, **kwargs: Any) -> Target:
+        target = make(*args, **kwargs)
+        again = functools.partial(made, *args, **kwargs)
+
+        def part(path: str) -> Any:
+            function = operator.attrgetter(path)(target)
+            return None if function is None else _Part(function, again, path)
+
+        gibbs = target.gibbs
+        return dataclasses.replace(
+            target,
+            logdensity=part("logdensity"),
+            constrain=part("constrain"),
+            draw=part("draw"),
+            gibbs=None if gibbs is None else Transition(part("gibbs.step"), part("gibbs.noise")),
+        )
+
+    named: Any = functools.update_wrapper(made, make)
+    return named

@@ -1,16 +1,15 @@
 """A normal distribution whose coordinates are correlated."""
 
-import functools
 import math
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pmcmc.targets.base import Reference, Target
+from pmcmc.targets.base import Reference, Target, make_once
 
 
-@functools.cache
+@make_once
 def correlated_gaussian(dim: int = 25, correlation: float = 0.9) -> Target:
     """A normal distribution with means 0 and correlation `correlation**|i - j|`.
 

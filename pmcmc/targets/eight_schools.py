@@ -1,12 +1,10 @@
 """Effects of coaching in eight schools, in two models."""
 
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pmcmc.targets.base import Target, Transition
+from pmcmc.targets.base import Target, Transition, make_once
 from pmcmc.targets.tables import read_reference
 
 _EFFECTS = np.array([28.0, 8.0, -3.0, 7.0, -1.0, 1.0, 18.0, 12.0])
@@ -17,7 +15,7 @@ _DATA = (
 )
 
 
-@functools.cache
+@make_once
 def eight_schools() -> Target:
     """The non-centred hierarchical model of eight effects with known standard errors.
 
@@ -59,7 +57,7 @@ _MU_STRENGTH, _TAU_DF, _TAU_SCALE2, _SIGMA_DF, _SIGMA_SCALE2 = 0.1, 0.1, 100.0, 
 _SQUARES = _STUDENTS**2 * _ERRORS**2  # of the students of a school, about their mean
 
 
-@functools.cache
+@make_once
 def eight_schools_gibbs() -> Target:
     """A conjugate model with a variance for each school, and its Gibbs scan.
 

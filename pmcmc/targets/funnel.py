@@ -1,15 +1,13 @@
 """Neal's funnel."""
 
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pmcmc.targets.base import Reference, Target
+from pmcmc.targets.base import Reference, Target, make_once
 
 
-@functools.cache
+@make_once
 def funnel(dim: int = 10) -> Target:
     """A normal `v` with standard deviation 3, the first coordinate, and normals of scale `e^(v/2)`.
 

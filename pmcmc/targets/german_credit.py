@@ -1,15 +1,13 @@
 """Logistic regression of credit risk on real data."""
 
-import functools
-
 import numpy as np
 
-from pmcmc.targets.base import Target
+from pmcmc.targets.base import Target, make_once
 from pmcmc.targets.logistic import logistic_logdensity, standardise
 from pmcmc.targets.tables import read_reference, read_rows
 
 
-@functools.cache
+@make_once
 def german_credit() -> Target:
     """Is a credit a bad risk? Logistic regression on 19 attributes of 1,000 applicants.
 

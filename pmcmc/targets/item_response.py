@@ -1,12 +1,10 @@
 """Item response theory on simulated answers."""
 
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pmcmc.targets.base import Target
+from pmcmc.targets.base import Target, make_once
 from pmcmc.targets.tables import read_reference
 
 _N_STUDENTS, _N_ITEMS, _SEED = 400, 60, 20260
@@ -23,7 +21,7 @@ def simulate_answers() -> np.ndarray:
     return (rng.uniform(size=logits.shape) < 1 / (1 + np.exp(-logits))).astype(float)
 
 
-@functools.cache
+@make_once
 def item_response() -> Target:
     """Two-parameter logistic model of 400 students and 60 items, with simulated answers.
 

@@ -1,15 +1,13 @@
 """Bayesian logistic regression on real data."""
 
-import functools
-
 import numpy as np
 
-from pmcmc.targets.base import Target
+from pmcmc.targets.base import Target, make_once
 from pmcmc.targets.logistic import logistic_logdensity, standardise
 from pmcmc.targets.tables import read_numbers, read_reference
 
 
-@functools.cache
+@make_once
 def logistic_regression() -> Target:
     """Is a breast mass malignant? Logistic regression on 30 standardised features.
 

@@ -1,6 +1,5 @@
 """Hares and lynxes: an ordinary differential equation fitted to data."""
 
-import functools
 import math
 from collections.abc import Sequence
 
@@ -8,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pmcmc.targets.base import Target
+from pmcmc.targets.base import Target, make_once
 from pmcmc.targets.tables import read_numbers, read_reference
 
 _STEPS_PER_YEAR = 10
@@ -16,7 +15,7 @@ _STEPS_PER_YEAR = 10
 State = tuple[jax.Array, jax.Array]  # hares, lynxes
 
 
-@functools.cache
+@make_once
 def lotka_volterra() -> Target:
     """Lotka-Volterra dynamics of hares and lynxes, 1900-1920.
 

@@ -6,10 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pmcmc.targets.base import Reference, Target
+from pmcmc.targets.base import Reference, Target, make_once
 
 
-@functools.cache
+@make_once
 def two_well() -> Target:
     """Two wells, which a chain crosses rarely: the mixture of Gonzalez et al. (2025)."""
     return _mixture(
@@ -22,7 +22,7 @@ def two_well() -> Target:
     )
 
 
-@functools.cache
+@make_once
 def gaussian_mixture() -> Target:
     """Four normal distributions of different widths at the corners of a kite."""
     return _mixture(

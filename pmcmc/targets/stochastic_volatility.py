@@ -1,12 +1,10 @@
 """Stochastic volatility of simulated returns."""
 
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pmcmc.targets.base import Target
+from pmcmc.targets.base import Target, make_once
 from pmcmc.targets.tables import read_reference
 
 _N_DAYS, _SEED = 500, 20261
@@ -25,7 +23,7 @@ def simulate_returns() -> np.ndarray:
     return np.array(returns)
 
 
-@functools.cache
+@make_once
 def stochastic_volatility() -> Target:
     """Autoregressive log variances of 500 simulated returns, non-centred.
 

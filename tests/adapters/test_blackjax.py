@@ -1,5 +1,8 @@
 """BlackJAX's algorithms in parallel in time give the chains of its own loop."""
 
+import gc
+import weakref
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -182,6 +185,20 @@ def test_second_run_with_other_keys_traces_nothing():
         assert (len(traces) > n_eager) == (seed == 0)
 
 
+@pytest.mark.parametrize("solver", ["sequential", "quasi"])
+def test_nothing_keeps_an_algorithm_alive(solver):
+    def logdensity(x):
+        return -0.5 * jnp.sum(x**2)
+
+    alive = weakref.ref(logdensity)
+    algorithm = blackjax.mala(logdensity, 0.3)
+    for seed in range(2):
+        adapter.run_inference_algorithm(seed, algorithm, 30, None, X0, solver=solver)
+    del logdensity, algorithm
+    gc.collect()
+    assert alive() is None
+
+
 # --- kernels of `pmcmc.sample`
 
 
@@ -267,6 +284,41 @@ def test_one_start_is_needed(given):
     algorithm = ALGORITHMS["mala"][0]()
     with pytest.raises(ValueError, match="one of initial_state and initial_position"):
         adapter.run_inference_algorithm(jax.random.key(0), algorithm, 10, **given)
+
+
+@pytest.mark.parametrize(
+    ("rng_key", "got"),
+    [
+        (jax.random.split(jax.random.key(0), 50), "an array of shape (50,) and dtype key<fry>"),
+        (np.zeros((50, 50)), "an array of shape (50, 50) and dtype float64"),
+        ([1] * 500, "an instance of list"),
+        (2**70, "an instance of int"),
+        (None, "an instance of NoneType"),
+    ],
+)
+def test_keys_are_checked_with_one_line(rng_key, got):
+    algorithm = ALGORITHMS["mala"][0]()
+    remedy = "write rng_key=jax.random.key(0)."
+    for call in (
+        lambda: adapter.run_inference_algorithm(rng_key, algorithm, 10, initial_position=X0),
+        lambda: adapter.step_keys(rng_key, 10),
+    ):
+        with pytest.raises(ValueError, match="rng_key must be one key or an integer") as error:
+            call()
+        assert got in str(error.value)
+        assert str(error.value).endswith(remedy)
+    if got.endswith("key<fry>"):
+        return
+    with pytest.raises(ValueError, match=r"keys must be one key a step, .*jax.random.split"):
+        adapter.sample_algorithm(algorithm, algorithm.init(X0), rng_key)
+
+
+def test_a_kernel_is_described_by_its_type():
+    kernel = np.zeros((100, 100))
+    with pytest.raises(ValueError, match="got an instance of ndarray: write to_algorithm"):
+        adapter.to_algorithm(logistic, kernel)
+    with pytest.raises(ValueError, match="kernel must have a step_size, got ndarray: write"):
+        adapter.to_parameters(kernel, X0)
 
 
 def test_a_counter_that_depends_on_the_position_is_refused():

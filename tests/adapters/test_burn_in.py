@@ -70,6 +70,23 @@ def test_nuts_of_numpyro_goes_on(ready):
     check(mcmc.get_samples(group_by_chain=True), rates.mean())
 
 
+def test_a_step_size_that_is_not_known_is_asked_for(ready):
+    from pmcmc.adapters import blackjax as of_blackjax
+    from pmcmc.adapters import numpyro as of_numpyro
+
+    kernel = pmcmc.RandomWalkMetropolis(0.1, draw=jax.random.laplace)
+    unknown = ready._replace(kernel=kernel)
+    for hand_over in (
+        lambda **settings: of_blackjax.from_burn_in(blackjax.nuts, logdensity, unknown, **settings),
+        lambda **settings: of_numpyro.from_burn_in(
+            unknown, potential_fn=lambda x: -logdensity(x), **settings
+        ),
+    ):
+        with pytest.raises(ValueError, match=r"RandomWalkMetropolis does not tell.*step_size=0.1"):
+            hand_over()
+        hand_over(step_size=0.1)
+
+
 def test_what_has_not_arrived_is_said_to_have_not(ready):
     from pmcmc.adapters import blackjax as of_blackjax
     from pmcmc.adapters import numpyro as of_numpyro

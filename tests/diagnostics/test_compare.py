@@ -3,7 +3,6 @@
 import dataclasses
 
 import arviz
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -22,7 +21,7 @@ def skewed(x):
     return jnp.sum(-x - jnp.exp(-x))
 
 
-@jax.tree_util.register_dataclass
+@pmcmc.kernels.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Careless(MALA):
     """MALA whose acceptance ratio leaves out the density of the proposal."""

@@ -1,7 +1,11 @@
 """Every target: its log density against the textbook's, its reference, and what it ships with."""
 
+import concurrent.futures
+import copy
 import functools
 import inspect
+import multiprocessing
+import pickle
 
 import jax
 import jax.numpy as jnp
@@ -175,6 +179,23 @@ def test_density_is_the_textbook_one_up_to_a_constant(name):
 
 
 @pytest.mark.parametrize("name", TARGETS)
+def test_a_target_mixes_no_dtypes(name):
+    target = getattr(pmcmc.targets, name)()
+    functions = [jax.value_and_grad(target.logdensity), target.constrain]
+    with jax.numpy_dtype_promotion("strict"):
+        for dtype in map(np.dtype, (np.float32, np.float64)):
+            position = jax.ShapeDtypeStruct((target.dim,), dtype)
+            for function in functions:
+                leaves = jax.tree.leaves(jax.eval_shape(function, position))
+                assert {leaf.dtype for leaf in leaves} == {dtype}
+            if target.draw is not None:
+                jax.eval_shape(target.draw, jax.random.key(0))
+            if target.gibbs is not None:
+                noise = jax.eval_shape(target.gibbs.noise, jax.random.key(0), position)
+                assert jax.eval_shape(target.gibbs.step, position, noise).dtype == dtype
+
+
+@pytest.mark.parametrize("name", TARGETS)
 def test_a_target_has_all_a_user_needs(name):
     target = getattr(pmcmc.targets, name)()
     assert getattr(pmcmc.targets, name)() is target
@@ -193,6 +214,35 @@ def test_a_target_has_all_a_user_needs(name):
         assert jax.tree.map(jnp.shape, field) == layout
     for sd, mcse in zip(*map(jax.tree.leaves, (reference.sd, reference.mcse_mean)), strict=True):
         assert np.all(mcse < 0.05 * sd)
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_a_target_survives_pickling_and_copying(name):
+    target = getattr(pmcmc.targets, name)()
+    start = jnp.asarray(target.initial_position)
+    for again in (pickle.loads(pickle.dumps(target)), copy.deepcopy(target)):
+        for field in ("logdensity", "constrain", "draw", "gibbs"):
+            assert getattr(again, field) == getattr(target, field)
+        assert again.logdensity(start) == target.logdensity(start)
+        np.testing.assert_array_equal(again.initial_position, target.initial_position)
+    assert len(pickle.dumps(target.logdensity)) < 300  # no data, just where to find it
+    assert repr(target.logdensity) == f"{name}().logdensity"
+
+
+def test_arguments_of_a_target_are_pickled_with_it():
+    for target in (pmcmc.targets.funnel(4), pmcmc.targets.correlated_gaussian(dim=3)):
+        assert pickle.loads(pickle.dumps(target.logdensity)) is target.logdensity
+        assert pickle.loads(pickle.dumps(target)).dim == target.dim
+
+
+def test_a_process_pool_evaluates_the_log_densities():
+    targets = [getattr(pmcmc.targets, name)() for name in TARGETS]
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool:
+        for target in targets:
+            x = target.initial_position.astype(np.float32)
+            there = pool.submit(target.logdensity, x).result(timeout=120)
+            assert float(there) == pytest.approx(float(target.logdensity(x)), rel=1e-5)
 
 
 WITH_DRAWS = ["banana", "correlated_gaussian", "funnel", "gaussian_mixture", "two_well"]

@@ -34,7 +34,7 @@ def from_burn_in(
     Raises:
         ValueError: `ready` is not what a burn-in returned.
     """
-    check_ready(ready)
+    check_ready(ready, settings)
     algorithm = factory(logdensity, **{**ready.parameters, **settings})
     position = jax.tree.map(jnp.asarray, ready.position)
     init = algorithm.init if ready.n_chains == 1 else jax.vmap(algorithm.init)

@@ -15,6 +15,7 @@ from jax.flatten_util import ravel_pytree
 from pmcmc._pytree import register_dataclass
 from pmcmc.adapters._keys import as_key
 from pmcmc.adapters.blackjax._states import check_algorithm
+from pmcmc.adapters.blackjax._step_key import StepKey
 from pmcmc.kernels import GradientState, Kernel, State
 
 _FIELDS = {"position", "logdensity", "logdensity_grad"}
@@ -51,22 +52,12 @@ def step_keys(rng_key: jax.Array | int, n_steps: int, chain: int = 0) -> jax.Arr
     Returns:
         Typed keys, shape `(n_steps,)`.
     """
-    chain_key = jax.random.fold_in(as_key(rng_key), chain)
-    return jax.vmap(jax.random.fold_in, (None, 0))(chain_key, jnp.arange(n_steps))
+    chain_key = StepKey.of(jax.random.fold_in(as_key(rng_key), chain))
 
+    def fold_in(step: jax.Array) -> jax.Array:
+        return chain_key.use(lambda key, step: StepKey.of(jax.random.fold_in(key, step)).data, step)
 
-@functools.partial(register_dataclass, meta_fields=["implementation"])
-@dataclass(frozen=True)
-class StepKey:
-    """The key of one step as an array of numbers, which can be stored like any other noise."""
-
-    data: Any
-    implementation: Any
-
-    @property
-    def key(self) -> jax.Array:
-        """The key itself."""
-        return jax.random.wrap_key_data(self.data, impl=self.implementation)
+    return StepKey(jax.vmap(fold_in)(jnp.arange(n_steps)), chain_key.implementation).key
 
 
 @functools.partial(register_dataclass, meta_fields=["algorithm", "unravel"])
@@ -89,13 +80,13 @@ class AlgorithmKernel(Kernel):
         return _flat(self.algorithm.init(self._unravel(position), jax.random.key(0)))
 
     def draw_noise(self, rng_key: jax.Array, position: jax.Array) -> StepKey:
-        return StepKey(jax.random.key_data(rng_key), jax.random.key_impl(rng_key))
+        return StepKey.of(rng_key)
 
     def transition(
         self, logdensity: Any, state: State | GradientState, noise: StepKey
     ) -> tuple[State | GradientState, Any]:
         theirs = self._unravel_state(state)
-        theirs, info = self.algorithm.step(noise.key, theirs)
+        theirs, info = noise.use(self.algorithm.step, theirs)
         return _flat(theirs), _scalars(info, state.position.dtype)
 
     def flatten(self, unravel: Callable[[jax.Array], Any]) -> "AlgorithmKernel":

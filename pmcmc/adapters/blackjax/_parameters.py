@@ -29,7 +29,7 @@ def to_parameters(kernel: Kernel, position: Any) -> dict[str, jax.Array]:
     """
     if not hasattr(kernel, "step_size"):
         raise ValueError(
-            f"kernel must have a step_size, got {kernel!r}: write e.g. "
+            f"kernel must have a step_size, got {type(kernel).__name__}: write e.g. "
             "to_parameters(pmcmc.HMC(step_size=0.1, num_integration_steps=10), x0)."
         )
     flat = ravel_pytree(position)[0]

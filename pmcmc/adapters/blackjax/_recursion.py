@@ -1,7 +1,6 @@
 """The chain of a BlackJAX algorithm as a recursion, with its solver made ready."""
 
 import dataclasses
-import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,9 @@ import jax.numpy as jnp
 from blackjax.mcmc.elliptical_slice import EllipSliceState
 
 from pmcmc._basis import hessian_basis
+from pmcmc._programs import jit_of_function
 from pmcmc.adapters.blackjax._states import StateLayout
+from pmcmc.adapters.blackjax._step_key import StepKey
 from pmcmc.solvers import ParallelNewton, Recursion, ScaledIdentity, Solver
 from pmcmc.solvers.bases import PILOT_STEPS, jacobian_basis
 
@@ -21,7 +22,7 @@ _MAX_HESSIAN_DIM = 1000
 def as_recursion(
     layout: StateLayout, transform: Callable[[Any, Any], Any], driven: list[Any]
 ) -> Recursion:
-    """The recursion; an input is a key, and keys and counters of the state before and after.
+    """The recursion; an input is a `StepKey`, and keys and counters of the state before and after.
 
     Args:
         layout: of the states.
@@ -29,9 +30,9 @@ def as_recursion(
         driven: any keys and counters, in whose place those of the input are put.
     """
 
-    def advance(state: Any, row: tuple[jax.Array, list[Any], list[Any]]) -> tuple[Any, Any]:
+    def advance(state: Any, row: tuple[StepKey, list[Any], list[Any]]) -> tuple[Any, Any]:
         key, before, after = row
-        state, info = layout.algorithm.step(key, layout.with_driven(state, before))
+        state, info = layout.step(key, layout.with_driven(state, before))
         is_same = [jnp.all(x == y) for x, y in zip(layout.driven(state), after, strict=True)]
         return state, (transform(state, info), jnp.all(jnp.array([True, *is_same])))
 
@@ -42,7 +43,7 @@ def as_recursion(
     )
 
 
-def resolve(solver: Solver, layout: StateLayout, state: Any, keys: jax.Array) -> Solver:
+def resolve(solver: Solver, layout: StateLayout, state: Any, keys: StepKey) -> Solver:
     """The solver with its basis found.
 
     Raises:
@@ -63,7 +64,8 @@ def resolve(solver: Solver, layout: StateLayout, state: Any, keys: jax.Array) ->
     basis = None
     if solver.basis == "jacobian":
         solver.jacobian.check(1, vector.size, vector.dtype.itemsize)
-        basis = _jacobian_basis(layout, solver.jacobian.n_parts, state, keys[:PILOT_STEPS])
+        first = jax.tree.map(lambda data: data[:PILOT_STEPS], keys)
+        basis = _jacobian_basis(layout, solver.jacobian.n_parts, state, first)
     elif solver.basis == "hessian" and not is_of_positions:
         raise ValueError(
             "basis='hessian' is one of positions, and this algorithm's state is more than that: "
@@ -75,14 +77,16 @@ def resolve(solver: Solver, layout: StateLayout, state: Any, keys: jax.Array) ->
         and solver.jacobian.uses_basis
         and vector.size <= _MAX_HESSIAN_DIM
     ):
-        basis = hessian_basis(_LogDensity(layout), vector, None)
+        of_position = _LogDensity(layout.function, dataclasses.replace(layout, function=None))
+        basis = hessian_basis(of_position, vector, solver.basis == "hessian")
     return dataclasses.replace(solver, basis=basis)
 
 
 @dataclass(frozen=True)
 class _LogDensity:
-    """The algorithm's log density of a flat position, equal to others of the same layout."""
+    """The algorithm's log density of a flat position, for `jit_of_function`."""
 
+    function: Any
     layout: StateLayout
 
     def __call__(self, position: jax.Array) -> jax.Array:
@@ -90,11 +94,11 @@ class _LogDensity:
         return self.layout.assemble(position, nothing_drawn).logdensity
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
-def _jacobian_basis(layout: StateLayout, n_parts: int, state: Any, keys: jax.Array) -> jax.Array:
-    def advance(vector: jax.Array, key: jax.Array) -> tuple[jax.Array, None]:
+@jit_of_function(1)
+def _jacobian_basis(layout: StateLayout, n_parts: int, state: Any, keys: StepKey) -> jax.Array:
+    def advance(vector: jax.Array, key: StepKey) -> tuple[jax.Array, None]:
         state_before = layout.assemble(vector, layout.driven(state))
-        return layout.vector(layout.algorithm.step(key, state_before)[0]), None
+        return layout.vector(layout.step(key, state_before)[0]), None
 
     recursion = Recursion(carry=lambda v: v, advance=advance, state=lambda v: v)
     return jacobian_basis(recursion, layout.vector(state), keys, n_parts)

@@ -32,8 +32,8 @@ def to_algorithm(logdensity: Callable[[Any], jax.Array] | None, kernel: Kernel) 
     """
     if not isinstance(kernel, Kernel):
         raise ValueError(
-            "kernel must be an instance such as pmcmc.MALA(step_size=0.1), got "
-            f"{kernel!r}: write to_algorithm(logdensity, pmcmc.MALA(step_size=0.1))."
+            "kernel must be an instance such as pmcmc.MALA(step_size=0.1), got an instance of "
+            f"{type(kernel).__name__}: write to_algorithm(logdensity, pmcmc.MALA(step_size=0.1))."
         )
     if logdensity is not None or kernel.uses_logdensity:
         check_function("logdensity", logdensity, "lambda x: -0.5 * jnp.sum(x**2)")

@@ -1,28 +1,28 @@
 """BlackJAX's own loop over an algorithm, in parallel in time: draw for draw the same chain."""
 
-import functools
 import warnings
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from blackjax.base import SamplingAlgorithm
-from jax import lax
 
-from pmcmc._chain import Segment
 from pmcmc._checks import check_count
-from pmcmc._evidence import Evidence
-from pmcmc.adapters.blackjax._recursion import as_recursion, resolve
+from pmcmc.adapters._keys import as_key, as_keys
+from pmcmc.adapters.blackjax._advance import Transform, Verdict, advance
+from pmcmc.adapters.blackjax._host import is_traced, joined, nan_unless, on_host
+from pmcmc.adapters.blackjax._recursion import resolve
 from pmcmc.adapters.blackjax._states import StateLayout, check_algorithm
-from pmcmc.solvers import Auto, Outcome, Solver, Trajectories, as_solver
-
-Transform = Callable[[Any, Any], Any]
+from pmcmc.adapters.blackjax._step_key import StepKey
+from pmcmc.solvers import Auto, Outcome, Sequential, Solver, as_solver
 
 
 class Run(NamedTuple):
     """The chain of an algorithm, and the evidence that it is the loop's.
+
+    Under `jax.jit` and `jax.vmap` all of it is JAX arrays; an outcome is then its integer, and one
+    that is not converged the only sign of what is an error elsewhere.
 
     Args:
         final_state: the algorithm's state after the last step.
@@ -38,15 +38,15 @@ class Run(NamedTuple):
 
     final_state: Any
     history: Any
-    outcome: Outcome
-    sweeps: int
-    work_per_step: float
-    sequential_steps: int
-    residual: float
-    scaled_residual: float
+    outcome: Any
+    sweeps: Any
+    work_per_step: Any
+    sequential_steps: Any
+    residual: Any
+    scaled_residual: Any
 
     @property
-    def converged(self) -> bool:
+    def converged(self) -> Any:
         """Whether every step is finite and within tolerance."""
         return self.outcome <= Outcome.FINISHED_WITH_SEQUENTIAL_STEPS
 
@@ -56,7 +56,7 @@ def _state_and_info(state: Any, info: Any) -> tuple[Any, Any]:
 
 
 def run_inference_algorithm(
-    rng_key: jax.Array,
+    rng_key: jax.Array | int,
     inference_algorithm: SamplingAlgorithm,
     num_steps: int,
     initial_state: Any = None,
@@ -67,10 +67,13 @@ def run_inference_algorithm(
 ) -> tuple[Any, Any]:
     """`blackjax.util.run_inference_algorithm`, with a solver for its loop.
 
-    The keys are the same, `jax.random.split(rng_key, num_steps)`, and so is what comes back.
+    The keys are the same, `jax.random.split(rng_key, num_steps)`, and so is what comes back. It
+    works under `jax.jit` and `jax.vmap`, BlackJAX's way of many chains, where everything stays on
+    the device. Nothing can be warned of or raised there: the floats of a chain that was not found
+    are NaN, all of them.
 
     Args:
-        rng_key: a key of `jax.random`, typed or raw.
+        rng_key: a key of `jax.random`, typed or raw, or an integer seed.
         inference_algorithm: its `step(rng_key, state)` must be a function of its arguments.
         num_steps: length of the chain.
         initial_state: the algorithm's state to start from, or else
@@ -96,17 +99,19 @@ def run_inference_algorithm(
             "initial_position=jnp.zeros(2)."
         )
     check_algorithm(inference_algorithm)
-    if initial_state is None:
-        rng_key, init_key = jax.random.split(rng_key, 2)
-        initial_state = inference_algorithm.init(initial_position, init_key)
     check_count("num_steps", num_steps)
+    key = StepKey.of(as_key(rng_key))
+    if initial_state is None:
+        key, init_key = key.split(2).rows()
+        initial_state = init_key.use(
+            lambda key, position: inference_algorithm.init(position, key), initial_position
+        )
+    keys = key.split(num_steps).key
     run = sample_algorithm(
-        inference_algorithm,
-        initial_state,
-        jax.random.split(rng_key, num_steps),
-        transform=transform,
-        solver=solver,
+        inference_algorithm, initial_state, keys, transform=transform, solver=solver
     )
+    if not isinstance(run.outcome, Outcome):
+        return nan_unless(run.converged, (run.final_state, run.history))
     if not run.converged:
         raise RuntimeError(
             f"the chain was not found: {run.outcome.cause}; {run.outcome.remedy}. "
@@ -149,86 +154,80 @@ def sample_algorithm(
         ValueError: an argument cannot be used; the message says why and what to write.
     """
     check_algorithm(algorithm)
-    n_steps = len(keys)
-    check_count("len(keys)", n_steps)
+    step_keys = StepKey.of(as_keys(keys))
     state = jax.tree.map(jnp.asarray, initial_state)
     layout = StateLayout.of(algorithm, state)
     vector = layout.vector(state)
     solver = as_solver(solver)
     if isinstance(solver, Auto):
-        solver = solver.choose()
-    solver = resolve(solver, layout, state, keys)
-    length = solver.segment_length(n_steps, 1, vector.size, vector.dtype)
-
-    evidence = Evidence.none(1)
-    history = []
-    for done in range(0, n_steps, length):
-        size = min(length, n_steps - done)
-        rows = keys[np.minimum(np.arange(done, done + length), n_steps - 1)]
-        state, result, is_driven_by_keys = _advance(
-            algorithm, transform, solver.segment(done, length), state, rows, np.int32(size)
-        )
-        if not is_driven_by_keys:
-            raise ValueError(
-                "keys and counters in the state must be a function of the step keys alone, but "
-                f"those of {type(state).__name__} depend on its numbers: use BlackJAX's loop."
-            )
-        history.append(jax.tree.map(lambda leaf: _on_host(leaf[0, :size]), result.aux))  # noqa: B023
-        report = jax.tree.map(np.asarray, result._replace(states=None, aux=None))
-        last = result.states[:, size - 1]
-        states = np.asarray(result.states[:, :size])
-        evidence = evidence.add(Segment(states, {}, last, report))
-    return Run(
-        final_state=state,
-        history=jax.tree.map(_joined, *history),
-        outcome=Outcome(int(evidence.outcome[0])),
-        sweeps=int(evidence.sweeps[0]),
-        work_per_step=float(evidence.evaluations[0] / n_steps),
-        sequential_steps=int(evidence.sequential_steps[0]),
-        residual=float(evidence.residual[0]),
-        scaled_residual=float(evidence.scaled_residual[0]),
-    )
+        # A sweep would take such keys one after the other.
+        solver = solver.choose() if step_keys.is_batched_faithfully else Sequential()
+    solver = resolve(solver, layout, state, step_keys)
+    length = len(
+        step_keys.data
+    )  # inside another program the whole chain stays on the device anyway
+    if not is_traced((state, step_keys)):
+        length = solver.segment_length(length, 1, vector.size, vector.dtype)
+    return _in_segments(layout, transform, solver, state, step_keys, length)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
-def _advance(
-    algorithm: SamplingAlgorithm,
+def _in_segments(
+    layout: StateLayout,
     transform: Transform,
     solver: Solver,
     state: Any,
-    keys: jax.Array,
-    n_steps: jax.Array,
-) -> tuple[Any, Trajectories, jax.Array]:
-    """The state after `n_steps`, all steps, and whether the keys alone drive keys and counters."""
-    layout = StateLayout.of(algorithm, state)
-    vector = layout.vector(state)
-
-    def follow(driven: list[Any], key: jax.Array) -> tuple[list[Any], list[Any]]:
-        # Only keys and counters come out, so that nothing else is computed.
-        after = layout.driven(algorithm.step(key, layout.assemble(vector, driven))[0])
-        return after, after
-
-    _, after = lax.scan(follow, layout.driven(state), keys)
-    before = jax.tree.map(
-        lambda first, rest: jnp.concatenate([jnp.asarray(first)[None], rest[:-1]]),
-        layout.driven(state),
-        after,
+    keys: StepKey,
+    length: int,
+) -> Run:
+    """The chain, `length` steps in a program."""
+    n_steps = len(keys.data)
+    verdict = Verdict.of_nothing(layout.vector(state).dtype)
+    history = []
+    for done in range(0, n_steps, length):
+        size = min(length, n_steps - done)
+        steps = np.minimum(np.arange(done, done + length), n_steps - 1)
+        state, kept, verdict = advance(
+            layout,
+            transform,
+            solver.segment(done, length),
+            state,
+            StepKey(keys.data[steps], keys.implementation),
+            np.int32(size),
+            verdict,
+        )
+        history.append(jax.tree.map(lambda leaf: on_host(leaf[:size]), kept))  # noqa: B023
+    run = Run(
+        final_state=state,
+        history=jax.tree.map(joined, *history),
+        outcome=verdict.outcome,
+        sweeps=verdict.sweeps,
+        work_per_step=verdict.evaluations / n_steps,
+        sequential_steps=verdict.sequential_steps,
+        residual=verdict.residual,
+        scaled_residual=verdict.scaled_residual,
     )
-    inputs = jax.tree.map(lambda leaf: leaf[None], (keys, before, after))
-    recursion = as_recursion(layout, transform, layout.driven(state))
-    result = solver.run(recursion, vector[None], inputs, n_steps)
-    kept, is_driven_by_keys = result.aux
-    last = n_steps - 1
-    final = layout.assemble(result.states[0, last], jax.tree.map(lambda leaf: leaf[last], after))
-    is_step = jnp.arange(len(is_driven_by_keys[0])) < n_steps
-    return final, result._replace(aux=kept), jnp.all(is_driven_by_keys[0] | ~is_step)
+    return _judged(run, verdict.is_driven_by_keys)
 
 
-def _on_host(leaf: jax.Array) -> Any:
-    is_key = jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
-    return leaf if is_key else np.asarray(leaf)
+def _judged(run: Run, is_driven_by_keys: jax.Array) -> Run:
+    """The run as numbers of Python; inside another program, where nothing can be raised, arrays.
 
-
-def _joined(*leaves: Any) -> Any:
-    join = np.concatenate if isinstance(leaves[0], np.ndarray) else jnp.concatenate
-    return join(leaves)
+    Raises:
+        ValueError: keys or counters in the state depend on its numbers.
+    """
+    if is_traced((run, is_driven_by_keys)):
+        outcome = jnp.where(is_driven_by_keys, run.outcome, int(Outcome.NOT_FINITE))
+        return run._replace(outcome=outcome)
+    if not is_driven_by_keys:
+        raise ValueError(
+            "keys and counters in the state must be a function of the step keys alone, but "
+            f"those of {type(run.final_state).__name__} depend on its numbers: use BlackJAX's loop."
+        )
+    return run._replace(
+        outcome=Outcome(int(run.outcome)),
+        sweeps=int(run.sweeps),
+        work_per_step=float(run.work_per_step),
+        sequential_steps=int(run.sequential_steps),
+        residual=float(run.residual),
+        scaled_residual=float(run.scaled_residual),
+    )

@@ -1,6 +1,6 @@
 """States of BlackJAX's algorithms as vectors, and what the keys alone drive."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 from blackjax.base import SamplingAlgorithm
 from jax.flatten_util import ravel_pytree
+
+from pmcmc.adapters.blackjax._step_key import StepKey
 
 # Functions of the position, which a sweep rebuilds from it as `init` does.
 _OF_THE_POSITION = ("logdensity", "logdensity_grad")
@@ -35,18 +37,25 @@ class StateLayout:
     Its floats, which are the state of the recursion; what is rebuilt from the position (log density
     and gradient); and its keys and counters, which must be a function of the step keys alone.
 
+    Compiled code is found again for the same algorithm and layout, and goes when the algorithm's
+    step does (see `_programs`).
+
     Args:
-        algorithm: whose state it is.
+        function: the step of the algorithm.
+        init: of the algorithm.
         rebuilt: names of the fields rebuilt from the position.
         treedef: structure of a state without these.
         is_float: of each leaf of it, whether it is in the vector.
+        implementations: of the other leaves: of typed keys theirs, `None` of what is no key.
         unravel: from the vector to the leaves that are.
     """
 
-    algorithm: SamplingAlgorithm
+    function: Any
+    init: Callable[..., Any]
     rebuilt: tuple[str, ...]
     treedef: Any
     is_float: tuple[bool, ...]
+    implementations: tuple[Any, ...]
     unravel: Callable[[jax.Array], Any]
 
     @classmethod
@@ -65,8 +74,16 @@ class StateLayout:
                 "the state must hold at least one float, got one without: write e.g. "
                 "initial_position=jnp.zeros(2)."
             )
-        floats = [leaf for leaf, keep in zip(leaves, is_float, strict=True) if keep]
-        return cls(algorithm, rebuilt, treedef, is_float, ravel_pytree(floats)[1])
+        pairs = list(zip(leaves, is_float, strict=True))
+        floats = [leaf for leaf, keep in pairs if keep]
+        implementations = tuple(StepKey.of(leaf).implementation for leaf, keep in pairs if not keep)
+        unravel = ravel_pytree(floats)[1]
+        functions = algorithm.step, algorithm.init
+        return cls(*functions, rebuilt, treedef, is_float, implementations, unravel)
+
+    def step(self, key: StepKey, state: Any) -> tuple[Any, Any]:
+        """The algorithm's step."""
+        return key.use(self.function, state)
 
     def vector(self, state: Any) -> jax.Array:
         """The floats of a state, shape `(N,)`."""
@@ -74,26 +91,31 @@ class StateLayout:
         return ravel_pytree([leaf for leaf, keep in self._pairs(leaves) if keep])[0]
 
     def driven(self, state: Any) -> list[Any]:
-        """The keys and counters of a state."""
-        return [leaf for leaf, keep in self._pairs(self._leaves(state)) if not keep]
+        """The keys and counters of a state, as numbers."""
+        leaves = self._leaves(state)
+        return [StepKey.of(leaf).data for leaf, keep in self._pairs(leaves) if not keep]
 
     def with_driven(self, state: Any, driven: list[Any]) -> Any:
         """A state with other keys and counters."""
-        rest = iter(driven)
+        rest = self._as_they_were(driven)
         leaves = [leaf if keep else next(rest) for leaf, keep in self._pairs(self._leaves(state))]
         fields = {name: getattr(state, name) for name in self.rebuilt}
         return _with(jax.tree.unflatten(self.treedef, leaves), fields)
 
     def assemble(self, vector: jax.Array, driven: list[Any]) -> Any:
-        """The state of a vector, and of keys and counters."""
-        floats, rest = iter(self.unravel(vector)), iter(driven)
+        """The state of a vector, and of keys and counters, `None` for those of no interest."""
+        floats, rest = iter(self.unravel(vector)), self._as_they_were(driven)
         leaves = [next(floats) if keep else next(rest) for keep in self.is_float]
         state = jax.tree.unflatten(self.treedef, leaves)
         if not self.rebuilt:
             return state
         # A key for what `init` may draw: none of that is used.
-        start = self.algorithm.init(state.position, jax.random.key(0))
+        start = self.init(state.position, jax.random.key(0))
         return _with(state, {name: getattr(start, name) for name in self.rebuilt})
+
+    def _as_they_were(self, driven: list[Any]) -> Iterator[Any]:
+        pairs = zip(driven, self.implementations, strict=True)
+        return (None if data is None else StepKey(data, kind).key for data, kind in pairs)
 
     def _leaves(self, state: Any) -> list[Any]:
         return jax.tree.leaves(_without(state, self.rebuilt))

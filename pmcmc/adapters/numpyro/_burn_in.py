@@ -29,10 +29,10 @@ def from_burn_in(ready: BurnIn, model: Any = None, **settings: Any) -> tuple[NUT
     Raises:
         ValueError: `ready` is not what a burn-in returned.
     """
-    check_ready(ready)
+    check_ready(ready, settings)
     metric = np.asarray(ready.parameters["inverse_mass_matrix"])
     found = {
-        "step_size": ready.parameters["step_size"],
+        **ready.parameters,
         "inverse_mass_matrix": jnp.asarray(metric),
         "dense_mass": metric.ndim == 2,
         "adapt_step_size": False,

@@ -53,7 +53,8 @@ class Start:
         Raises:
             ValueError: there was none among a hundred.
         """
-        with warnings.catch_warnings():
+        # NumPyro looks for starts with keys that it has used before.
+        with warnings.catch_warnings(), jax.debug_key_reuse(False):
             # Sites are summed out whether they are marked for it or not.
             warnings.simplefilter("ignore", FutureWarning)
             position, *values = self._find(rng_key)

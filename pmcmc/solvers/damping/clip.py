@@ -5,7 +5,7 @@ from typing import Any
 
 import jax
 
-from pmcmc._checks import check_positive, is_concrete
+from pmcmc._checks import check_positive, is_concrete, short
 from pmcmc._pytree import register_dataclass
 from pmcmc.solvers.damping.base import Damping, Recurrence
 from pmcmc.solvers.structures import Structure
@@ -32,7 +32,7 @@ class Clip(Damping):
     def __post_init__(self) -> None:
         check_positive("rho", self.rho, "Clip(rho=1.0)")
         if is_concrete(self.rho) and self.rho > 1:
-            raise ValueError(f"rho must be at most 1, got {self.rho!r}: write Clip(rho=1.0).")
+            raise ValueError(f"rho must be at most 1, got {short(self.rho)}: write Clip(rho=1.0).")
 
     def damp(self, structure: Structure, recurrence: Recurrence, state: Any) -> Recurrence:
         matrices = jax.vmap(lambda matrix: structure.clip(matrix, self.rho))(recurrence.matrices)

@@ -57,7 +57,7 @@ class ELK(Damping):
             return state
         smaller = jnp.maximum(state / _FACTOR, _SMALLEST)
         larger = jnp.minimum(state * _FACTOR, _LARGEST)
-        is_known = ~jnp.isnan(before)  # it is NaN before the first sweep
+        is_known = before >= 0  # it is negative before the first sweep
         return jnp.where(is_known, jnp.where(now <= before, smaller, larger), state)
 
     def damp(self, structure: Structure, recurrence: Recurrence, state: Any) -> Recurrence:

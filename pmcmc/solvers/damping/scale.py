@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pmcmc._checks import is_concrete
+from pmcmc._checks import is_concrete, short
 from pmcmc._pytree import register_dataclass
 from pmcmc.solvers.damping.base import Damping, Recurrence
 from pmcmc.solvers.structures import Structure
@@ -40,7 +40,7 @@ class Scale(Damping):
         if k.ndim > 1 or not k.size or not np.all((k >= 0) & (k <= 1)):
             raise ValueError(
                 f"k must be a number from 0 to 1, or an array of them with one entry a step, got "
-                f"{self.k!r}: write Scale(k=0.1)."
+                f"{short(self.k)}: write Scale(k=0.1)."
             )
 
     def damp(self, structure: Structure, recurrence: Recurrence, state: Any) -> Recurrence:

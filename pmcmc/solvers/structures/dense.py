@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from pmcmc._checks import check_count
+from pmcmc._checks import store_count
 from pmcmc._pytree import register_dataclass
 from pmcmc.solvers.coordinates import Coordinates
 from pmcmc.solvers.structures.base import StateMap, Structure, push
@@ -32,7 +32,7 @@ class Dense(Structure):
     memory_limit: int = 2**31 - 1
 
     def __post_init__(self) -> None:
-        check_count("memory_limit", self.memory_limit)
+        store_count(self, "memory_limit")
 
     @property
     def uses_basis(self) -> bool:

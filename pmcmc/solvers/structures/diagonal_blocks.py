@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from pmcmc._checks import check_count
+from pmcmc._checks import store_count
 from pmcmc._pytree import register_dataclass
 from pmcmc.solvers.coordinates import Coordinates
 from pmcmc.solvers.structures.base import StateMap, Structure, probes, push
@@ -33,7 +33,7 @@ class DiagonalBlocks(Structure):
 
     def __post_init__(self) -> None:
         if self.n_probes is not None:
-            check_count("n_probes", self.n_probes)
+            store_count(self, "n_probes")
 
     @property
     def n_parts(self) -> int:

@@ -3,7 +3,7 @@
 import functools
 from dataclasses import dataclass
 
-from pmcmc._checks import check_count, check_part
+from pmcmc._checks import check_part, store_count
 from pmcmc._pytree import register_dataclass
 from pmcmc.solvers.structures.base import Structure
 from pmcmc.solvers.structures.wrapper import Wrapper
@@ -30,4 +30,4 @@ class Held(Wrapper):
 
     def __post_init__(self) -> None:
         check_part("structure", self.structure, "Dense()")
-        check_count("every", self.every)
+        store_count(self, "every")

@@ -1,0 +1,211 @@
+"""Choosing what runs a chain from what was measured of it."""
+
+import math
+from typing import NamedTuple
+
+from pmcmc.solvers import Clip, ParallelNewton, Sequential, Solver
+
+_LEAST_WORK = 2.5  # evaluations of the transition per step: no kernel and target here took fewer
+_CHAOTIC = 0.01  # exponent per step; random walks, which couple by their decisions, have 0
+_GAIN = 0.9  # a candidate has to take less than this share of the loop's time
+_WINDOW = 64  # of a solver that leaves it open
+
+
+class Candidate(NamedTuple):
+    """One way to run the chain in parallel in time, as the pilot measured it.
+
+    Args:
+        name: structure and window.
+        solver: as a user would write it.
+        seconds_per_step: of all chains together.
+        seconds_per_sweep: the same.
+        sweeps_per_step: of the slowest chain.
+        work_per_step: evaluations of the transition per step, mean over chains.
+        remark: what the solver had to go without, empty where it had everything.
+    """
+
+    name: str
+    solver: ParallelNewton
+    seconds_per_step: float
+    seconds_per_sweep: float
+    sweeps_per_step: float
+    work_per_step: float
+    remark: str = ""
+
+
+class Dropped(NamedTuple):
+    """A candidate that was given up.
+
+    Args:
+        name: structure and window.
+        cause: why, in a line.
+    """
+
+    name: str
+    cause: str
+
+
+class Change(NamedTuple):
+    """A solver that gave way to the next one.
+
+    Args:
+        step: first step that the next one took, counted from the start of warm-up or draws.
+        solver: the next one.
+        cause: why.
+    """
+
+    step: int
+    solver: Solver
+    cause: str
+
+
+class Measurements(NamedTuple):
+    """What a decision rests on. Seconds are of all chains together.
+
+    Args:
+        loop_seconds_per_step: a step of the loop.
+        batch_seconds_per_step: a step when as many as the key says are evaluated at once; empty
+            where there was no pilot.
+        lyapunov_exponent: per step (see `pmcmc.diagnostics`), NaN where it was not needed.
+        candidates: ways to sweep that were tried.
+        is_differentiable: whether JAX can differentiate a step in forward mode, as sweeps do.
+        dropped: ways to sweep that were given up while they were tried.
+        failure: what ended the pilot before its time, empty where nothing did.
+    """
+
+    loop_seconds_per_step: float
+    batch_seconds_per_step: dict[int, float]
+    lyapunov_exponent: float = math.nan
+    candidates: tuple[Candidate, ...] = ()
+    is_differentiable: bool = True
+    dropped: tuple[Dropped, ...] = ()
+    failure: str = ""
+
+    @property
+    def windows_that_may_win(self) -> list[int]:
+        """Windows whose steps are cheap enough, beside the loop's, for the least work there is."""
+        loop = self.loop_seconds_per_step
+        return [
+            window
+            for window, seconds in self.batch_seconds_per_step.items()
+            if _LEAST_WORK * seconds < loop
+        ]
+
+    @property
+    def is_chaotic(self) -> bool:
+        """Whether the chain does not forget its past, as far as was measured."""
+        return self.lyapunov_exponent > _CHAOTIC
+
+    @property
+    def best(self) -> Candidate:
+        """The fastest of the candidates."""
+        return min(self.candidates, key=lambda candidate: candidate.seconds_per_step)
+
+
+class Plan(NamedTuple):
+    """What `solver="auto"` chose, and why.
+
+    Args:
+        solver: the choice, as a user would write it.
+        reason: in words.
+        measurements: in figures.
+        pilot_seconds: all that measuring took, compilation included.
+        changes: solvers that took over later on.
+    """
+
+    solver: Solver
+    reason: str
+    measurements: Measurements
+    pilot_seconds: float
+    changes: tuple[Change, ...] = ()
+
+    @property
+    def is_parallel_in_time(self) -> bool:
+        """Whether sweeps were chosen."""
+        return isinstance(self.solver, ParallelNewton)
+
+    @property
+    def headline(self) -> str:
+        """The decision, and what took over later on."""
+        return "; then ".join([self.reason, *(change.cause for change in self.changes)])
+
+    def __str__(self) -> str:
+        seen = self.measurements
+        lines = [self.reason, f"  loop: {_microseconds(seen.loop_seconds_per_step)} a step"]
+        lines += [
+            f"  {size} steps at once: {_microseconds(seconds)} a step"
+            for size, seconds in seen.batch_seconds_per_step.items()
+        ]
+        if not math.isnan(seen.lyapunov_exponent):
+            lines.append(f"  Lyapunov exponent: {seen.lyapunov_exponent:.2g} a step")
+        lines += [
+            f"  {c.name}: {_microseconds(c.seconds_per_step)} a step, {c.work_per_step:.1f} work "
+            f"per step, {_microseconds(c.seconds_per_sweep)} a sweep"
+            + (f" ({c.remark})" if c.remark else "")
+            for c in seen.candidates
+        ]
+        lines += [f"  {dropped.name}: given up, {dropped.cause}" for dropped in seen.dropped]
+        lines += [f"  from step {c.step:,} on: {c.cause}" for c in self.changes]
+        lines.append(f"  pilot: {self.pilot_seconds:.2g} s")
+        return "\n".join(lines)
+
+
+def decided(measurements: Measurements, pilot_seconds: float = 0.0) -> Plan:
+    """The plan that follows from these measurements."""
+    return Plan(*choose(measurements), measurements, pilot_seconds)
+
+
+def choose(measurements: Measurements) -> tuple[Solver, str]:
+    """The solver for these measurements, and why.
+
+    What was not measured, being too dear for so short a run, decides for the loop.
+    """
+    loop, batch = measurements.loop_seconds_per_step, measurements.batch_seconds_per_step
+    too_short = "the loop: the rest of the run is too short for "
+    if measurements.failure:
+        return Sequential(), f"the loop: the pilot failed ({measurements.failure})"
+    if not batch:
+        return Sequential(), too_short + "a pilot"
+    if not measurements.windows_that_may_win:
+        gain = loop / min(batch.values())
+        words = f"{gain:.2g} times less" if gain >= 1 else f"{1 / gain:.2g} times more"
+        return Sequential(), (
+            f"the loop: a step costs {words} when many are evaluated at once, and sweeps evaluate "
+            f"each at least {_LEAST_WORK} times"
+        )
+    if not measurements.is_differentiable:
+        return Sequential(), "the loop: JAX cannot differentiate a step, as sweeps do"
+    if measurements.is_chaotic:
+        return Sequential(), (
+            "the loop: the chain does not forget its past (Lyapunov exponent "
+            f"{measurements.lyapunov_exponent:.2g}), so that sweeps finish few steps each"
+        )
+    if not measurements.candidates and measurements.dropped:
+        causes = "; ".join(f"{name}: {cause}" for name, cause in measurements.dropped)
+        return Sequential(), f"the loop: sweeps were given up while they were tried ({causes})"
+    if not measurements.candidates:
+        return Sequential(), too_short + "trying sweeps"
+    best = measurements.best
+    gain = loop / best.seconds_per_step
+    if not best.seconds_per_step < _GAIN * loop:
+        return Sequential(), f"the loop: the best sweeps ({best.name}) run at {gain:.2g} of it"
+    return best.solver, f"{best.name}: {gain:.2g} times as fast as the loop"
+
+
+def ladder(solver: Solver) -> list[tuple[Solver, str]]:
+    """What takes over, one after another, where sweeps stall."""
+    if not isinstance(solver, ParallelNewton):
+        return []
+    rungs: list[tuple[Solver, str]] = []
+    choices = {name: getattr(solver, name) for name in ("jacobian", "basis", "window")}
+    if solver.damping is None:
+        rungs.append((ParallelNewton(**choices, damping=Clip()), "clipped sweeps"))
+    window = solver.window if isinstance(solver.window, int) else _WINDOW
+    if window // 4 > 1:
+        smaller = choices | {"window": window // 4}
+        rungs.append((ParallelNewton(**smaller, damping=Clip()), f"a window of {window // 4}"))
+    return [*rungs, (Sequential(), "the loop")]
+
+
+def _microseconds(seconds: float) -> str:
+    return f"{1e6 * seconds:.3g} us"

@@ -1,0 +1,142 @@
+"""The key of a step: an array like any other noise, with the bits of a loop also under `vmap`."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jax.custom_batching import custom_vmap
+
+from pmcmc._pytree import register_dataclass
+
+
+@functools.partial(register_dataclass, meta_fields=["implementation"])
+@dataclass(frozen=True)
+class StepKey:
+    """One key or several as an array of numbers, which can be stored, and used any number of times.
+
+    Args:
+        data: of the keys.
+        implementation: of typed keys; `None` for raw ones.
+    """
+
+    data: Any
+    implementation: Any
+
+    @classmethod
+    def of(cls, key: jax.Array) -> "StepKey":
+        """Of keys as users write them."""
+        if jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
+            return cls(jax.random.key_data(key), jax.random.key_impl(key))
+        return cls(key, None)
+
+    @property
+    def key(self) -> jax.Array:
+        """The keys themselves, typed or raw as they were."""
+        if self.implementation is None:
+            return self.data
+        return jax.random.wrap_key_data(self.data, impl=self.implementation)
+
+    @property
+    def is_batched_faithfully(self) -> bool:
+        """Whether `jax.vmap` over keys draws what each of them draws alone."""
+        if self.implementation is None:
+            return _is_batched_faithfully(jax.random.key_impl(jax.random.key(0)))
+        return _is_batched_faithfully(self.implementation)
+
+    def rows(self) -> list["StepKey"]:
+        """Several keys one by one."""
+        return [StepKey(row, self.implementation) for row in self.data]
+
+    def split(self, n_keys: int) -> "StepKey":
+        """As `jax.random.split`."""
+        data = self.use(lambda key: StepKey.of(jax.random.split(key, n_keys)).data)
+        return StepKey(data, self.implementation)
+
+    def use(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """`function(key, *arguments)`, which draws the same under `vmap`.
+
+        Where keys are not batched faithfully (of `"rbg"` keys JAX uses the first one only) `vmap`
+        becomes a loop.
+        """
+        if self.is_batched_faithfully:
+            return function(self.key, *arguments)
+        return _row_by_row(
+            lambda data, *rest: function(StepKey(data, self.implementation).key, *rest),
+            self.data,
+            *arguments,
+        )
+
+
+@functools.cache
+def _is_batched_faithfully(implementation: Any) -> bool:
+    def draw(key: jax.Array) -> tuple[jax.Array, jax.Array]:
+        key, other = jax.random.split(key)
+        return jax.random.key_data(other), jax.random.bits(key, (2,))
+
+    def keys() -> jax.Array:  # new ones each time, for the checker of their reuse
+        return jax.random.split(jax.random.key(0, impl=implementation))
+
+    with jax.ensure_compile_time_eval():
+        together = jax.vmap(draw)(keys())
+        alone = jax.tree.map(lambda *rows: jnp.stack(rows), *map(draw, keys()))
+        return all(map(np.array_equal, together, alone))
+
+
+def _row_by_row(function: Callable[..., Any], *arguments: Any) -> Any:
+    """`function(*arguments)`, which `vmap` maps in a loop, also where it is differentiated.
+
+    `custom_vmap` has no derivative of its own that could be mapped.
+    """
+    leaves, treedef = jax.tree.flatten(arguments)
+    is_float = [_is_float(leaf) for leaf in leaves]
+
+    def call(floats: list[Any], others: list[Any]) -> Any:
+        rest, numbers = iter(others), iter(floats)
+        rows = [next(numbers) if keep else next(rest) for keep in is_float]
+        return function(*jax.tree.unflatten(treedef, rows))
+
+    serial = jax.custom_jvp(_mapped_in_a_loop(call))
+
+    @serial.defjvp
+    def derivative(primals: Any, tangents: Any) -> tuple[Any, Any]:
+        def change(directions: list[Any], floats: list[Any], others: list[Any]) -> list[Any]:
+            _, out = jax.jvp(lambda x: call(x, others), (floats,), (directions,))
+            # What is no float has a tangent without a dtype, which no loop can return.
+            return [x for x in jax.tree.leaves(out) if x.dtype != jax.dtypes.float0]
+
+        # On its own, as `jax.jacfwd` wants it: it does not depend on the directions.
+        out = serial(*primals)
+        changes = iter(_mapped_in_a_loop(change)(tangents[0], *primals))
+        return out, jax.tree.map(
+            lambda x: next(changes) if _is_float(x) else np.zeros(x.shape, jax.dtypes.float0), out
+        )
+
+    floats = [leaf for leaf, keep in zip(leaves, is_float, strict=True) if keep]
+    others = [leaf for leaf, keep in zip(leaves, is_float, strict=True) if not keep]
+    return serial(floats, others)
+
+
+def _mapped_in_a_loop(function: Callable[..., Any]) -> Any:
+    mapped = custom_vmap(function)
+
+    @mapped.def_vmap
+    def rule(n_rows: int, is_batched: Any, *arguments: Any) -> tuple[Any, Any]:
+        rows = jax.tree.map(
+            lambda x, has_axis: x if has_axis else jnp.broadcast_to(x, (n_rows, *jnp.shape(x))),
+            arguments,
+            tuple(is_batched),
+        )
+        # Batched once more, as by chains and steps, it is a loop in a loop.
+        out = lax.map(lambda row: _mapped_in_a_loop(function)(*row), rows)
+        return out, jax.tree.map(lambda _: True, out)
+
+    return mapped
+
+
+def _is_float(leaf: Any) -> bool:
+    return jnp.issubdtype(jnp.result_type(leaf), jnp.floating)
