@@ -72,7 +72,7 @@ class MCMC(Collected):
         num_chains = check_count("num_chains", num_chains)
         thinning = check_count("thinning", thinning)
         if thinning > num_samples:
-            at_most = f"at most num_samples={num_samples}"
+            at_most = f"at most {num_samples=}"
             raise ValueError(f"thinning must be {at_most}, got {thinning}: write thinning=1.")
         self.sampler = sampler
         self.num_warmup = num_warmup
@@ -162,8 +162,9 @@ class MCMC(Collected):
             state = self._warm_up(warmup_key, init_params).last_state
         adapted = from_state(state)
         model = self._model()
+        potential_fn = self.sampler._potential_fn
         result = self._sample(
-            self._negative_potential() if model is None else model.logdensity,
+            _fields.NegativePotential(potential_fn) if model is None else model.logdensity,
             adapted.position,
             self.num_samples,
             kernel=kernel_of(self.sampler, adapted),
@@ -183,9 +184,6 @@ class MCMC(Collected):
     def _model(self) -> UnconstrainedModel | None:
         model = self.sampler.model
         return None if model is None else from_model(model, *self._args, **self._kwargs)
-
-    def _negative_potential(self) -> _fields.NegativePotential:
-        return _fields.NegativePotential(self.sampler._potential_fn)
 
     def _warm_up(
         self,
