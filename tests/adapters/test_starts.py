@@ -71,3 +71,27 @@ def test_starts_outside_of_the_support_say_so():
 
     with pytest.raises(ValueError, match="model could not be started"):
         from_model(impossible, np.array([-1.0, jnp.nan]))
+
+
+@pytest.mark.parametrize("is_plate_first", [True, False])
+def test_a_plate_called_like_a_site_is_refused(is_plate_first):
+    def model():
+        if is_plate_first:
+            with numpyro.plate("a", 3):
+                numpyro.sample("b", dist.Normal())
+        numpyro.sample("a", dist.Normal())
+        if not is_plate_first:
+            with numpyro.plate("a", 3):
+                numpyro.sample("b", dist.Normal())
+
+    with pytest.raises(ValueError, match="a plate and a site called 'a'.*'a_plate'"):
+        from_model(model)
+
+
+def test_plates_may_be_entered_twice():
+    def model():
+        for name in ("b", "c"):
+            with numpyro.plate("a", 3):
+                numpyro.sample(name, dist.Normal())
+
+    assert from_model(model).sites.latent == ("b", "c")

@@ -11,6 +11,7 @@ import numpy as np
 from numpyro import handlers
 from numpyro.infer import init_to_uniform, init_to_value
 from numpyro.infer.util import initialize_model
+from numpyro.primitives import Messenger
 
 from pmcmc.adapters.numpyro._sites import Sites, Trace, seeded
 
@@ -90,7 +91,8 @@ def trace_of(model: Any, arguments: Arguments) -> Trace:
     trace: dict[str, Any] = {}
 
     def run() -> list[jax.Array]:
-        trace.update(handlers.trace(started).get_trace(*args, **kwargs))
+        with _NamesOfOneKind():
+            trace.update(handlers.trace(started).get_trace(*args, **kwargs))
         return [leaf for leaf in _values(trace) if isinstance(leaf, jax.core.Tracer)]
 
     found = iter(jax.jit(run)())
@@ -98,6 +100,23 @@ def trace_of(model: Any, arguments: Arguments) -> Trace:
     treedef = jax.tree.structure({name: site["value"] for name, site in trace.items()})
     values = jax.tree.unflatten(treedef, leaves)
     return {name: {**site, "value": values[name]} for name, site in trace.items()}
+
+
+class _NamesOfOneKind(Messenger):  # type: ignore[misc] # NumPyro has no annotations
+    """Refuses a plate that is called like a site, which NumPyro's traces would lose."""
+
+    def __enter__(self) -> Any:
+        self._kinds: dict[str, bool] = {}
+        return super().__enter__()
+
+    def process_message(self, msg: dict[str, Any]) -> None:
+        is_plate = msg["type"] == "plate"
+        name = msg.get("name")
+        if name and self._kinds.setdefault(name, is_plate) != is_plate:
+            raise ValueError(
+                f"model has a plate and a site called {name!r}, of which NumPyro keeps one: rename "
+                f"the plate, e.g. numpyro.plate('{name}_plate', size)."
+            )
 
 
 def as_strategy(init_strategy: Any, sites: Sites) -> Any:
