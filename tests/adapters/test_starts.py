@@ -84,7 +84,7 @@ def test_a_plate_called_like_a_site_is_refused(is_plate_first):
             with numpyro.plate("a", 3):
                 numpyro.sample("b", dist.Normal())
 
-    with pytest.raises(ValueError, match="a plate and a site called 'a'.*'a_plate'"):
+    with pytest.raises(ValueError, match=r"a plate and a site called 'a'.*'a_plate'"):
         from_model(model)
 
 
