@@ -189,7 +189,7 @@ class AutoRunner:
         rng_key: jax.Array,
         next_step: int,
     ) -> None:
-        if isinstance(solver, Sequential):
+        if not solver.is_parallel_in_time:
             self._runner = self._loop
             return
         try:

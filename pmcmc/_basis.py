@@ -1,61 +1,89 @@
 """Real eigenbases for the chains of a log density."""
 
+import copy
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from pmcmc._chain import as_recursion, draw_noise
+from pmcmc._chain import as_recursion, check_linearizable, draw_noise
 from pmcmc._checks import first_line
+from pmcmc._flat import flatten_states
 from pmcmc._mode import find_mode
 from pmcmc._problem import FlatLogDensity, Problem, with_dtype
 from pmcmc._programs import jit_of_function
 from pmcmc.kernels import Kernel
-from pmcmc.solvers import ParallelNewton
 from pmcmc.solvers.bases import PILOT_STEPS, eigenbasis, jacobian_basis
+from pmcmc.solvers.setting import Setting
+from pmcmc.solvers.structures import Structure
 
 _MAX_HESSIAN_DIM = 1000
 
-FindBasis = Callable[[Kernel], jax.Array | None]
 
+class ChainSetting(Setting):
+    """The chain of a kernel on a log density.
 
-def basis_finder(
-    solver: ParallelNewton, problem: Problem, kernel: Kernel, rng_key: jax.Array
-) -> FindBasis | None:
-    """A function from a kernel to the basis that the solver asks for by a name.
+    What does not depend on the metric of the kernel is found once, where it is first asked for.
 
-    What does not depend on the metric is computed here, once. `None` where no basis is wanted, and,
-    with a warning, where `"auto"` finds none because the log density raises on the way to its mode.
-
-    Raises:
-        ValueError: the basis cannot be found.
+    Args:
+        problem: what is sampled, from where.
+        kernel: for flat positions.
+        rng_key: of the noise.
+        n_steps: length of the chain.
     """
-    start = problem.positions[0]
-    n_parts = solver.jacobian.n_parts
-    if solver.basis == "jacobian":
-        solver.jacobian.check(1, start.size, start.dtype.itemsize)
-        return lambda kernel: _pilot_basis(
-            problem.logdensity, with_dtype(kernel, start.dtype), start, rng_key, n_parts
-        )
-    # With blocks the parts of the state are position and momentum, which share the basis.
-    has_parts = n_parts == 1 or as_recursion(problem.logdensity, kernel).stages is not None
-    is_small = start.size <= _MAX_HESSIAN_DIM and solver.jacobian.uses_basis and has_parts
-    is_wanted = solver.basis == "hessian" or (is_small and kernel.uses_gradient)
-    if not is_wanted:
-        return None
-    if problem.logdensity is None:
-        raise ValueError("basis='hessian' needs a log density, got None: write basis=None.")
-    hessian = _found_hessian(problem.logdensity, start, solver.basis == "hessian")
-    if hessian is None:
-        return None
 
-    def find(kernel: Kernel) -> jax.Array:
-        metric = getattr(with_dtype(kernel, start.dtype), "inverse_mass_matrix", None)
-        return _hessian_basis(hessian, metric)
+    def __init__(self, problem: Problem, kernel: Kernel, rng_key: jax.Array, n_steps: int) -> None:
+        self._problem, self._kernel, self._n_steps = problem, kernel, n_steps
+        self._rng_key = rng_key
+        self._found: dict[str, Any] = {}
 
-    return find
+    def with_kernel(self, kernel: Kernel) -> "ChainSetting":
+        """The same with another metric."""
+        other = copy.copy(self)
+        other._kernel = kernel
+        return other
+
+    def check(self, structure: Structure) -> None:
+        if structure.uses_derivatives and "is_linearizable" not in self._found:
+            check_linearizable(self._problem, self._kernel)
+            self._found["is_linearizable"] = True
+
+    def flatten(self, states: Any) -> jax.Array:
+        problem, n_chains = self._problem, len(self._problem.positions)
+        axes = (n_chains, self._n_steps) if problem.has_chain_axis else (self._n_steps,)
+        table = flatten_states(states, problem.layout, axes)
+        return jnp.reshape(table, (n_chains, self._n_steps, -1))
+
+    def basis(self, name: str, structure: Structure) -> jax.Array | None:
+        """The basis of a name; `None` where `"auto"` wants none.
+
+        Also, with a warning, where `"auto"` finds none because the log density raises on the way to
+        its mode.
+        """
+        problem, start = self._problem, self._problem.positions[0]
+        kernel = with_dtype(self._kernel, start.dtype)
+        if name == "jacobian":
+            structure.check(1, start.size, start.dtype.itemsize)
+            n_parts = structure.n_parts
+            return _pilot_basis(problem.logdensity, kernel, start, self._rng_key, n_parts)
+        if name == "auto" and not self._gains_by_a_basis(structure):
+            return None
+        if problem.logdensity is None:
+            raise ValueError("basis='hessian' needs a log density, got None: write basis=None.")
+        if "hessian" not in self._found:
+            is_asked_for = name == "hessian"
+            self._found["hessian"] = _found_hessian(problem.logdensity, start, is_asked_for)
+        hessian = self._found["hessian"]
+        metric = getattr(kernel, "inverse_mass_matrix", None)
+        return None if hessian is None else _hessian_basis(hessian, metric)
+
+    def _gains_by_a_basis(self, structure: Structure) -> bool:
+        # With blocks the parts of the state are position and momentum, which share the basis.
+        recursion = as_recursion(self._problem.logdensity, self._kernel)
+        has_parts = structure.n_parts == 1 or recursion.stages is not None
+        is_small = self._problem.positions.shape[1] <= _MAX_HESSIAN_DIM
+        return is_small and structure.uses_basis and has_parts and self._kernel.uses_gradient
 
 
 def hessian_basis(logdensity: Any, position: jax.Array, is_asked_for: bool) -> jax.Array | None:

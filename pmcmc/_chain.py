@@ -15,8 +15,8 @@ from pmcmc._checks import first_line
 from pmcmc._keys import check_no_keys, internal_key, map_with_keys
 from pmcmc._problem import FlatLogDensity, Problem, with_dtype
 from pmcmc._programs import jit_of_function, jit_of_kinds
-from pmcmc.kernels import HMC, Kernel, PhasePoint
-from pmcmc.solvers import ParallelNewton, Recursion, Solver, Stages, Trajectories
+from pmcmc.kernels import Kernel
+from pmcmc.solvers import Recursion, Solver, Stages, Trajectories
 
 _NOISE_BLOCK = 64
 
@@ -45,20 +45,19 @@ class Runner:
         logdensity: of a flat position.
         solver: evaluates the chains.
         length: largest number of steps to evaluate at once.
-        find_basis: from a kernel to the basis of the solver; `None` where it has its own.
+        prepare: from a kernel to the solver with everything found that depends on its metric.
     """
 
     logdensity: FlatLogDensity | None
     solver: Solver
     length: int
-    find_basis: Callable[[Kernel], jax.Array | None] | None = None
+    prepare: Callable[[Kernel], Solver] | None = None
 
     def adapted_to(self, kernel: Kernel) -> "Runner":
-        """The runner with the basis for the metric of this kernel."""
-        if self.find_basis is None or not isinstance(self.solver, ParallelNewton):
+        """The runner with a solver that suits the metric of this kernel."""
+        if self.prepare is None:
             return self
-        basis = self.find_basis(kernel)
-        return dataclasses.replace(self, solver=dataclasses.replace(self.solver, basis=basis))
+        return dataclasses.replace(self, solver=self.prepare(kernel))
 
     def tolerances(self, dtype: Any) -> tuple[Any, Any]:
         """`(atol, rtol)` of the residuals of all steps."""
@@ -117,7 +116,6 @@ class Runner:
         with callbacks_raise(where):
             last, result = _advance(
                 self.logdensity,
-                type(kernel),
                 self.solver.segment(first_step, self.length),
                 kernel,
                 positions,
@@ -131,12 +129,9 @@ class Runner:
         return Segment(states, stats, last, report)
 
 
-# The type of the kernel is an argument because a kernel registered by JAX's own function has a
-# structure equal to those of other classes (see `_pytree`).
-@jit_of_function(1)
+@jit_of_function()
 def _advance(
     logdensity: FlatLogDensity | None,
-    kernel_type: type[Kernel],
     solver: Solver,
     kernel: Kernel,
     positions: jax.Array,
@@ -161,27 +156,11 @@ def as_recursion(logdensity: FlatLogDensity | None, kernel: Kernel) -> Recursion
     def advance(state: Any, noise: Any) -> tuple[Any, dict[str, jax.Array]]:
         return described(*kernel.transition(logdensity, state, noise))
 
+    inner = kernel.inner_steps(logdensity)
     stages = None
-    if isinstance(kernel, HMC):
-        stages = _trajectory(logdensity, kernel, described)
+    if inner is not None:
+        stages = Stages(*inner[:3], lambda *end: described(*inner.finish(*end)))
     return Recursion(carry, advance, lambda state: state.position, stages, is_chain=True)
-
-
-def _trajectory(logdensity: Any, kernel: HMC, described: Callable[..., Any]) -> Stages:
-    """The leapfrog steps of a transition; where a trajectory is shorter, the rest stands still."""
-
-    def start(state: Any, noise: Any) -> jax.Array:
-        return jnp.concatenate(kernel.start(state, noise))
-
-    def step(point: jax.Array, noise: Any, index: jax.Array) -> jax.Array:
-        moved = jnp.concatenate(kernel.leap(logdensity, PhasePoint(*jnp.split(point, 2))))
-        return jnp.where(index < kernel.n_steps(noise) - 1, moved, point)
-
-    def finish(state: Any, noise: Any, point: jax.Array) -> tuple[Any, Any]:
-        end = PhasePoint(*jnp.split(point, 2))
-        return described(*kernel.finish(logdensity, state, noise, end))
-
-    return Stages(max(kernel.max_integration_steps - 1, 1), start, step, finish)
 
 
 def check_linearizable(problem: Problem, kernel: Kernel) -> None:

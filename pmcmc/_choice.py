@@ -3,12 +3,11 @@
 import math
 from typing import NamedTuple
 
-from pmcmc.solvers import Clip, ParallelNewton, Sequential, Solver
+from pmcmc.solvers import ParallelNewton, Sequential, Solver
 
 _LEAST_WORK = 2.5  # evaluations of the transition per step: no kernel and target here took fewer
 _CHAOTIC = 0.01  # exponent per step; random walks, which couple by their decisions, have 0
 _GAIN = 0.9  # a candidate has to take less than this share of the loop's time
-_WINDOW = 64  # of a solver that leaves it open
 
 
 class Candidate(NamedTuple):
@@ -122,7 +121,7 @@ class Plan(NamedTuple):
     @property
     def is_parallel_in_time(self) -> bool:
         """Whether sweeps were chosen."""
-        return isinstance(self.solver, ParallelNewton)
+        return self.solver.is_parallel_in_time
 
     @property
     def headline(self) -> str:
@@ -194,17 +193,9 @@ def choose(measurements: Measurements) -> tuple[Solver, str]:
 
 def ladder(solver: Solver) -> list[tuple[Solver, str]]:
     """What takes over, one after another, where sweeps stall."""
-    if not isinstance(solver, ParallelNewton):
+    if not solver.is_parallel_in_time:
         return []
-    rungs: list[tuple[Solver, str]] = []
-    choices = {name: getattr(solver, name) for name in ("jacobian", "basis", "window")}
-    if solver.damping is None:
-        rungs.append((ParallelNewton(**choices, damping=Clip()), "clipped sweeps"))
-    window = solver.window if isinstance(solver.window, int) else _WINDOW
-    if window // 4 > 1:
-        smaller = choices | {"window": window // 4}
-        rungs.append((ParallelNewton(**smaller, damping=Clip()), f"a window of {window // 4}"))
-    return [*rungs, (Sequential(), "the loop")]
+    return [*solver.calmer(), (Sequential(), "the loop")]
 
 
 def _microseconds(seconds: float) -> str:

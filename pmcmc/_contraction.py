@@ -18,7 +18,7 @@ from jax import lax
 from pmcmc._checks import check_count, check_finite, check_positive, short
 from pmcmc._keys import internal_key
 from pmcmc._programs import jit_of_function
-from pmcmc._solve import FlatStep, Step, prepare, resolve, solve
+from pmcmc._solve import FlatStep, Step, StepSetting, prepare, solve
 from pmcmc.solvers import Dense, IterateGuess, ParallelNewton, as_solver
 from pmcmc.solvers.coordinates import Coordinates
 from pmcmc.solvers.damping.base import Recurrence
@@ -120,7 +120,8 @@ def jacobian_mismatch(
     """
     method = _as_newton(solver)
     f, flat = prepare(step, s0, inputs)
-    method = resolve(dataclasses.replace(method, guess=IterateGuess()), f, flat, inputs)
+    # Whatever the guess: the matrices are those along the chain.
+    method = dataclasses.replace(method, guess=IterateGuess()).prepare(StepSetting(f, flat, inputs))
     return _mismatch(f, method, flat, inputs)
 
 

@@ -157,7 +157,7 @@ def check_start(problem: Problem, kernel: Kernel) -> None:
 
 def init_states(logdensity: FlatLogDensity | None, kernel: Kernel, positions: jax.Array) -> Any:
     """States of the kernel at flat positions `(chain, D)`."""
-    return _init_states(logdensity, type(kernel), with_dtype(kernel, positions.dtype), positions)
+    return _init_states(logdensity, with_dtype(kernel, positions.dtype), positions)
 
 
 def with_dtype(kernel: Kernel, dtype: Any) -> Kernel:
@@ -174,13 +174,8 @@ def with_dtype(kernel: Kernel, dtype: Any) -> Kernel:
         return jax.tree.map(cast, kernel)
 
 
-@jit_of_function(1)
-def _init_states(
-    logdensity: FlatLogDensity | None,
-    kernel_type: type[Kernel],
-    kernel: Kernel,
-    positions: jax.Array,
-) -> Any:
+@jit_of_function()
+def _init_states(logdensity: FlatLogDensity | None, kernel: Kernel, positions: jax.Array) -> Any:
     return jax.vmap(lambda position: kernel.init(logdensity, position))(positions)
 
 

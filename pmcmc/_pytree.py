@@ -1,62 +1,72 @@
-"""Registering dataclasses as pytrees."""
+"""Frozen dataclasses that are pytrees, and equal by value."""
 
 import dataclasses
-from collections.abc import Hashable, Iterable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Hashable, Iterable
+from typing import Any, ClassVar, dataclass_transform
 
 import jax
 import numpy as np
 
-_Class = TypeVar("_Class", bound=type)
 
+@dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field,))
+class Pytree:
+    """Base of classes that become frozen dataclasses and pytrees by being written down.
 
-def register_dataclass(cls: _Class, meta_fields: Sequence[str] = ()) -> _Class:
-    """Register a dataclass as a pytree whose fields are children, but for static ones.
+    Fields are leaves or subtrees, but for static ones: `class HMC(Kernel, static=("jitter",))`.
+    Static fields must be hashable; those of a base class stay static. Instances are rebuilt by
+    calling the class. They are equal if they are of one class and their fields have the same
+    values, arrays included, and their hashes are in step with that.
 
-    In place of `jax.tree_util.register_dataclass`, for which structures of different classes with
-    equally many fields are equal while their hashes differ (JAX 0.10 to 0.12): where two hashes
+    `jax.tree_util.register_dataclass` would not do: for it structures of different classes with
+    equally many fields are equal while their hashes differ (JAX 0.10 to 0.12), and where two hashes
     happen to meet in a table, `jax.jit` runs what it compiled for the other class.
 
-    Instances are equal if they are of one class and their fields have the same values, arrays
-    included, and their hashes are in step with that.
-
     Args:
-        cls: a dataclass; instances are rebuilt by calling it.
-        meta_fields: names of static fields, which must be hashable; fields marked
-            `field(metadata=dict(static=True))` are static too.
+        static: names of static fields.
+        kw_only: whether fields have to be named in a call.
     """
-    fields = dataclasses.fields(cls)
-    static_fields = {*meta_fields, *(f.name for f in fields if f.metadata.get("static"))}
-    meta_names = [f.name for f in fields if f.name in static_fields]
-    data_fields = [f.name for f in fields if f.name not in static_fields]
 
+    _static: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(
+        cls, static: tuple[str, ...] = (), kw_only: bool = False, **options: Any
+    ) -> None:
+        super().__init_subclass__(**options)
+        cls._static = (*cls._static, *static)
+        dataclasses.dataclass(frozen=True, eq=False, kw_only=kw_only)(cls)
+        names = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
+        unknown = sorted({*static} - {*names})
+        if unknown:
+            raise ValueError(
+                f"static of {cls.__name__} must be names of its fields, got {unknown}: write "
+                "class YourKernel(Kernel, static=('field',))."
+            )
+        _register(cls, [name for name in names if name not in cls._static], list(cls._static))
+
+    def __eq__(self, other: object) -> bool:
+        if type(self) is not type(other):
+            return NotImplemented
+        return self is other or _values(self) == _values(other)
+
+    def __hash__(self) -> int:
+        return hash(_values(self))
+
+
+def _register(cls: type, data_names: list[str], static_names: list[str]) -> None:
     def flatten(instance: Any) -> tuple[list[Any], tuple[Any, ...]]:
-        children = [getattr(instance, name) for name in data_fields]
-        return children, tuple(getattr(instance, name) for name in meta_names)
+        children = [getattr(instance, name) for name in data_names]
+        return children, tuple(getattr(instance, name) for name in static_names)
 
     def flatten_with_keys(instance: Any) -> tuple[list[tuple[Any, Any]], tuple[Any, ...]]:
         children, static = flatten(instance)
-        keys = map(jax.tree_util.GetAttrKey, data_fields)
+        keys = map(jax.tree_util.GetAttrKey, data_names)
         return list(zip(keys, children, strict=True)), static
 
     def unflatten(static: tuple[Any, ...], children: Iterable[Any]) -> Any:
-        values = zip([*data_fields, *meta_names], [*children, *static], strict=True)
+        values = zip([*data_names, *static_names], [*children, *static], strict=True)
         return cls(**dict(values))
 
     jax.tree_util.register_pytree_with_keys(cls, flatten_with_keys, unflatten, flatten)
-    cls.__eq__ = _is_equal  # type: ignore[method-assign, assignment]
-    cls.__hash__ = _hash  # type: ignore[method-assign, assignment]
-    return cls
-
-
-def _is_equal(self: Any, other: Any) -> Any:
-    if type(self) is not type(other):
-        return NotImplemented
-    return self is other or _values(self) == _values(other)
-
-
-def _hash(self: Any) -> int:
-    return hash(_values(self))
 
 
 def _values(instance: Any) -> tuple[Hashable, ...]:

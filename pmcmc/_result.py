@@ -14,7 +14,7 @@ from pmcmc._labels import named_leaves
 from pmcmc._version import __version__
 from pmcmc._warmup import WarmupReport
 from pmcmc.kernels import Kernel
-from pmcmc.solvers import Outcome, ParallelNewton, Solver, Trace
+from pmcmc.solvers import Outcome, Solver, Trace
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +83,7 @@ class Info:
             "sampling_time": self.seconds_run,
             "tuning_steps": 0 if self.warmup is None else int(self.warmup.n_steps.sum()),
             "kernel": str(self.kernel),
-            "solver": _name(self.solver),
+            "solver": self.solver.describe(),
             "converged": self.converged.astype(int),
             "outcome": ", ".join(outcome.name for outcome in self.outcome),
             "residual": self.residual,
@@ -165,7 +165,7 @@ class Result:
             f"{'number' if size == 1 else 'numbers'}, {info.dtype}",
             f"  kernel      {info.kernel}, mean acceptance "
             f"{self.stats['acceptance_rate'].mean():.3f}, {divergent} divergent",
-            f"  solver      {_name(info.solver)} on {info.device}{self._cost()}",
+            f"  solver      {info.solver.describe()} on {info.device}{self._cost()}",
             *([] if info.plan is None else [f"  auto        {info.plan.headline}"]),
             f"  chain       {self._evidence()}",
             f"  seconds     compile {info.seconds_compile:.2f}, set-up {info.seconds_setup:.2f}, "
@@ -197,11 +197,3 @@ class Result:
         if info.warmup is not None:
             sequential_steps += info.warmup.sequential_steps.sum()
         return f"{text}; {sequential_steps:,} steps one at a time" if sequential_steps else text
-
-
-def _name(solver: Solver) -> str:
-    if isinstance(solver, ParallelNewton):
-        damping = "" if solver.damping is None else f", {type(solver.damping).__name__}"
-        basis = "no basis" if solver.basis is None else "in a basis"
-        return f"ParallelNewton ({type(solver.jacobian).__name__}{damping}, {basis})"
-    return type(solver).__name__

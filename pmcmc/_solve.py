@@ -1,6 +1,5 @@
 """`solve`: any recursion, in parallel over its length."""
 
-import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -17,7 +16,6 @@ from pmcmc._programs import jit_of_function, weakly_referable
 from pmcmc.solvers import (
     Auto,
     Outcome,
-    ParallelNewton,
     Recursion,
     Solver,
     Trace,
@@ -25,6 +23,8 @@ from pmcmc.solvers import (
 )
 from pmcmc.solvers.bases import jacobian_basis
 from pmcmc.solvers.derivatives import attach_derivative
+from pmcmc.solvers.setting import Setting
+from pmcmc.solvers.structures import Structure
 
 Step = Callable[[Any, Any], Any]
 
@@ -97,8 +97,7 @@ def solve(step: Step, s0: Any, inputs: Any, *, solver: Solver | Auto | str = "qu
     if isinstance(solver, Auto):
         solver = solver.choose()
     flat_step, flat = prepare(step, s0, inputs)
-    if isinstance(solver, ParallelNewton):
-        solver = resolve(solver, flat_step, flat, inputs)
+    solver = solver.prepare(StepSetting(flat_step, flat, inputs))
     return _solve(flat_step, solver, flat, inputs)
 
 
@@ -115,29 +114,32 @@ def prepare(step: Step, s0: Any, inputs: Any) -> tuple[FlatStep, jax.Array]:
     return FlatStep(weakly_referable(step), unravel), flat
 
 
-def resolve(solver: ParallelNewton, step: FlatStep, s0: jax.Array, inputs: Any) -> ParallelNewton:
-    """The solver with its basis found and its guess flattened.
+class StepSetting(Setting):
+    """A recursion of which nothing but its step is known.
 
-    Raises:
-        ValueError: the basis needs what a recursion does not have, or the guess does not fit.
+    Args:
+        step: of flat states.
+        s0: start, shape `(D,)`.
+        inputs: leading axis `T`.
     """
-    if isinstance(solver.basis, str) and solver.basis == "hessian":
-        raise ValueError(
-            "basis='hessian' needs a log density, which solve does not have: write "
-            "basis='jacobian', basis=None or an invertible matrix."
-        )
-    if isinstance(solver.basis, str):
-        basis = None
-        if solver.basis == "jacobian":
-            n_parts = solver.jacobian.n_parts
-            solver.jacobian.check(1, s0.size, s0.dtype.itemsize)
-            basis = _jacobian_basis(step, s0, inputs, n_parts)
-        solver = dataclasses.replace(solver, basis=basis)
-    axes = (len(jax.tree.leaves(inputs)[0]),)
-    guess = solver.guess.flatten(
-        lambda states: flatten_states(states, step.unravel(s0), axes)[None]
-    )
-    return dataclasses.replace(solver, guess=guess)
+
+    def __init__(self, step: FlatStep, s0: jax.Array, inputs: Any) -> None:
+        self._step, self._s0, self._inputs = step, s0, inputs
+
+    def basis(self, name: str, structure: Structure) -> jax.Array | None:
+        if name == "hessian":
+            raise ValueError(
+                "basis='hessian' needs a log density, which solve does not have: write "
+                "basis='jacobian', basis=None or an invertible matrix."
+            )
+        if name == "auto":
+            return None
+        structure.check(1, self._s0.size, self._s0.dtype.itemsize)
+        return _jacobian_basis(self._step, self._s0, self._inputs, structure.n_parts)
+
+    def flatten(self, states: Any) -> jax.Array:
+        length = len(jax.tree.leaves(self._inputs)[0])
+        return flatten_states(states, self._step.unravel(self._s0), (length,))[None]
 
 
 @jit_of_function()

@@ -1,21 +1,19 @@
 """What all front doors take: a log density, a start, a kernel and a key, checked."""
 
-import dataclasses
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
-from pmcmc._basis import basis_finder
-from pmcmc._chain import Runner, check_linearizable
+from pmcmc._basis import ChainSetting
+from pmcmc._chain import Runner
 from pmcmc._checks import short
-from pmcmc._flat import flatten_states
 from pmcmc._keys import as_key
 from pmcmc._problem import Problem, as_problem, check_start, init_states
 from pmcmc._starts import forgotten_n_chains
 from pmcmc._warmup import Tuning, as_tuning
 from pmcmc.kernels import HMC, MALA, Barker, Kernel, RandomWalkMetropolis
-from pmcmc.solvers import ParallelNewton, Solver, TrajectoryGuess
+from pmcmc.solvers import Solver
 
 # The first step size of the warm-up is a start for its search only.
 _TUNED_KERNELS: dict[str, Kernel] = {
@@ -54,18 +52,15 @@ class Task(NamedTuple):
         Raises:
             ValueError: the solver cannot run this chain.
         """
-        find_basis = None
-        if isinstance(solver, ParallelNewton):
-            if solver.jacobian.uses_derivatives:
-                check_linearizable(self.problem, kernel)
-            if isinstance(solver.basis, str):
-                find_basis = basis_finder(solver, self.problem, kernel, self.rng_key)
-                basis = None if find_basis is None else find_basis(kernel)
-                solver = dataclasses.replace(solver, basis=basis)
-            solver = _with_flat_guess(solver, self.problem, n_steps)
+        setting = ChainSetting(self.problem, kernel, self.rng_key, n_steps)
+
+        def prepare(kernel: Kernel) -> Solver:
+            return solver.prepare(setting.with_kernel(kernel))
+
+        prepared = prepare(kernel)
         n_chains, dim = self.problem.positions.shape
-        length = solver.segment_length(n_steps, n_chains, dim, self.problem.positions.dtype)
-        return Runner(self.problem.logdensity, solver, length, find_basis)
+        length = prepared.segment_length(n_steps, n_chains, dim, self.problem.positions.dtype)
+        return Runner(self.problem.logdensity, prepared, length, prepare)
 
     def restored(self, kernel: Kernel) -> Kernel:
         """A tuned kernel as users know it, made of functions of their own positions."""
@@ -133,14 +128,3 @@ def _as_kernel(kernel: Kernel | str | None) -> Kernel:
         f"kernel must be None, one of {names}, or an instance such as pmcmc.MALA(step_size=0.01), "
         f"got {short(kernel)}: write kernel='mala'."
     )
-
-
-def _with_flat_guess(solver: ParallelNewton, problem: Problem, n_steps: int) -> ParallelNewton:
-    if not isinstance(solver.guess, TrajectoryGuess):
-        return solver
-    axes: tuple[int, ...] = (n_steps,)
-    if problem.has_chain_axis:
-        axes = (len(problem.positions), n_steps)
-    table = flatten_states(solver.guess.states, problem.layout, axes)
-    shape = (len(problem.positions), n_steps, -1)
-    return dataclasses.replace(solver, guess=TrajectoryGuess(np.reshape(table, shape)))

@@ -94,14 +94,34 @@ def test_equality_of_what_is_being_traced_is_identity():
     assert check(pmcmc.MALA(0.1, METRIC), pmcmc.MALA(0.1, METRIC))
 
 
-def test_fields_can_be_marked_as_static():
-    @pmcmc.kernels.register_dataclass
-    @dataclasses.dataclass(frozen=True)
-    class Marked:
-        n_steps: int = dataclasses.field(metadata=dict(static=True))
-        size: float
+class Walk(pmcmc.kernels.Kernel, static=("n_steps",)):
+    step_size: float
+    n_steps: int = 1
 
-    assert jax.tree.leaves(Marked(3, 0.5)) == [0.5]
-    assert jax.tree.map(lambda x: 2 * x, Marked(3, 0.5)) == Marked(3, 1.0)
-    assert Marked(3, 0.5) != Marked(4, 0.5)
-    assert pmcmc.solvers.register_dataclass is pmcmc.kernels.register_dataclass
+    def draw_noise(self, rng_key, position):
+        return jax.random.normal(rng_key, position.shape)
+
+    def transition(self, logdensity, state, noise):
+        return state, None
+
+
+class Longer(Walk, static=("name",)):
+    name: str = "longer"
+
+
+def test_a_class_of_a_user_is_a_pytree_without_a_decorator():
+    assert jax.tree.leaves(Walk(0.5, 3)) == [0.5]
+    assert jax.tree.map(lambda x: 2 * x, Walk(0.5, 3)) == Walk(1.0, 3)
+    assert Walk(0.5, 3) != Walk(0.5, 4)
+    assert Walk(0.5) != Longer(0.5)
+    assert jax.tree.structure(Walk(0.5)) != jax.tree.structure(Longer(0.5))
+    assert jax.tree.leaves(Longer(0.5, 3)) == [0.5]
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Walk(0.5).step_size = 1.0
+
+
+def test_static_names_are_names_of_fields():
+    with pytest.raises(ValueError, match="static of Typo must be names of its fields"):
+
+        class Typo(pmcmc.kernels.Kernel, static=("n_step",)):
+            n_steps: int

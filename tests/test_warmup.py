@@ -1,5 +1,4 @@
 import math
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import jax
@@ -102,8 +101,6 @@ class WalkInfo(NamedTuple):
     is_divergent: jax.Array
 
 
-@pmcmc.kernels.register_dataclass
-@dataclass(frozen=True)
 class Walk(pmcmc.kernels.Kernel):
     """A random walk that shows its noise: positions are sums of it, whatever the step size."""
 

@@ -9,7 +9,7 @@ import numpy as np
 from pmcmc import _arviz
 from pmcmc._result import Info
 from pmcmc.diagnostics._draws import as_dataset, r_hat, series
-from pmcmc.solvers import DiagonalBlocks, Outcome
+from pmcmc.solvers import Outcome
 
 # Vehtari, Gelman, Simpson, Carpenter & Buerkner (2021).
 _MOST_R_HAT = 1.01
@@ -268,13 +268,12 @@ def _sweeps(info: Any) -> list[Finding]:
             )
         )
     # Sweeps over the leapfrog steps of a trajectory are more than one a step.
-    is_inside = isinstance(getattr(info.solver, "jacobian", None), DiagonalBlocks)
-    if info.sweeps.any() and not is_inside:
+    if info.sweeps.any() and not info.solver.sweeps_inner_steps:
         pace = info.n_steps / info.sweeps.max()
         if pace < _FEWEST_STEPS_A_SWEEP:
             found.append(
                 Finding(
-                    f"A sweep finished {pace:.1f} steps: this chain does not lend itself to "
+                    f"A sweep finished {pace:.1f} steps: this chain does not suit "
                     "sweeps. The draws are right.",
                     "Take solver='auto' or 'sequential'; for HMC shorter trajectories.",
                 )

@@ -1,6 +1,5 @@
 """Transitions as maps over pre-drawn noise, one algorithm a file."""
 
-from pmcmc._pytree import register_dataclass as register_dataclass
 from pmcmc.kernels.barker import Barker as Barker
 from pmcmc.kernels.barker import BarkerNoise as BarkerNoise
 from pmcmc.kernels.base import GradientState as GradientState

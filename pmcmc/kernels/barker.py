@@ -1,16 +1,14 @@
 """Barker proposal."""
 
 import math
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from pmcmc._checks import check_positive, short
-from pmcmc._pytree import register_dataclass
 from pmcmc.kernels import metric
-from pmcmc.kernels.base import GradientState, LogDensity
+from pmcmc.kernels.base import GradientState
 from pmcmc.kernels.leapfrog import matching_step_size
 from pmcmc.kernels.metropolis import MetropolisKernel
 
@@ -23,8 +21,6 @@ class BarkerNoise(NamedTuple):
     uniform: jax.Array
 
 
-@register_dataclass
-@dataclass(frozen=True)
 class Barker(MetropolisKernel):
     """Barker proposal, which large gradients cannot spoil (Livingstone & Zanella, 2022).
 
@@ -61,9 +57,6 @@ class Barker(MetropolisKernel):
         # what is accepted at the rate aimed at on a standard normal target.
         on_normal = 1.3 * (1 + 2 / math.sqrt(dim)) / dim ** (1 / 6)
         return matching_step_size(float(self.step_size), on_normal, dim)
-
-    def init(self, logdensity: LogDensity, position: jax.Array) -> GradientState:
-        return GradientState(position, *jax.value_and_grad(logdensity)(position))
 
     def draw_noise(self, rng_key: jax.Array, position: jax.Array) -> BarkerNoise:
         normal_key, sign_key, uniform_key = jax.random.split(rng_key, 3)

@@ -7,6 +7,8 @@ from typing import Any, ClassVar, NamedTuple
 
 import jax
 
+from pmcmc._pytree import Pytree
+
 LogDensity = Callable[[jax.Array], jax.Array]
 
 
@@ -25,7 +27,23 @@ class GradientState(NamedTuple):
     logdensity_grad: jax.Array
 
 
-class Kernel(abc.ABC):
+class InnerSteps(NamedTuple):
+    """A transition that is a recursion itself, such as a trajectory of leapfrog steps.
+
+    Args:
+        length: the most inner steps that there are.
+        start: `(state, noise) -> inner state`, a vector whose first half is a position.
+        step: `(inner state, noise, index) -> inner state`; it stands still behind the end.
+        finish: `(state, noise, inner state) -> (state, info)`.
+    """
+
+    length: int
+    start: Callable[[Any, Any], jax.Array]
+    step: Callable[[jax.Array, Any, jax.Array], jax.Array]
+    finish: Callable[[Any, Any, jax.Array], tuple[Any, Any]]
+
+
+class Kernel(Pytree, abc.ABC):
     """A Markov transition with its randomness taken out.
 
     Given the noise of one step, `transition` is a deterministic map, so a chain is a recursion
@@ -52,6 +70,8 @@ class Kernel(abc.ABC):
         """
         if logdensity is None:
             return State(position, None)
+        if self.uses_gradient:
+            return GradientState(position, *jax.value_and_grad(logdensity)(position))
         # It steers decisions only, which have no derivative: none is ever asked for.
         return State(position, logdensity(jax.lax.stop_gradient(position)))
 
@@ -74,6 +94,10 @@ class Kernel(abc.ABC):
     def acceptance_rate_to_aim_at(self, dim: int) -> float | None:
         """The acceptance rate that suits positions of `dim` numbers, for tuning the step size."""
         return self.target_acceptance_rate
+
+    def inner_steps(self, logdensity: Any) -> InnerSteps | None:
+        """The transition as a recursion of its own, where it is one."""
+        return None
 
     def flatten(self, unravel: Callable[[jax.Array], Any]) -> "Kernel":
         """The kernel for flat positions.
@@ -101,7 +125,7 @@ class Kernel(abc.ABC):
         """Hyperparameters that are set, arrays by their shape."""
         texts = [
             f"{field.name}={_short(getattr(self, field.name))}"
-            for field in dataclasses.fields(self)  # type: ignore[arg-type]
+            for field in dataclasses.fields(self)
             if getattr(self, field.name) is not field.default
         ]
         return f"{type(self).__name__}({', '.join(texts)})"

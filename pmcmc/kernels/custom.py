@@ -1,22 +1,17 @@
 """Any transition that a user writes down."""
 
-import functools
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import jax
 
 from pmcmc._checks import check_function
-from pmcmc._pytree import register_dataclass
 from pmcmc.kernels.base import Kernel, LogDensity, State
 from pmcmc.kernels.flatten import FlatDraw, FlatMap
 from pmcmc.kernels.metropolis import Info, always_accepted
 
 
-@functools.partial(register_dataclass, meta_fields=["step", "noise"])
-@dataclass(frozen=True)
-class CustomKernel(Kernel):
+class CustomKernel(Kernel, static=("step", "noise")):
     """A transition `(position, noise) -> position`, such as a Gibbs scan.
 
     No log density is needed (`sample(None, x0, ...)`); one that is given is reported as a

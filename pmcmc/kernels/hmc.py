@@ -1,16 +1,13 @@
 """Hamiltonian Monte Carlo."""
 
-import functools
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from pmcmc._checks import check_positive, check_share, store_count
-from pmcmc._pytree import register_dataclass
 from pmcmc.kernels import metric
-from pmcmc.kernels.base import GradientState, Kernel, LogDensity
+from pmcmc.kernels.base import GradientState, InnerSteps, Kernel, LogDensity
 from pmcmc.kernels.leapfrog import PhasePoint, kick, leap
 from pmcmc.kernels.metropolis import accept
 
@@ -43,9 +40,7 @@ class HMCInfo(NamedTuple):
     n_steps: jax.Array
 
 
-@functools.partial(register_dataclass, meta_fields=["num_integration_steps", "jitter"])
-@dataclass(frozen=True)
-class HMC(Kernel):
+class HMC(Kernel, static=("num_integration_steps", "jitter")):
     """Hamiltonian Monte Carlo with the leapfrog integrator (Duane et al., 1987; Neal, 2011).
 
     It runs in parallel in time in two ways: with most solvers the sequence is the chain and a step
@@ -91,9 +86,6 @@ class HMC(Kernel):
     def leapfrog_step_size(self, dim: int) -> float:
         return float(self.step_size)
 
-    def init(self, logdensity: LogDensity, position: jax.Array) -> GradientState:
-        return GradientState(position, *jax.value_and_grad(logdensity)(position))
-
     def draw_noise(self, rng_key: jax.Array, position: jax.Array) -> HMCNoise:
         momentum_key, uniform_key, jitter_key = jax.random.split(rng_key, 3)
         normal = jax.random.normal(momentum_key, position.shape, position.dtype)
@@ -111,6 +103,19 @@ class HMC(Kernel):
         n_leaps = self.n_steps(noise) - 1 if self.jitter else self.num_integration_steps - 1
         end = jax.lax.fori_loop(0, n_leaps, lambda _, p: self.leap(logdensity, p), point)
         return self.finish(logdensity, state, noise, end)
+
+    def inner_steps(self, logdensity: LogDensity) -> InnerSteps:
+        def start(state: GradientState, noise: HMCNoise) -> jax.Array:
+            return jnp.concatenate(self.start(state, noise))
+
+        def step(point: jax.Array, noise: HMCNoise, index: jax.Array) -> jax.Array:
+            moved = jnp.concatenate(self.leap(logdensity, PhasePoint(*jnp.split(point, 2))))
+            return jnp.where(index < self.n_steps(noise) - 1, moved, point)
+
+        def finish(state: GradientState, noise: HMCNoise, point: jax.Array) -> tuple[Any, Any]:
+            return self.finish(logdensity, state, noise, PhasePoint(*jnp.split(point, 2)))
+
+        return InnerSteps(max(self.max_integration_steps - 1, 1), start, step, finish)
 
     def n_steps(self, noise: HMCNoise) -> jax.Array:
         """Leapfrog steps of the trajectory."""

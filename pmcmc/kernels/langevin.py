@@ -1,13 +1,11 @@
 """Unadjusted Langevin algorithm."""
 
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from pmcmc._checks import check_positive
-from pmcmc._pytree import register_dataclass
 from pmcmc.kernels import metric
 from pmcmc.kernels.base import GradientState, Kernel, LogDensity
 from pmcmc.kernels.metropolis import Info, always_accepted
@@ -19,8 +17,6 @@ class LangevinNoise(NamedTuple):
     normal: jax.Array
 
 
-@register_dataclass
-@dataclass(frozen=True)
 class Langevin(Kernel):
     """Langevin step without a correction (Roberts & Tweedie, 1996).
 
@@ -46,9 +42,6 @@ class Langevin(Kernel):
     def __post_init__(self) -> None:
         check_positive("step_size", self.step_size, "Langevin(step_size=0.01)")
         metric.check_inverse_mass_matrix(self.inverse_mass_matrix)
-
-    def init(self, logdensity: LogDensity, position: jax.Array) -> GradientState:
-        return GradientState(position, *jax.value_and_grad(logdensity)(position))
 
     def draw_noise(self, rng_key: jax.Array, position: jax.Array) -> LangevinNoise:
         normal = jax.random.normal(rng_key, position.shape, position.dtype)

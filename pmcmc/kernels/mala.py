@@ -1,16 +1,14 @@
 """Metropolis-adjusted Langevin algorithm."""
 
 import math
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from pmcmc._checks import check_positive
-from pmcmc._pytree import register_dataclass
 from pmcmc.kernels import metric
-from pmcmc.kernels.base import GradientState, LogDensity
+from pmcmc.kernels.base import GradientState
 from pmcmc.kernels.langevin import diffuse
 from pmcmc.kernels.leapfrog import matching_step_size
 from pmcmc.kernels.metropolis import MetropolisKernel
@@ -23,8 +21,6 @@ class MALANoise(NamedTuple):
     uniform: jax.Array
 
 
-@register_dataclass
-@dataclass(frozen=True)
 class MALA(MetropolisKernel):
     """Langevin proposal with a Metropolis correction (Roberts & Tweedie, 1996).
 
@@ -56,9 +52,6 @@ class MALA(MetropolisKernel):
         # on a standard normal target if that is 1.65 / dim**(1/6): Roberts & Rosenthal (1998).
         size = math.sqrt(2 * float(self.step_size))
         return matching_step_size(size, 1.65 / dim ** (1 / 6), dim)
-
-    def init(self, logdensity: LogDensity, position: jax.Array) -> GradientState:
-        return GradientState(position, *jax.value_and_grad(logdensity)(position))
 
     def draw_noise(self, rng_key: jax.Array, position: jax.Array) -> MALANoise:
         normal_key, uniform_key = jax.random.split(rng_key)

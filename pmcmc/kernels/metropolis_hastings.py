@@ -1,14 +1,11 @@
 """Metropolis-Hastings algorithm with proposals of the user's own."""
 
-import functools
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
 
 from pmcmc._checks import check_function
-from pmcmc._pytree import register_dataclass
 from pmcmc.kernels.base import State
 from pmcmc.kernels.flatten import FlatDraw, FlatMap, FlatScalar
 from pmcmc.kernels.metropolis import MetropolisKernel
@@ -21,9 +18,7 @@ class MetropolisHastingsNoise(NamedTuple):
     uniform: jax.Array
 
 
-@functools.partial(register_dataclass, meta_fields=["proposal", "noise", "log_ratio"])
-@dataclass(frozen=True)
-class MetropolisHastings(MetropolisKernel):
+class MetropolisHastings(MetropolisKernel, static=("proposal", "noise", "log_ratio")):
     """Accept or reject what `proposal` proposes (Hastings, 1970); no gradient is used.
 
     Positions have the structure of `x0`. Data that the functions close over are read once.

@@ -1,15 +1,12 @@
 """Random-walk Metropolis algorithm."""
 
-import functools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
 
 from pmcmc._checks import check_function, check_positive
-from pmcmc._pytree import register_dataclass
 from pmcmc.kernels import metric
 from pmcmc.kernels.base import State
 from pmcmc.kernels.leapfrog import matching_step_size
@@ -23,9 +20,7 @@ class RandomWalkNoise(NamedTuple):
     uniform: jax.Array
 
 
-@functools.partial(register_dataclass, meta_fields=["draw"])
-@dataclass(frozen=True)
-class RandomWalkMetropolis(MetropolisKernel):
+class RandomWalkMetropolis(MetropolisKernel, static=("draw",)):
     """Symmetric proposals around the position (Metropolis et al., 1953); no gradient is used.
 
     The proposal is `x + step_size * factor @ draw(...)`, where `factor` is the Cholesky factor of

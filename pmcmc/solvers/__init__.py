@@ -1,6 +1,5 @@
 """Ways to evaluate a recursion `s_t = f(s_{t-1}, u_t)`; they know maps and arrays only."""
 
-from pmcmc._pytree import register_dataclass as register_dataclass
 from pmcmc.solvers.auto import Auto as Auto
 from pmcmc.solvers.base import Outcome as Outcome
 from pmcmc.solvers.base import Recursion as Recursion

@@ -3,11 +3,12 @@
 import abc
 import enum
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
+from pmcmc._pytree import Pytree
 from pmcmc.solvers.region import Region
 
 
@@ -158,8 +159,14 @@ class Trajectories(NamedTuple):
     trace: Trace
 
 
-class Solver(abc.ABC):
-    """A way to evaluate a recursion: a frozen dataclass registered as a pytree."""
+class Solver(Pytree, abc.ABC):
+    """A way to evaluate a recursion: a frozen dataclass that is a pytree."""
+
+    is_parallel_in_time: ClassVar[bool] = True
+
+    def describe(self) -> str:
+        """Its name, and what tells it from others of that name, in a few words."""
+        return type(self).__name__
 
     @abc.abstractmethod
     def run(
@@ -185,6 +192,26 @@ class Solver(abc.ABC):
             dim: numbers in a state.
             dtype: of the states.
         """
+
+    def prepare(self, setting: Any) -> "Solver":
+        """The solver with everything found that it asks for by name.
+
+        Args:
+            setting: the recursion that it is to evaluate, a `pmcmc.solvers.setting.Setting`.
+
+        Raises:
+            ValueError: it cannot; the message says why and what to write.
+        """
+        return self
+
+    def calmer(self) -> "list[tuple[Solver, str]]":
+        """Solvers that are slower and more robust, in order, each with its name in a sentence."""
+        return []
+
+    @property
+    def sweeps_inner_steps(self) -> bool:
+        """Whether steps that are recursions themselves are taken one by one, each by sweeps."""
+        return False
 
     def segment(self, first_step: int, length: int) -> "Solver":
         """The solver of `length` steps from `first_step` on, for what it is given per step."""

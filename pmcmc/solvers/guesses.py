@@ -2,9 +2,7 @@
 
 import abc
 import dataclasses
-import functools
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
@@ -13,7 +11,7 @@ import numpy as np
 
 from pmcmc._checks import check_finite, check_positive, short
 from pmcmc._keys import internal_key
-from pmcmc._pytree import register_dataclass
+from pmcmc._pytree import Pytree
 from pmcmc.solvers.scan import affine_scan
 from pmcmc.solvers.structures import Diagonal
 
@@ -40,7 +38,7 @@ class Entry(NamedTuple):
     data: Any
 
 
-class Guess(abc.ABC):
+class Guess(Pytree, abc.ABC):
     """A first guess: any changes the number of sweeps, none the solution."""
 
     @property
@@ -74,8 +72,6 @@ class Guess(abc.ABC):
         return self
 
 
-@register_dataclass
-@dataclass(frozen=True)
 class IterateGuess(Guess):
     """The newest iterate of the step before: what sweeps know of where the chain is going."""
 
@@ -83,8 +79,6 @@ class IterateGuess(Guess):
         return entry.rows
 
 
-@register_dataclass
-@dataclass(frozen=True)
 class ConstantGuess(Guess):
     """The start of the sequence."""
 
@@ -92,8 +86,6 @@ class ConstantGuess(Guess):
         return jnp.where(entry.is_new[:, None], entry.origin[None], entry.rows)
 
 
-@register_dataclass
-@dataclass(frozen=True)
 class FinishedGuess(Guess):
     """The last finished state."""
 
@@ -101,8 +93,6 @@ class FinishedGuess(Guess):
         return jnp.where(entry.is_new[:, None], entry.last[None], entry.rows)
 
 
-@register_dataclass
-@dataclass(frozen=True)
 class JacobiGuess(Guess):
     """One Jacobi sweep from the newest iterate: every step as if taken from there.
 
@@ -117,8 +107,6 @@ class JacobiGuess(Guess):
         return entry.rows
 
 
-@register_dataclass
-@dataclass(frozen=True)
 class RandomGuess(Guess):
     """Independent normal numbers, the same for a step whatever the window.
 
@@ -145,9 +133,7 @@ class RandomGuess(Guess):
         return jnp.where(entry.is_new[:, None], drawn.astype(entry.rows.dtype), entry.rows)
 
 
-@functools.partial(register_dataclass, meta_fields=["step"])
-@dataclass(frozen=True)
-class SurrogateGuess(Guess):
+class SurrogateGuess(Guess, static=("step",)):
     """The states of a cheap recursion with the same inputs, such as a Gaussian chain.
 
     For a Langevin chain, say, `lambda x, noise: mean + decay * (x - mean) + scale * noise.normal`.
@@ -186,8 +172,6 @@ class SurrogateGuess(Guess):
         )
 
 
-@register_dataclass
-@dataclass(frozen=True)
 class TrajectoryGuess(Guess):
     """Given states, for instance those of a run with slightly different parameters.
 

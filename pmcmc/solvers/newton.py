@@ -1,8 +1,6 @@
 """Newton and quasi-Newton methods, parallel in time."""
 
 import dataclasses
-import functools
-from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -18,13 +16,13 @@ from pmcmc._checks import (
     short,
     store_count,
 )
-from pmcmc._pytree import register_dataclass
 from pmcmc.solvers.base import Recursion, Solver, Trajectories
 from pmcmc.solvers.coordinates import Coordinates
-from pmcmc.solvers.damping import Damping
+from pmcmc.solvers.damping import Clip, Damping
 from pmcmc.solvers.driver import Budget, drive
 from pmcmc.solvers.guesses import IterateGuess, TrajectoryGuess
 from pmcmc.solvers.nested import run_stages
+from pmcmc.solvers.setting import Setting
 from pmcmc.solvers.structures import Diagonal, Structure
 from pmcmc.solvers.sweep import NewtonMethod
 
@@ -33,9 +31,7 @@ _ACCELERATOR_WINDOW = 512  # fewest sweeps
 _WINDOWS_PER_SEGMENT = 16  # the end of a segment drains the window: at most a few per cent
 
 
-@functools.partial(register_dataclass, meta_fields=["window", "fallback", "trace_sweeps"])
-@dataclass(frozen=True, kw_only=True)
-class ParallelNewton(Solver):
+class ParallelNewton(Solver, static=("window", "fallback", "trace_sweeps"), kw_only=True):
     """Evaluate a window of steps at once, sweep by sweep, until they solve the recursion.
 
     A sweep evaluates `f_t(s_{t-1})` for all steps of the window and solves the recursion with
@@ -121,7 +117,7 @@ class ParallelNewton(Solver):
     def run(
         self, recursion: Recursion, s0: jax.Array, inputs: Any, n_steps: int | jax.Array
     ) -> Trajectories:
-        if recursion.stages is not None and self.jacobian.n_parts == 2:
+        if recursion.stages is not None and self.sweeps_inner_steps:
             return run_stages(self, recursion, recursion.stages, s0, inputs, n_steps)
         n_chains, dim = s0.shape
         length = jax.tree.leaves(inputs)[0].shape[1]
@@ -153,6 +149,34 @@ class ParallelNewton(Solver):
         )
         budget = Budget(self.max_sweeps, self.fallback == "sequential", self.trace_sweeps)
         return drive(method, budget, recursion, s0, inputs, n_steps, window)
+
+    def prepare(self, setting: Setting) -> "ParallelNewton":
+        setting.check(self.jacobian)
+        basis = self.basis
+        if isinstance(basis, str):
+            basis = setting.basis(basis, self.jacobian)
+        return dataclasses.replace(self, basis=basis, guess=self.guess.flatten(setting.flatten))
+
+    def calmer(self) -> list[tuple[Solver, str]]:
+        found: list[tuple[Solver, str]] = []
+        clipped = ParallelNewton(
+            jacobian=self.jacobian, basis=self.basis, window=self.window, damping=Clip()
+        )
+        if self.damping is None:
+            found.append((clipped, "clipped sweeps"))
+        window = (self.window if isinstance(self.window, int) else _CPU_WINDOW) // 4
+        if window > 1:
+            found.append((dataclasses.replace(clipped, window=window), f"a window of {window}"))
+        return found
+
+    @property
+    def sweeps_inner_steps(self) -> bool:
+        return self.jacobian.n_parts == 2
+
+    def describe(self) -> str:
+        damping = "" if self.damping is None else f", {type(self.damping).__name__}"
+        basis = "no basis" if self.basis is None else "in a basis"
+        return f"ParallelNewton ({type(self.jacobian).__name__}{damping}, {basis})"
 
     def tolerances(self, dtype: Any) -> tuple[Any, Any]:
         default = 1e-12 if dtype == np.float64 else 1e-5

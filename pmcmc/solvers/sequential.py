@@ -1,23 +1,21 @@
 """The loop."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-from pmcmc._pytree import register_dataclass
 from pmcmc.solvers.base import Recursion, Solver, Trace, Trajectories
 
 _SEGMENT_NUMBERS = 2**22  # 32 MiB of float64 states a segment
 _SEGMENT_STEPS = 8192  # enough to make the cost of a call invisible for the cheapest densities
 
 
-@register_dataclass
-@dataclass(frozen=True)
 class Sequential(Solver):
     """Take the steps one at a time: the chain that every other solver reproduces."""
+
+    is_parallel_in_time = False
 
     def run(
         self, recursion: Recursion, s0: jax.Array, inputs: Any, n_steps: int | jax.Array

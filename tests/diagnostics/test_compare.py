@@ -21,8 +21,6 @@ def skewed(x):
     return jnp.sum(-x - jnp.exp(-x))
 
 
-@pmcmc.kernels.register_dataclass
-@dataclasses.dataclass(frozen=True)
 class Careless(MALA):
     """MALA whose acceptance ratio leaves out the density of the proposal."""
 

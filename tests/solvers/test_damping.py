@@ -1,6 +1,5 @@
 """Damping against textbook arithmetic."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import jax
@@ -9,7 +8,6 @@ import numpy as np
 import pytest
 
 import pmcmc
-from pmcmc._pytree import register_dataclass
 from pmcmc.solvers import (
     ELK,
     Clip,
@@ -178,8 +176,6 @@ def test_an_unstable_stretch_is_solved_without_a_reset(damping, jacobian):
     assert sweeps < 100
 
 
-@register_dataclass
-@dataclass(frozen=True)
 class Spy(Damping):
     """Damps nothing, and notes the merits."""
 

@@ -128,7 +128,6 @@ def test_cotangents_that_die_out_take_few_sweeps():
         step = lambda s, u: jnp.tanh(theta * (jnp.asarray(MIX) @ s) + u)  # noqa: E731
         return jnp.sum(scanned(step, jnp.zeros(4), inputs)[-1])
 
-    pmcmc._pytree.register_dataclass(Counting, meta_fields=["window", "fallback", "trace_sweeps"])
     solver = Counting(jacobian=pmcmc.solvers.Dense(), window=64)
     inputs = np.random.default_rng(2).normal(size=(320, 4))
     np.testing.assert_allclose(jax.grad(last)(0.6), jax.grad(last_of_loop)(0.6), rtol=1e-9)

@@ -1,14 +1,11 @@
 """Structures against dense matrices."""
 
-from dataclasses import dataclass
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import pmcmc
-from pmcmc._pytree import register_dataclass
 from pmcmc.solvers import (
     Clip,
     Dense,
@@ -168,8 +165,6 @@ def test_automatic_windows_fit_the_memory_of_the_matrices():
     assert found.evaluations[0] == 10 * found.sweeps[0]
 
 
-@register_dataclass
-@dataclass(frozen=True)
 class RowSums(Structure):
     """A structure as a user would write one: diagonal, with the row sums of the Jacobian."""
 

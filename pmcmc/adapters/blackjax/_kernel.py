@@ -3,7 +3,7 @@
 import functools
 from collections import namedtuple
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -12,7 +12,6 @@ from blackjax.base import SamplingAlgorithm
 from blackjax.mcmc.elliptical_slice import EllipSliceState
 from jax.flatten_util import ravel_pytree
 
-from pmcmc._pytree import register_dataclass
 from pmcmc.adapters._keys import as_key
 from pmcmc.adapters.blackjax._states import check_algorithm
 from pmcmc.adapters.blackjax._step_key import StepKey
@@ -60,9 +59,7 @@ def step_keys(rng_key: jax.Array | int, n_steps: int, chain: int = 0) -> jax.Arr
     return StepKey(jax.vmap(fold_in)(jnp.arange(n_steps)), chain_key.implementation).key
 
 
-@functools.partial(register_dataclass, meta_fields=["algorithm", "unravel"])
-@dataclass(frozen=True)
-class AlgorithmKernel(Kernel):
+class AlgorithmKernel(Kernel, static=("algorithm", "unravel")):
     """The kernel that `from_algorithm` returns.
 
     Args:

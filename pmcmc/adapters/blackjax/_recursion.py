@@ -13,8 +13,9 @@ from pmcmc._basis import hessian_basis
 from pmcmc._programs import jit_of_function
 from pmcmc.adapters.blackjax._states import StateLayout
 from pmcmc.adapters.blackjax._step_key import StepKey
-from pmcmc.solvers import ParallelNewton, Recursion, ScaledIdentity, Solver
+from pmcmc.solvers import Recursion, ScaledIdentity, Structure
 from pmcmc.solvers.bases import PILOT_STEPS, jacobian_basis
+from pmcmc.solvers.setting import Setting
 
 _MAX_HESSIAN_DIM = 1000
 
@@ -44,43 +45,47 @@ def as_recursion(
     )
 
 
-def resolve(solver: Solver, layout: StateLayout, state: Any, keys: StepKey) -> Solver:
-    """The solver with its basis found.
+class AlgorithmSetting(Setting):
+    """The chain of an algorithm.
 
-    Raises:
-        ValueError: the solver does not suit the algorithm.
+    Args:
+        layout: of its states.
+        state: the start.
+        keys: of the steps.
     """
-    if not isinstance(solver, ParallelNewton):
-        return solver
-    if isinstance(state, EllipSliceState) and solver.jacobian != ScaledIdentity(0.0):
-        raise ValueError(
-            "elliptical slice sampling shrinks its slice until a draw is found, which never ends "
-            "at some of the iterates that this solver passes on its way: write solver='jacobi', "
-            "whose iterates are outcomes of steps, or 'sequential'."
-        )
-    if not isinstance(solver.basis, str):
-        return solver
-    vector = layout.vector(state)
-    is_of_positions = bool(layout.rebuilt) and _size(state.position) == vector.size
-    basis = None
-    if solver.basis == "jacobian":
-        solver.jacobian.check(1, vector.size, vector.dtype.itemsize)
-        first = jax.tree.map(lambda data: data[:PILOT_STEPS], keys)
-        basis = _jacobian_basis(layout, solver.jacobian.n_parts, state, first)
-    elif solver.basis == "hessian" and not is_of_positions:
-        raise ValueError(
-            "basis='hessian' is one of positions, and this algorithm's state is more than that: "
-            "write basis='jacobian' or basis=None."
-        )
-    elif solver.basis == "hessian" or (
-        is_of_positions
-        and "logdensity_grad" in layout.rebuilt
-        and solver.jacobian.uses_basis
-        and vector.size <= _MAX_HESSIAN_DIM
-    ):
+
+    def __init__(self, layout: StateLayout, state: Any, keys: StepKey) -> None:
+        self._layout, self._state, self._keys = layout, state, keys
+
+    def check(self, structure: Structure) -> None:
+        if isinstance(self._state, EllipSliceState) and structure != ScaledIdentity(0.0):
+            raise ValueError(
+                "elliptical slice sampling shrinks its slice until a draw is found, which never "
+                "ends at some of the iterates that this solver passes on its way: write "
+                "solver='jacobi', whose iterates are outcomes of steps, or 'sequential'."
+            )
+
+    def flatten(self, states: Any) -> jax.Array:
+        return jnp.asarray(states)
+
+    def basis(self, name: str, structure: Structure) -> jax.Array | None:
+        layout, vector = self._layout, self._layout.vector(self._state)
+        if name == "jacobian":
+            structure.check(1, vector.size, vector.dtype.itemsize)
+            first = jax.tree.map(lambda data: data[:PILOT_STEPS], self._keys)
+            return _jacobian_basis(layout, structure.n_parts, self._state, first)
+        is_of_positions = bool(layout.rebuilt) and _size(self._state.position) == vector.size
+        if name == "hessian" and not is_of_positions:
+            raise ValueError(
+                "basis='hessian' is one of positions, and this algorithm's state is more than "
+                "that: write basis='jacobian' or basis=None."
+            )
+        has_gradient = is_of_positions and "logdensity_grad" in layout.rebuilt
+        is_small = structure.uses_basis and vector.size <= _MAX_HESSIAN_DIM
+        if name == "auto" and not (has_gradient and is_small):
+            return None
         of_position = _LogDensity(layout.function, dataclasses.replace(layout, function=None))
-        basis = hessian_basis(of_position, vector, solver.basis == "hessian")
-    return dataclasses.replace(solver, basis=basis)
+        return hessian_basis(of_position, vector, name == "hessian")
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from pmcmc._checks import check_count
 from pmcmc.adapters._keys import as_key, as_keys
 from pmcmc.adapters.blackjax._advance import Transform, Verdict, advance
 from pmcmc.adapters.blackjax._host import is_traced, joined, nan_unless, on_host
-from pmcmc.adapters.blackjax._recursion import resolve
+from pmcmc.adapters.blackjax._recursion import AlgorithmSetting
 from pmcmc.adapters.blackjax._states import StateLayout, check_algorithm
 from pmcmc.adapters.blackjax._step_key import StepKey
 from pmcmc.solvers import Auto, Outcome, Sequential, Solver, as_solver
@@ -162,7 +162,7 @@ def sample_algorithm(
     if isinstance(solver, Auto):
         # A sweep would take such keys one after the other.
         solver = solver.choose() if step_keys.is_batched_faithfully else Sequential()
-    solver = resolve(solver, layout, state, step_keys)
+    solver = solver.prepare(AlgorithmSetting(layout, state, step_keys))
     length = len(
         step_keys.data
     )  # inside another program the whole chain stays on the device anyway

@@ -2,7 +2,6 @@
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -11,12 +10,10 @@ import numpy as np
 from jax import lax
 from jax.custom_batching import custom_vmap
 
-from pmcmc._pytree import register_dataclass
+from pmcmc._pytree import Pytree
 
 
-@functools.partial(register_dataclass, meta_fields=["implementation"])
-@dataclass(frozen=True)
-class StepKey:
+class StepKey(Pytree, static=("implementation",)):
     """One key or several as an array of numbers, which can be stored, and used any number of times.
 
     Args:

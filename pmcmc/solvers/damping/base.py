@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import jax
 
+from pmcmc._pytree import Pytree
 from pmcmc.solvers.structures import Structure
 
 UNKNOWN = -1.0  # the merit before the first sweep
@@ -24,7 +25,7 @@ class Recurrence(NamedTuple):
     steps: jax.Array
 
 
-class Damping(abc.ABC):
+class Damping(Pytree, abc.ABC):
     """Keeps the recurrence of a sweep from blowing up; a frozen dataclass registered as a pytree.
 
     Any recurrence is valid: damping changes the number of sweeps, never the solution.

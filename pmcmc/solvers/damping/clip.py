@@ -1,18 +1,14 @@
 """Bounding the matrices."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import jax
 
 from pmcmc._checks import check_positive, is_concrete, short
-from pmcmc._pytree import register_dataclass
 from pmcmc.solvers.damping.base import Damping, Recurrence
 from pmcmc.solvers.structures import Structure
 
 
-@register_dataclass
-@dataclass(frozen=True)
 class Clip(Damping):
     """Bound the spectral norm of every matrix by `rho` (clip-ELK: Gonzalez, 2026).
 

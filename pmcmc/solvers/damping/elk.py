@@ -1,14 +1,11 @@
 """Levenberg-Marquardt damping by a Kalman filter."""
 
-import functools
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from pmcmc._checks import check_flag, check_not_negative
-from pmcmc._pytree import register_dataclass
 from pmcmc.solvers.damping.base import Damping, Recurrence
 from pmcmc.solvers.scan import scan
 from pmcmc.solvers.structures import Structure
@@ -17,9 +14,7 @@ _FACTOR = 4.0
 _SMALLEST, _LARGEST = 1e-8, 10.0
 
 
-@functools.partial(register_dataclass, meta_fields=["is_adaptive"])
-@dataclass(frozen=True)
-class ELK(Damping):
+class ELK(Damping, static=("is_adaptive",)):
     """Hold the new iterate near the old one by a Kalman filter (ELK: Gonzalez et al., 2024).
 
     The linearised recursion is taken for the dynamics of a state with unit process noise, and the

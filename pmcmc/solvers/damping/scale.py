@@ -1,7 +1,6 @@
 """Scaling the matrices down."""
 
 import dataclasses
-from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -9,13 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from pmcmc._checks import is_concrete, short
-from pmcmc._pytree import register_dataclass
 from pmcmc.solvers.damping.base import Damping, Recurrence
 from pmcmc.solvers.structures import Structure
 
 
-@register_dataclass
-@dataclass(frozen=True)
 class Scale(Damping):
     """Multiply every matrix by `1 - k` (scale-ELK: Gonzalez, 2026).
 

@@ -7,12 +7,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from pmcmc._pytree import Pytree
 from pmcmc.solvers.coordinates import Coordinates
 
 StateMap = Callable[[jax.Array], tuple[jax.Array, Any]]
 
 
-class Structure(abc.ABC):
+class Structure(Pytree, abc.ABC):
     """A structure of the matrix that stands in for the Jacobian of a step.
 
     It owns all that differs between Newton-type methods: how the matrix is estimated from the map,

@@ -1,23 +1,18 @@
 """Full Jacobians."""
 
-import functools
-from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from pmcmc._checks import store_count
-from pmcmc._pytree import register_dataclass
 from pmcmc.solvers.coordinates import Coordinates
 from pmcmc.solvers.structures.base import StateMap, Structure, push
 
 _COPIES = 4  # matrices, tangents behind them, and what a scan keeps beside them
 
 
-@functools.partial(register_dataclass, meta_fields=["memory_limit"])
-@dataclass(frozen=True)
-class Dense(Structure):
+class Dense(Structure, static=("memory_limit",)):
     """The Jacobian itself, shape `(D, D)` (Newton's method; DEER: Lim et al., 2024).
 
     It costs `D` Jacobian-vector products a step, in one batch, and `D**2` numbers.

@@ -1,22 +1,17 @@
 """Diagonal approximations of Jacobians."""
 
-import functools
-from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from pmcmc._checks import store_count
-from pmcmc._pytree import register_dataclass
 from pmcmc.solvers.coordinates import Coordinates
 from pmcmc.solvers.structures.base import StateMap, probes, push
 from pmcmc.solvers.structures.elementwise import Elementwise
 
 
-@functools.partial(register_dataclass, meta_fields=["n_probes"])
-@dataclass(frozen=True)
-class Diagonal(Elementwise):
+class Diagonal(Elementwise, static=("n_probes",)):
     """Diagonal of the Jacobian `A` (quasi-DEER: Gonzalez et al., 2024).
 
     Estimated by Hutchinson's probes, the mean of `v * (A @ v)` over vectors `v` of random signs:

@@ -1,21 +1,16 @@
 """Approximations of Jacobians by 2 x 2 blocks, each block diagonal."""
 
-import functools
-from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from pmcmc._checks import store_count
-from pmcmc._pytree import register_dataclass
 from pmcmc.solvers.coordinates import Coordinates
 from pmcmc.solvers.structures.base import StateMap, Structure, probes, push
 
 
-@functools.partial(register_dataclass, meta_fields=["n_probes"])
-@dataclass(frozen=True)
-class DiagonalBlocks(Structure):
+class DiagonalBlocks(Structure, static=("n_probes",)):
     """Diagonals of the four blocks of the Jacobian, for states of two halves.
 
     The halves are position and momentum (a leapfrog step of HMC), or position and gradient.

@@ -1,20 +1,16 @@
 """One matrix for all steps."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from pmcmc._checks import check_part
-from pmcmc._pytree import register_dataclass
 from pmcmc.solvers.coordinates import Coordinates
 from pmcmc.solvers.structures.base import StateMap, Structure
 from pmcmc.solvers.structures.wrapper import Wrapper
 
 
-@register_dataclass
-@dataclass(frozen=True)
 class Fixed(Wrapper):
     """A given matrix, the same for all steps and sweeps: no Jacobian-vector product is taken.
 

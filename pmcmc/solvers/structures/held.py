@@ -1,17 +1,11 @@
 """Matrices held over several sweeps."""
 
-import functools
-from dataclasses import dataclass
-
 from pmcmc._checks import check_part, store_count
-from pmcmc._pytree import register_dataclass
 from pmcmc.solvers.structures.base import Structure
 from pmcmc.solvers.structures.wrapper import Wrapper
 
 
-@functools.partial(register_dataclass, meta_fields=["every"])
-@dataclass(frozen=True)
-class Held(Wrapper):
+class Held(Wrapper, static=("every",)):
     """A structure whose matrices are estimated in every few sweeps only (lagged, or chord, method).
 
     Between two estimates a sweep takes no Jacobian-vector product; steps that enter the window use

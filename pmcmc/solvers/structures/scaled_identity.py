@@ -1,20 +1,16 @@
 """Multiples of the identity."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from pmcmc._checks import check_finite
-from pmcmc._pytree import register_dataclass
 from pmcmc.solvers.coordinates import Coordinates
 from pmcmc.solvers.structures.base import StateMap, probes, push
 from pmcmc.solvers.structures.elementwise import Elementwise
 
 
-@register_dataclass
-@dataclass(frozen=True)
 class ScaledIdentity(Elementwise):
     """`alpha` times the identity: 1 for Picard's method, 0 for Jacobi's.
 
