@@ -36,11 +36,11 @@ def main() -> None:
         plt.close("all")
 
     stopped = [by_sweeps(N_STEPS, max_sweeps=k + 1, fallback=None) for k in (1, 5, 25)]
-    whole = by_sweeps(N_STEPS, trace_sweeps=N_STEPS)
+    whole = by_sweeps(N_STEPS, n_logged_sweeps=N_STEPS)
     loop = run(N_STEPS, "sequential")
     save(plots.iterates([*stopped, whole], target.logdensity), "iterates")
     save(plots.sweeps(whole), "sweeps")
-    save(plots.trace(whole, loop, number="x[1]"), "trace")
+    save(plots.trace(whole, loop, var_name="x[1]"), "trace")
 
     lengths = (64, 256, 1024, 4096)
     dense = pmcmc.solvers.Dense()

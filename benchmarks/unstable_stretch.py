@@ -55,7 +55,7 @@ def loop(noise: jax.Array) -> jax.Array:
 def evaluate(noise: jax.Array, choices: dict[str, Any]) -> Solution:
     """The solution, with a trace of every sweep, by sweeps alone."""
     solver = ParallelNewton(
-        **choices, guess=ConstantGuess(), window=LENGTH, fallback=None, trace_sweeps=LENGTH
+        **choices, guess=ConstantGuess(), window=LENGTH, fallback=None, n_logged_sweeps=LENGTH
     )
     return solve(langevin, RIDGE, noise, solver=solver)
 
@@ -63,7 +63,7 @@ def evaluate(noise: jax.Array, choices: dict[str, Any]) -> Solution:
 def summary(name: str, solution: Solution, chain: jax.Array) -> dict[str, Any]:
     """What happened, checked to be as claimed."""
     n_sweeps = int(solution.sweeps)
-    reset = np.asarray(solution.trace.reset)[:n_sweeps]
+    reset = np.asarray(solution.sweep_log.reset)[:n_sweeps]
     difference = float(jnp.max(jnp.abs(solution.states - chain)))
     assert solution.converged
     assert difference < 1e-9
@@ -73,7 +73,7 @@ def summary(name: str, solution: Solution, chain: jax.Array) -> dict[str, Any]:
         "sweeps": n_sweeps,
         "sweeps that overflowed": int(np.sum(reset > 0)),
         "most steps replaced": int(reset.max()),
-        "largest residual": float(np.nanmax(solution.trace.residual)),
+        "largest residual": float(np.nanmax(solution.sweep_log.residual)),
         "difference": difference,
     }
 
@@ -86,7 +86,7 @@ def draw(solutions: dict[str, Solution]) -> None:
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
     for (name, solution), (color, dashes) in zip(solutions.items(), STYLES, strict=True):
         n_sweeps = int(solution.sweeps)
-        residual, finished, reset = (np.asarray(field)[:n_sweeps] for field in solution.trace)
+        residual, finished, reset = (np.asarray(field)[:n_sweeps] for field in solution.sweep_log)
         sweep = np.arange(1, n_sweeps + 1)
         style = dict(color=color, linestyle=dashes, label=name, linewidth=2)
         digits = np.where(np.isfinite(residual), np.log10(residual), _LARGEST)

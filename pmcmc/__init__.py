@@ -14,8 +14,8 @@ from pmcmc._burn_in import BurnIn as BurnIn
 from pmcmc._burn_in import burn_in as burn_in
 from pmcmc._choice import Plan as Plan
 from pmcmc._plan import plan as plan
-from pmcmc._result import Info as Info
 from pmcmc._result import Result as Result
+from pmcmc._result import RunInfo as RunInfo
 from pmcmc._sample import sample as sample
 from pmcmc._solve import Solution as Solution
 from pmcmc._solve import solve as solve

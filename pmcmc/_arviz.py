@@ -9,7 +9,11 @@ import numpy as np
 from pmcmc._labels import SAMPLE_DIMS, AxisNames, Groups, Labels, variable_names
 
 # ArviZ's names of sample statistics, where they differ from BlackJAX's.
-_STAT_NAMES = {"logdensity": "lp", "is_divergent": "diverging"}
+_STAT_NAMES = {
+    "logdensity": "lp",
+    "is_divergent": "diverging",
+    "num_integration_steps": "n_steps",
+}
 _DATA = ("observed_data", "constant_data")  # groups without draws
 
 _Axes = Mapping[str, Mapping[str, AxisNames]]

@@ -82,7 +82,7 @@ def burn_in(
     n_chains: int = 1,
     metric: str | None = "auto",
     target_acceptance_rate: float | None = None,
-    starts_at_mode: bool = False,
+    init_to_mode: bool = False,
     rng_key: jax.Array | int = 0,
     progress: bool | None = None,
 ) -> BurnIn:
@@ -109,7 +109,7 @@ def burn_in(
         n_chains: as in `pmcmc.sample`.
         metric: as in `pmcmc.warmup`.
         target_acceptance_rate: as in `pmcmc.warmup`.
-        starts_at_mode: as in `pmcmc.warmup`.
+        init_to_mode: as in `pmcmc.warmup`.
         rng_key: as in `pmcmc.sample`; each round has noise of its own.
         progress: as in `pmcmc.sample`.
 
@@ -121,7 +121,7 @@ def burn_in(
     max_rounds = check_count("max_rounds", max_rounds)
     n_chains = check_count("n_chains", n_chains)
     check_above("max_rhat", max_rhat, 1.0, "a number above 1", "max_rhat=1.05")
-    check_flag("starts_at_mode", starts_at_mode)
+    check_flag("init_to_mode", init_to_mode)
     solver = as_solver(solver)
     task = as_task(logdensity, x0, kernel, n_chains, rng_key, metric, target_acceptance_rate)
     if task.tuning.target_acceptance_rate is None:
@@ -132,7 +132,7 @@ def burn_in(
     reports: list[WarmupReport] = []
     restarted: list[tuple[int, ...]] = []
     for i in range(max_rounds):
-        tuned = tune(task, solver, n_steps * 2**i, starts_at_mode and i == 0, progress)
+        tuned = tune(task, solver, n_steps * 2**i, init_to_mode and i == 0, progress)
         rhats.append(_largest_rhat(tuned.kept.positions))
         reports.append(tuned.report)
         lost = lost_chains(tuned.kept.logdensity)

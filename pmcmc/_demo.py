@@ -79,7 +79,7 @@ def _integer_from(minimum: int) -> Callable[[str], int]:
 
 def _one_window(target: Target, result: Result, seed: int) -> Result:
     """What the sweeps see when the first steps after the run are solved in a single window."""
-    solver = ParallelNewton(window=_ONE_WINDOW, trace_sweeps=_ONE_WINDOW)
+    solver = ParallelNewton(window=_ONE_WINDOW, n_logged_sweeps=_ONE_WINDOW)
     return sample(
         target.logdensity,
         result.final_state.position[0],

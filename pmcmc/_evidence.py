@@ -6,7 +6,7 @@ import jax
 import numpy as np
 
 from pmcmc._chain import Segment
-from pmcmc.solvers import Outcome, Trace
+from pmcmc.solvers import Outcome, SweepLog
 
 
 class Evidence(NamedTuple):
@@ -19,7 +19,7 @@ class Evidence(NamedTuple):
     residual: np.ndarray
     scaled_residual: np.ndarray
     outcome: np.ndarray
-    trace: list[Trace]
+    sweep_log: list[SweepLog]
 
     @classmethod
     def none(cls, n_chains: int) -> "Evidence":
@@ -41,5 +41,5 @@ class Evidence(NamedTuple):
                 self.scaled_residual, np.where(is_finite, report.scaled_residual, np.inf)
             ),
             outcome=np.maximum(self.outcome, Outcome.of(report, is_finite)),
-            trace=[*self.trace, jax.tree.map(np.asarray, report.trace)],
+            sweep_log=[*self.sweep_log, jax.tree.map(np.asarray, report.sweep_log)],
         )

@@ -14,11 +14,11 @@ from pmcmc._labels import named_leaves
 from pmcmc._version import __version__
 from pmcmc._warmup import WarmupReport
 from pmcmc.kernels import Kernel
-from pmcmc.solvers import Outcome, Solver, Trace
+from pmcmc.solvers import Outcome, Solver, SweepLog
 
 
 @dataclass(frozen=True, eq=False)
-class Info:
+class RunInfo:
     """Record of a run; arrays have one entry a chain.
 
     Args:
@@ -39,7 +39,7 @@ class Info:
             chain moves by little (see `ParallelNewton`); 0 for the loop.
         outcome: how the solver ended for each chain, warm-up included; an outcome names its `cause`
             and `remedy`.
-        trace: residual and finished steps per sweep, one `Trace` a segment of the chain.
+        trace: residual and finished steps per sweep, one `SweepLog` a segment of the chain.
         warmup: record of the warm-up, `None` where there was none.
         plan: what `solver="auto"` decided and from which figures, `None` for other solvers.
         seconds_compile: tracing and compiling, about 0 when everything was compiled before.
@@ -62,7 +62,7 @@ class Info:
     atol: float
     rtol: float
     outcome: list[Outcome]
-    trace: list[Trace] = field(repr=False)
+    sweep_log: list[SweepLog] = field(repr=False)
     warmup: WarmupReport | None = field(repr=False)
     plan: Plan | None = field(repr=False)
     seconds_compile: float
@@ -108,7 +108,7 @@ class Result:
 
     positions: Any
     stats: dict[str, np.ndarray]
-    info: Info
+    info: RunInfo
     final_state: Any
 
     def to_arviz(

@@ -12,7 +12,7 @@ from pmcmc._checks import check_count, short
 from pmcmc._draws import Draws
 from pmcmc._evidence import Evidence
 from pmcmc._progress import Progress
-from pmcmc._result import Info, Result
+from pmcmc._result import Result, RunInfo
 from pmcmc._task import as_task, warmup_key
 from pmcmc._warmup import run_windows
 from pmcmc.kernels import Kernel
@@ -129,7 +129,7 @@ def sample(
     return Result(
         positions=task.problem.unravel(draws.positions),
         stats=draws.stats | _constants(transition, draws.stats),
-        info=Info(
+        info=RunInfo(
             kernel=task.restored(transition),
             solver=runner.solver,
             device=str(positions.device),
@@ -143,7 +143,7 @@ def sample(
             residual=evidence.residual,
             scaled_residual=evidence.scaled_residual,
             outcome=[Outcome(max(codes)) for codes in zip(*outcomes, strict=True)],
-            trace=evidence.trace,
+            sweep_log=evidence.sweep_log,
             atol=float(atol),
             rtol=float(rtol),
             warmup=report,

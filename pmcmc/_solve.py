@@ -18,7 +18,7 @@ from pmcmc.solvers import (
     Outcome,
     Recursion,
     Solver,
-    Trace,
+    SweepLog,
     as_solver,
 )
 from pmcmc.solvers.bases import jacobian_basis
@@ -63,7 +63,7 @@ class Solution(NamedTuple):
     scaled_residual: jax.Array
     sweeps: jax.Array
     sequential_steps: jax.Array
-    trace: Trace
+    sweep_log: SweepLog
 
     @property
     def converged(self) -> jax.Array:
@@ -166,7 +166,7 @@ def _solve(step: FlatStep, solver: Solver, s0: jax.Array, inputs: Any) -> Soluti
         scaled_residual=jnp.where(is_finite[0], result.scaled_residual, jnp.inf),
         sweeps=result.sweeps,
         sequential_steps=result.sequential_steps,
-        trace=result.trace,
+        sweep_log=result.sweep_log,
     )
 
 

@@ -39,7 +39,7 @@ def warmup(
     n_chains: int = 1,
     metric: str | None = "auto",
     target_acceptance_rate: float | None = None,
-    starts_at_mode: bool = False,
+    init_to_mode: bool = False,
     rng_key: jax.Array | int = 0,
     progress: bool | None = None,
 ) -> Warmup:
@@ -65,7 +65,7 @@ def warmup(
             `"auto"` for a dense one in up to 50 dimensions where the kernel takes it.
         target_acceptance_rate: to aim at, `None` for the kernel's own: 0.574 (MALA), 0.8 (HMC),
             0.234 (random walk; 0.44 in one dimension), 0.4 (Barker).
-        starts_at_mode: let every chain start where a climb leads from its start, unless that is no
+        init_to_mode: let every chain start where a climb leads from its start, unless that is no
             better. Do without where the mode is far from the mass (funnels).
         rng_key: as in `sample`; the noise is another one.
         progress: as in `sample`.
@@ -76,7 +76,7 @@ def warmup(
     """
     n_steps = check_count("n_steps", n_steps)
     n_chains = check_count("n_chains", n_chains)
-    check_flag("starts_at_mode", starts_at_mode)
+    check_flag("init_to_mode", init_to_mode)
     solver = as_solver(solver)
     task = as_task(logdensity, x0, kernel, n_chains, rng_key, metric, target_acceptance_rate)
     if task.tuning.target_acceptance_rate is None:
@@ -84,19 +84,19 @@ def warmup(
             f"kernel must have something to tune, got {short(kernel)}: write kernel='mala', or "
             "sample(..., n_warmup=...) to drop the first steps."
         )
-    tuned = tune(task, solver, n_steps, starts_at_mode, progress)
+    tuned = tune(task, solver, n_steps, init_to_mode, progress)
     state = task.final_state(tuned.kernel, tuned.positions)
     return Warmup(state, task.restored(tuned.kernel), tuned.report)
 
 
 def tune(
-    task: Task, solver: Solver | Auto, n_steps: int, starts_at_mode: bool, progress: bool | None
+    task: Task, solver: Solver | Auto, n_steps: int, init_to_mode: bool, progress: bool | None
 ) -> Tuned:
     """The windows of a warm-up on a checked task."""
     positions = task.problem.positions
     with Progress(progress, len(positions)) as line:
         line.say("preparing")
-        if starts_at_mode:
+        if init_to_mode:
             positions = _modes(task)
         runner = make_runner(task, solver, n_steps, n_steps, n_steps // 2)
         line.say("compiling")
@@ -118,5 +118,5 @@ def _modes(task: Task) -> jax.Array:
     except Exception as error:
         raise ValueError(
             f"the search for the mode from x0 failed ({first_line(error)}): write "
-            "starts_at_mode=False."
+            "init_to_mode=False."
         ) from error

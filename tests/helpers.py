@@ -246,8 +246,8 @@ STRUCTURES = {
     "scaled identity": solvers.ScaledIdentity(),
     "identity": solvers.ScaledIdentity(1.0),
     "zero": solvers.ScaledIdentity(0.0),
-    "dense, held": solvers.Held(solvers.Dense(), every=3),
-    "diagonal, fixed": solvers.Fixed(solvers.Diagonal(), np.array([0.5, 0.4, 0.3, 0.2])),
+    "dense, held": solvers.Lagged(solvers.Dense(), every=3),
+    "diagonal, fixed": solvers.Constant(solvers.Diagonal(), np.array([0.5, 0.4, 0.3, 0.2])),
 }
 DAMPINGS = {
     "clip": solvers.Clip(rho=0.9),
@@ -258,7 +258,7 @@ DAMPINGS = {
 }
 GUESSES = {
     "constant": solvers.ConstantGuess(),
-    "finished": solvers.FinishedGuess(),
+    "finished": solvers.LastStateGuess(),
     "jacobi": solvers.JacobiGuess(),
     "random": solvers.RandomGuess(mean=0.1, sd=0.5),
     "surrogate": solvers.SurrogateGuess(lambda s, u: 0.9 * s + u["normal"]),

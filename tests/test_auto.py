@@ -21,7 +21,7 @@ def tried(seconds_per_step, solver=SWEEPS, seconds_per_sweep=1e-3):
 
 
 @pytest.mark.parametrize(
-    ("measurements", "is_swept", "reason"),
+    ("measurements", "begins_with_jacobi", "reason"),
     [
         (Measurements(1.0, {}), False, "too short for a pilot"),
         (Measurements(1.0, {64: 0.5, 512: 0.41}), False, "costs 2.4 times less"),
@@ -33,9 +33,9 @@ def tried(seconds_per_step, solver=SWEEPS, seconds_per_sweep=1e-3):
         (Measurements(1.0, {64: 0.1}, -0.1, (tried(2.0), tried(0.5))), True, "2 times as fast"),
     ],
 )
-def test_the_choice_is_a_function_of_the_measurements(measurements, is_swept, reason):
+def test_the_choice_is_a_function_of_the_measurements(measurements, begins_with_jacobi, reason):
     solver, text = choose(measurements)
-    assert isinstance(solver, pmcmc.ParallelNewton) == is_swept
+    assert isinstance(solver, pmcmc.ParallelNewton) == begins_with_jacobi
     assert reason in text
 
 

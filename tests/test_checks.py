@@ -42,10 +42,10 @@ def test_counts_are_integers_of_any_kind(kind):
     assert ready.n_chains == 1
     assert pmcmc.warmup(normal, ONES, n_steps=n(9), solver="sequential").report.n_steps.sum() == 9
     newton = pmcmc.ParallelNewton(
-        window=n(4), max_sweeps=n(3), trace_sweeps=n(2), jacobian=solvers.Diagonal(n_probes=n(1))
+        window=n(4), max_sweeps=n(3), n_logged_sweeps=n(2), jacobian=solvers.Diagonal(n_probes=n(1))
     )
-    assert newton == pmcmc.ParallelNewton(window=4, max_sweeps=3, trace_sweeps=2)
-    assert solvers.Held(solvers.Dense(n(100)), n(3)) == solvers.Held(solvers.Dense(100), 3)
+    assert newton == pmcmc.ParallelNewton(window=4, max_sweeps=3, n_logged_sweeps=2)
+    assert solvers.Lagged(solvers.Dense(n(100)), n(3)) == solvers.Lagged(solvers.Dense(100), 3)
     assert len(diagnostics.error_per_sweep(step, 0.0, np.ones(5), n_sweeps=n(2))) == 3
 
 
@@ -60,7 +60,7 @@ CALLS = {
     "n_chains": lambda x: pmcmc.burn_in(normal, ONES, n_chains=x),
     "num_integration_steps": lambda x: pmcmc.HMC(0.1, x),
     "window": lambda x: pmcmc.ParallelNewton(window=x),
-    "every": lambda x: solvers.Held(solvers.Dense(), x),
+    "every": lambda x: solvers.Lagged(solvers.Dense(), x),
     "n_sweeps": lambda x: diagnostics.error_per_sweep(step, 0.0, ONES, n_sweeps=x),
 }
 
@@ -95,7 +95,7 @@ WRONG = {
     "solver of solve": (lambda x: pmcmc.solve(step, 0.0, ONES, solver=x), ALL),
     "rng_key": (lambda x: pmcmc.warmup(normal, ONES, rng_key=x), ALL),
     "metric": (lambda x: pmcmc.warmup(normal, ONES, metric=x), ALL),
-    "starts_at_mode": (lambda x: pmcmc.burn_in(normal, ONES, starts_at_mode=x), ALL),
+    "init_to_mode": (lambda x: pmcmc.burn_in(normal, ONES, init_to_mode=x), ALL),
     "max_rhat": (lambda x: pmcmc.burn_in(normal, ONES, max_rhat=x), NUMBERS),
     "x0": (lambda x: pmcmc.sample(normal, x, 5), [*TEXTS, Talkative()]),
     "step_size": (pmcmc.MALA, NUMBERS),

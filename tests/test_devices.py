@@ -35,7 +35,7 @@ states = init_states(task.problem.logdensity, task.kernel, task.problem.position
 assert states.logdensity.device == second
 runner = task.runner(pmcmc.ParallelNewton(), task.kernel, 8)
 assert runner.advance(task.kernel, task.problem.positions, task.rng_key, 0, 8).last.device == second
-ready = pmcmc.burn_in(logdensity, x0, n_steps=40, max_rounds=2, solver="quasi", starts_at_mode=True)
+ready = pmcmc.burn_in(logdensity, x0, n_steps=40, max_rounds=2, solver="quasi", init_to_mode=True)
 assert pmcmc.plan(logdensity, x0, 40, kernel=pmcmc.MALA(0.3)).reason
 try:
     run({"a": x0["a"], "b": jax.device_put(x0["b"], first)})

@@ -3,7 +3,7 @@ import pytest
 
 from pmcmc._chain import Segment
 from pmcmc._evidence import Evidence
-from pmcmc.solvers import Outcome, Trace, Trajectories
+from pmcmc.solvers import Outcome, SweepLog, Trajectories
 
 
 def segment(residual, position=0.0):
@@ -17,7 +17,7 @@ def segment(residual, position=0.0):
         evaluations=count + 2,
         residual=np.array([residual, 0.0]) / 10,
         scaled_residual=np.array([residual, 0.0]),
-        trace=Trace(np.zeros((2, 0)), *np.zeros((2, 2, 0), int)),
+        sweep_log=SweepLog(np.zeros((2, 0)), *np.zeros((2, 2, 0), int)),
     )
     return Segment(np.full((2, 5, 1), position), {}, None, report)
 
@@ -47,4 +47,4 @@ def test_counts_add_up_and_the_largest_residual_stays():
     assert evidence.scaled_residual.tolist() == [0.9, 0.0]
     assert evidence.residual[0] == pytest.approx(0.09)
     assert evidence.outcome.tolist() == [Outcome.FINISHED_WITH_SEQUENTIAL_STEPS] * 2
-    assert len(evidence.trace) == 3
+    assert len(evidence.sweep_log) == 3

@@ -42,7 +42,7 @@ def test_every_solver_and_plan_take_them(mine, theirs, solvers, eager_pilot, mon
 
 def test_warm_ups_and_burn_in_take_them():
     logdensity, x0 = with_data_of("float64"), np.full(3, 0.1, "float32")
-    tuned = pmcmc.warmup(logdensity, x0, n_steps=100, starts_at_mode=True)
+    tuned = pmcmc.warmup(logdensity, x0, n_steps=100, init_to_mode=True)
     assert tuned.report.converged.all()
     ready = pmcmc.burn_in(logdensity, x0, n_steps=50, max_rounds=1, solver="quasi")
     assert ready.position.dtype == tuned.state.position.dtype == np.float32

@@ -113,5 +113,5 @@ def test_sweeps_go_without_a_basis_where_the_search_for_the_mode_raises():
     asked = pmcmc.ParallelNewton(jacobian=solvers.Diagonal(), basis="hessian")
     with pytest.raises(ValueError, match=r"too close to the mode.*write basis=None"):
         pmcmc.sample(shell, x0, solver=asked, **choices)
-    with pytest.raises(ValueError, match=r"too close to the mode.*write starts_at_mode=False"):
-        pmcmc.warmup(shell, x0, n_steps=10, starts_at_mode=True)
+    with pytest.raises(ValueError, match=r"too close to the mode.*write init_to_mode=False"):
+        pmcmc.warmup(shell, x0, n_steps=10, init_to_mode=True)

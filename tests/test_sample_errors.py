@@ -273,7 +273,7 @@ def test_step_sizes_must_be_positive_numbers(step_size):
         (dict(window="large"), "window must be a positive integer, got 'large'"),
         (dict(jacobian="diag"), r"jacobian must be an instance such as pmcmc.solvers.Diagonal"),
         (dict(fallback="loop"), "fallback must be 'sequential' or None, got 'loop'"),
-        (dict(trace_sweeps=-1), "trace_sweeps must be an integer of at least 0"),
+        (dict(n_logged_sweeps=-1), "n_logged_sweeps must be an integer of at least 0"),
     ],
 )
 def test_bad_solver_options_are_named(arguments, message):
@@ -311,9 +311,9 @@ def test_numbers_that_do_not_fit_float32_are_named(float32):
         (lambda: solvers.Diagonal(n_probes=0), "n_probes must be a positive integer, got 0"),
         (lambda: solvers.DiagonalBlocks(n_probes=1.5), "n_probes must be a positive integer"),
         (lambda: solvers.Dense(memory_limit=0), "memory_limit must be a positive integer"),
-        (lambda: solvers.Held(solvers.Dense(), every=0), "every must be a positive integer"),
-        (lambda: solvers.Held(solvers.Dense), "structure must be an instance such as"),
-        (lambda: solvers.Fixed(None, np.eye(2)), "structure must be an instance.*got None"),
+        (lambda: solvers.Lagged(solvers.Dense(), every=0), "every must be a positive integer"),
+        (lambda: solvers.Lagged(solvers.Dense), "structure must be an instance such as"),
+        (lambda: solvers.Constant(None, np.eye(2)), "structure must be an instance.*got None"),
         (lambda: solvers.ScaledIdentity(np.nan), "alpha must be a finite number, got nan"),
         (lambda: solvers.RandomGuess(sd=0.0), "sd must be a positive finite number"),
         (lambda: solvers.RandomGuess(mean=np.inf), "mean must be a finite number"),

@@ -7,9 +7,9 @@ from jax import lax
 import pmcmc
 from pmcmc.solvers import (
     PRESETS,
+    Constant,
     Dense,
     Diagonal,
-    Fixed,
     Outcome,
     Recursion,
     ScaledIdentity,
@@ -180,10 +180,10 @@ def test_infinite_states_are_states():
 
 def test_trace_shows_the_finished_prefix_growing_and_the_residual_falling():
     step, _ = TANH
-    solver = pmcmc.ParallelNewton(window=60, trace_sweeps=40)
+    solver = pmcmc.ParallelNewton(window=60, n_logged_sweeps=40)
     solution = pmcmc.solve(step, np.zeros(3), draw(3, 60), solver=solver)
     n = int(solution.sweeps)
-    finished, residual = solution.trace.finished, solution.trace.residual
+    finished, residual = solution.sweep_log.finished, solution.sweep_log.residual
     assert finished.shape == residual.shape == (40,)
     assert np.all(np.diff(finished[:n]) > 0)
     assert finished[n - 1] == 60
@@ -340,8 +340,8 @@ def test_same_function_is_traced_once():
             r"states of TrajectoryGuess must have the shapes \(5, 3\), got \(4, 3\)",
         ),
         (
-            dict(solver=pmcmc.ParallelNewton(jacobian=Fixed(Diagonal(), np.ones(2)))),
-            r"matrix of Fixed\(Diagonal\(\), matrix\) must have shape \(3,\).*got \(2,\)",
+            dict(solver=pmcmc.ParallelNewton(jacobian=Constant(Diagonal(), np.ones(2)))),
+            r"matrix of Constant\(Diagonal\(\), matrix\) must have shape \(3,\).*got \(2,\)",
         ),
     ],
 )

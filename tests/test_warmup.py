@@ -262,7 +262,7 @@ def test_a_target_rate_of_ones_own():
 
 
 def test_starting_at_the_mode():
-    result = pmcmc.warmup(stretched, 1e3 * SCALES, n_steps=1, starts_at_mode=True)
+    result = pmcmc.warmup(stretched, 1e3 * SCALES, n_steps=1, init_to_mode=True)
     assert np.all(np.abs(result.state.position) < 10 * SCALES)
     # No better than the start: chains begin where they were.
     flat = pmcmc.warmup(lambda x: -jnp.sum(jnp.abs(x)), np.full(2, 1e-9), n_steps=1)
@@ -290,7 +290,7 @@ def test_a_second_warmup_goes_on_from_the_first():
             "target_acceptance_rate must be None for Langevin",
         ),
         (dict(n_steps=0), "n_steps must be a positive integer, got 0"),
-        (dict(starts_at_mode=1), "starts_at_mode must be True or False"),
+        (dict(init_to_mode=1), "init_to_mode must be True or False"),
     ],
 )
 def test_bad_arguments_of_a_warmup_are_named(arguments, message):

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pmcmc import _arviz
-from pmcmc._result import Info
+from pmcmc._result import RunInfo
 from pmcmc.diagnostics._draws import as_dataset, r_hat, series
 from pmcmc.solvers import Outcome
 
@@ -66,7 +66,7 @@ def report(result: Any) -> Report:
         ImportError: ArviZ is not installed.
         ValueError: it is something else.
     """
-    if not isinstance(getattr(result, "info", None), Info):
+    if not isinstance(getattr(result, "info", None), RunInfo):
         raise ValueError(
             f"result must be what pmcmc.sample returned, got {type(result).__name__}: write "
             "report(pmcmc.sample(...)), or report(mcmc.result) for the adapter's MCMC; for other "

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from pmcmc._result import Info
+from pmcmc._result import RunInfo
 
 _ROUNDING = 1e-2  # relative, of what two warm-ups find
 
@@ -118,7 +118,7 @@ def _is_same_kernel(a: Any, b: Any) -> bool:
 def _noise(run: Any) -> tuple[Any, ...] | None:
     """What two runs share that have the same noise, `None` where a run does not say."""
     info = getattr(run, "info", None)
-    if not isinstance(info, Info):
+    if not isinstance(info, RunInfo):
         return None
     n_warmup = 0 if info.warmup is None else int(info.warmup.n_steps.sum())
     shape = run.stats["is_accepted"].shape

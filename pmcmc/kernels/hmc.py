@@ -29,7 +29,7 @@ class HMCInfo(NamedTuple):
         is_divergent: whether the energy error exceeded the threshold, or was not finite.
         energy: Hamiltonian at the end of the trajectory if accepted, else at its start.
         energy_error: Hamiltonian at the end minus at the start, `inf` where it is not finite.
-        n_steps: integration steps.
+        num_integration_steps: leapfrog steps of the trajectory.
     """
 
     acceptance_rate: jax.Array
@@ -37,7 +37,7 @@ class HMCInfo(NamedTuple):
     is_divergent: jax.Array
     energy: jax.Array
     energy_error: jax.Array
-    n_steps: jax.Array
+    num_integration_steps: jax.Array
 
 
 class HMC(Kernel, static=("num_integration_steps", "jitter")):
@@ -154,5 +154,5 @@ class HMC(Kernel, static=("num_integration_steps", "jitter")):
             is_divergent=info.is_divergent | (energy_error > self.divergence_threshold),
             energy=energy + jnp.where(info.is_accepted, energy_error, 0.0),
             energy_error=energy_error,
-            n_steps=self.n_steps(noise),
+            num_integration_steps=self.n_steps(noise),
         )

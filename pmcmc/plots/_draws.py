@@ -8,7 +8,7 @@ import numpy as np
 
 from pmcmc import _arviz
 from pmcmc._checks import check_count
-from pmcmc._result import Info, Result
+from pmcmc._result import Result, RunInfo
 from pmcmc.diagnostics._draws import as_dataset, series
 from pmcmc.plots._style import COLORS, GREY, as_ax, as_axes, check_chain, import_pyplot
 
@@ -20,7 +20,7 @@ def trace(
     result: Any,
     reference: Any = None,
     *,
-    number: str | None = None,
+    var_name: str | None = None,
     chain: int = 0,
     n_draws: int = 400,
     ax: Any = None,
@@ -30,7 +30,7 @@ def trace(
     Args:
         result: what `pmcmc.sample` returned, or other draws (see `pmcmc.diagnostics.compare`).
         reference: likewise, drawn as a broad line.
-        number: its name in `summary()`, such as `"theta[3]"`; `None` for the first one.
+        var_name: the name of a number in `summary()`, such as `"theta[3]"`; `None` for the first one.
         chain: index of the chain.
         n_draws: number of draws shown.
         ax: where to draw, `None` for new axes.
@@ -44,7 +44,7 @@ def trace(
             or `n_draws` cannot be used.
     """
     n_draws = check_count("n_draws", n_draws)
-    name, draws = _series("result", result, number, chain)
+    name, draws = _series("result", result, var_name, chain)
     steps = _steps(result, len(draws))[:n_draws]
     ax = as_ax(ax, figsize=(7, 3))
     if reference is not None:
@@ -132,7 +132,7 @@ def rank(result: Any, *, var_names: Sequence[str] | None = None) -> Any:
 
 def _method(run: Any) -> str:
     info = getattr(run, "info", None)
-    if not isinstance(info, Info):
+    if not isinstance(info, RunInfo):
         return type(run).__name__
     return "parallel in time" if info.sweeps.any() else "loop"
 
@@ -140,20 +140,20 @@ def _method(run: Any) -> str:
 def _steps(run: Any, n_draws: int) -> np.ndarray:
     """The step after which each draw was kept."""
     info = getattr(run, "info", None)
-    thin = info.thin if isinstance(info, Info) else getattr(run, "thinning", 1)
+    thin = info.thin if isinstance(info, RunInfo) else getattr(run, "thinning", 1)
     return thin * np.arange(1, n_draws + 1)
 
 
-def _series(argument: str, run: Any, number: str | None, chain: int) -> tuple[str, np.ndarray]:
+def _series(argument: str, run: Any, var_name: str | None, chain: int) -> tuple[str, np.ndarray]:
     """Label and draws of one number of one chain."""
     draws = as_dataset(argument, run)
     of_numbers = dict(series(draws))
-    label = next(iter(of_numbers)) if number is None else number
+    label = next(iter(of_numbers)) if var_name is None else var_name
     if label not in of_numbers:
         names = ", ".join(list(of_numbers)[:8]) + (", ..." if len(of_numbers) > 8 else "")
         raise ValueError(
-            f"number must be one of {names} of {argument}, got {number!r}: write "
-            f"number={next(iter(of_numbers))!r}."
+            f"var_name must be one of {names} of {argument}, got {var_name!r}: write "
+            f"var_name={next(iter(of_numbers))!r}."
         )
     check_chain(chain, draws.sizes["chain"], argument)
     return label, of_numbers[label][chain]
@@ -161,7 +161,7 @@ def _series(argument: str, run: Any, number: str | None, chain: int) -> tuple[st
 
 def _path(result: Result, chain: int) -> np.ndarray:
     """Positions of a chain as an array `(draw, 2)`."""
-    if not isinstance(getattr(result, "info", None), Info):
+    if not isinstance(getattr(result, "info", None), RunInfo):
         raise ValueError(
             f"results must be those of pmcmc.sample, got {type(result).__name__}: write "
             "iterates([result])."

@@ -22,7 +22,7 @@ def sweeps(result: Any, *, chain: int = 0, axes: Any = None) -> Any:
 
     Args:
         result: of `pmcmc.sample` or `pmcmc.solve` with a solver that keeps a record, such as
-            `ParallelNewton(trace_sweeps=200)`.
+            `ParallelNewton(n_logged_sweeps=200)`.
         chain: index of the chain.
         axes: two axes to draw on; `None` for new ones.
 
@@ -134,10 +134,10 @@ def _length_and_sweeps(run: Any) -> tuple[int, float]:
 def _record(result: Any, chain: int) -> tuple[np.ndarray, np.ndarray]:
     """Residual and finished steps after each sweep of all segments."""
     info = getattr(result, "info", result)
-    traces = getattr(info, "trace", [])
+    logs = getattr(info, "sweep_log", [])
     residuals, finished, done = [], [], 0
-    for trace in traces if isinstance(traces, list) else [traces]:
-        rows = [np.atleast_2d(np.asarray(rows)) for rows in (trace.residual, trace.finished)]
+    for log in logs if isinstance(logs, list) else [logs]:
+        rows = [np.atleast_2d(np.asarray(rows)) for rows in (log.residual, log.finished)]
         check_chain(chain, len(rows[0]), "result")
         residual, front = (row[chain] for row in rows)
         seen = front >= 0
@@ -152,6 +152,6 @@ def _record(result: Any, chain: int) -> tuple[np.ndarray, np.ndarray]:
     if not finished:
         raise ValueError(
             f"result must have a record of its sweeps, got {type(result).__name__} without one: "
-            "write solver=pmcmc.ParallelNewton(trace_sweeps=200)."
+            "write solver=pmcmc.ParallelNewton(n_logged_sweeps=200)."
         )
     return np.concatenate(residuals), np.concatenate(finished)

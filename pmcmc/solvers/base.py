@@ -104,7 +104,7 @@ _REMEDIES = {
 }
 
 
-class Trace(NamedTuple):
+class SweepLog(NamedTuple):
     """What each of the first sweeps saw, shape `(chain, sweep)`.
 
     Args:
@@ -120,17 +120,17 @@ class Trace(NamedTuple):
     reset: jax.Array
 
     @classmethod
-    def empty(cls, length: int, dtype: Any) -> "Trace":
+    def empty(cls, length: int, dtype: Any) -> "SweepLog":
         """Room for `length` sweeps of one chain."""
         counts = jnp.full(length, -1, jnp.int32)
         return cls(jnp.full(length, -1.0, dtype), counts, counts)
 
-    def record(self, sweep: jax.Array, *seen: jax.Array) -> "Trace":
+    def record(self, sweep: jax.Array, *seen: jax.Array) -> "SweepLog":
         """The trace of one chain with a sweep recorded, if there is room for it."""
         if not self.residual.size:
             return self
         rows = zip(self, seen, strict=True)
-        return Trace(*(old.at[sweep].set(new, mode="drop") for old, new in rows))
+        return SweepLog(*(old.at[sweep].set(new, mode="drop") for old, new in rows))
 
 
 class Trajectories(NamedTuple):
@@ -156,7 +156,7 @@ class Trajectories(NamedTuple):
     evaluations: jax.Array
     residual: jax.Array
     scaled_residual: jax.Array
-    trace: Trace
+    sweep_log: SweepLog
 
 
 class Solver(Pytree, abc.ABC):

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from pmcmc.solvers.base import Recursion, Trace, Trajectories
+from pmcmc.solvers.base import Recursion, SweepLog, Trajectories
 from pmcmc.solvers.method import Method, Swept
 from pmcmc.solvers.region import Region
 from pmcmc.solvers.window import Chain, Sequence, View, look, slide
@@ -25,12 +25,12 @@ class Budget(NamedTuple):
             limit.
         is_completed: whether the rest is then taken one step at a time, or left as it is, with its
             residual on record.
-        n_traced: how many sweeps to record.
+        n_logged: how many sweeps to record.
     """
 
     max_sweeps: jax.Array | None
     is_completed: bool
-    n_traced: int
+    n_logged: int
 
 
 def drive(
@@ -84,7 +84,7 @@ def drive(
         evaluations=chains.evaluations,
         residual=chains.residual,
         scaled_residual=chains.scaled_residual,
-        trace=chains.trace,
+        sweep_log=chains.sweep_log,
     )
 
 
@@ -118,7 +118,7 @@ def _start(
         evaluations=count,
         residual=zero,
         scaled_residual=zero,
-        trace=Trace.empty(budget.n_traced, origin.dtype),
+        sweep_log=SweepLog.empty(budget.n_logged, origin.dtype),
     )
 
 
@@ -170,7 +170,7 @@ def _sweep(
         # One step from the last finished state leads to where the chain may go, whatever the noise.
         is_next = jnp.all(view.previous == chain.last[None], axis=-1)
         region = region.include(finished, row < n_finished).include(swept.values, is_next)
-    counted = _counted(chain, view, swept, start, is_judged, budget.n_traced)
+    counted = _counted(chain, view, swept, start, is_judged, budget.n_logged)
     after = counted._replace(
         start=start,
         last=last,
@@ -195,7 +195,7 @@ def _counted(
     swept: Swept,
     start: jax.Array,
     is_judged: jax.Array,
-    n_traced: int,
+    n_logged: int,
 ) -> Chain:
     """The chain with a sweep on its record, the residuals of finished rows included."""
     is_active = view.is_live[0]
@@ -209,8 +209,8 @@ def _counted(
         evaluations=chain.evaluations + n_sweeps * swept.evaluations,
         residual=largest(chain.residual, swept.residual),
         scaled_residual=largest(chain.scaled_residual, swept.scaled_residual),
-        trace=chain.trace.record(
-            jnp.where(is_active, chain.sweeps, n_traced),
+        sweep_log=chain.sweep_log.record(
+            jnp.where(is_active, chain.sweeps, n_logged),
             jnp.max(jnp.where(view.is_live, swept.residual, 0.0)),
             start,
             swept.n_reset,

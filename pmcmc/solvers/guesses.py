@@ -42,7 +42,7 @@ class Guess(Pytree, abc.ABC):
     """A first guess: any changes the number of sweeps, none the solution."""
 
     @property
-    def is_swept(self) -> bool:
+    def begins_with_jacobi(self) -> bool:
         """Whether the first sweep of a step replaces its guess by the value of the map there."""
         return False
 
@@ -86,7 +86,7 @@ class ConstantGuess(Guess):
         return jnp.where(entry.is_new[:, None], entry.origin[None], entry.rows)
 
 
-class FinishedGuess(Guess):
+class LastStateGuess(Guess):
     """The last finished state."""
 
     def enter(self, entry: Entry) -> jax.Array:
@@ -100,7 +100,7 @@ class JacobiGuess(Guess):
     """
 
     @property
-    def is_swept(self) -> bool:
+    def begins_with_jacobi(self) -> bool:
         return True
 
     def enter(self, entry: Entry) -> jax.Array:

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from pmcmc.solvers.base import Recursion, Solver, Stages, Trace, Trajectories
+from pmcmc.solvers.base import Recursion, Solver, Stages, SweepLog, Trajectories
 from pmcmc.solvers.region import Region
 
 
@@ -64,7 +64,7 @@ def run_stages(
 def _nothing(s0: jax.Array) -> Trajectories:
     zero = jnp.zeros(len(s0), s0.dtype)
     count = zero.astype(jnp.int32)
-    trace = jax.vmap(lambda _: Trace.empty(0, s0.dtype))(zero)
+    trace = jax.vmap(lambda _: SweepLog.empty(0, s0.dtype))(zero)
     return Trajectories(s0[:, :0], None, count, count, count, zero, zero, trace)
 
 

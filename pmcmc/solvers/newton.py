@@ -31,7 +31,7 @@ _ACCELERATOR_WINDOW = 512  # fewest sweeps
 _WINDOWS_PER_SEGMENT = 16  # the end of a segment drains the window: at most a few per cent
 
 
-class ParallelNewton(Solver, static=("window", "fallback", "trace_sweeps"), kw_only=True):
+class ParallelNewton(Solver, static=("window", "fallback", "n_logged_sweeps"), kw_only=True):
     """Evaluate a window of steps at once, sweep by sweep, until they solve the recursion.
 
     A sweep evaluates `f_t(s_{t-1})` for all steps of the window and solves the recursion with
@@ -45,7 +45,7 @@ class ParallelNewton(Solver, static=("window", "fallback", "trace_sweeps"), kw_o
 
     Args:
         jacobian: structure of the matrix that stands in for the Jacobian, of `pmcmc.solvers`:
-            `Diagonal`, `Dense`, `DiagonalBlocks`, `ScaledIdentity`, `Held` or `Fixed`.
+            `Diagonal`, `Dense`, `DiagonalBlocks`, `ScaledIdentity`, `Lagged` or `Constant`.
         damping: what keeps the linear recurrence stable: `Clip`, `Scale`, `ELK`, or `None`.
         basis: invertible matrix, shape `(D, D)`, in whose coordinates `y`, `s = basis @ y`, the
             Jacobian is nearly diagonal (for `DiagonalBlocks` of half that size: the second half is
@@ -55,7 +55,7 @@ class ParallelNewton(Solver, static=("window", "fallback", "trace_sweeps"), kw_o
             the coordinates of the state; `"auto"` for `"hessian"` where it helps the structure and
             there is a log density of at most 1,000 coordinates, and `None` elsewhere.
         guess: first guess of the states of steps that enter the window, of `pmcmc.solvers`:
-            `IterateGuess`, `ConstantGuess`, `FinishedGuess`, `JacobiGuess`, `RandomGuess`,
+            `IterateGuess`, `ConstantGuess`, `LastStateGuess`, `JacobiGuess`, `RandomGuess`,
             `SurrogateGuess` or `TrajectoryGuess`; an array is a `TrajectoryGuess`.
         window: number of steps in a sweep; `"auto"` for 64 on a CPU and 512 elsewhere, fewer where
             the matrices of so many would not fit. It changes speed and memory, never the chain.
@@ -65,7 +65,7 @@ class ParallelNewton(Solver, static=("window", "fallback", "trace_sweeps"), kw_o
         fallback: what happens to steps left when `max_sweeps` are spent: `"sequential"` takes
             them one at a time; `None` leaves them as they are, and the result is marked as not
             converged.
-        trace_sweeps: number of sweeps (of each segment of 16 windows) to record in the trace.
+        n_logged_sweeps: number of sweeps (of each segment of 16 windows) to record in the trace.
 
     Raises:
         ValueError: an argument is out of range, or `basis` is not an invertible matrix.
@@ -80,7 +80,7 @@ class ParallelNewton(Solver, static=("window", "fallback", "trace_sweeps"), kw_o
     rtol: Any = None
     max_sweeps: Any = None
     fallback: str | None = "sequential"
-    trace_sweeps: int = 0
+    n_logged_sweeps: int = 0
 
     def __post_init__(self) -> None:
         if isinstance(self.basis, str):
@@ -95,7 +95,7 @@ class ParallelNewton(Solver, static=("window", "fallback", "trace_sweeps"), kw_o
             store_count(self, "window")
         if is_concrete(self.max_sweeps):
             store_count(self, "max_sweeps")
-        store_count(self, "trace_sweeps", minimum=0)
+        store_count(self, "n_logged_sweeps", minimum=0)
         if isinstance(self.guess, np.ndarray | jax.Array):
             object.__setattr__(self, "guess", TrajectoryGuess(self.guess))
         check_part("jacobian", self.jacobian, "Diagonal()")
@@ -147,7 +147,7 @@ class ParallelNewton(Solver, static=("window", "fallback", "trace_sweeps"), kw_o
             atol=jnp.asarray(atol, s0.dtype),
             rtol=jnp.asarray(rtol, s0.dtype),
         )
-        budget = Budget(self.max_sweeps, self.fallback == "sequential", self.trace_sweeps)
+        budget = Budget(self.max_sweeps, self.fallback == "sequential", self.n_logged_sweeps)
         return drive(method, budget, recursion, s0, inputs, n_steps, window)
 
     def prepare(self, setting: Setting) -> "ParallelNewton":
@@ -193,7 +193,12 @@ class ParallelNewton(Solver, static=("window", "fallback", "trace_sweeps"), kw_o
     def for_derivatives(self) -> "ParallelNewton":
         # Guesses and tolerances were meant for the states.
         return dataclasses.replace(
-            self, guess=IterateGuess(), atol=None, rtol=None, fallback="sequential", trace_sweeps=0
+            self,
+            guess=IterateGuess(),
+            atol=None,
+            rtol=None,
+            fallback="sequential",
+            n_logged_sweeps=0,
         )
 
     def segment_length(self, n_steps: int, n_chains: int, dim: int, dtype: Any) -> int:

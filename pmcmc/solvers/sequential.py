@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from pmcmc.solvers.base import Recursion, Solver, Trace, Trajectories
+from pmcmc.solvers.base import Recursion, Solver, SweepLog, Trajectories
 
 _SEGMENT_NUMBERS = 2**22  # 32 MiB of float64 states a segment
 _SEGMENT_STEPS = 8192  # enough to make the cost of a call invisible for the cheapest densities
@@ -45,7 +45,7 @@ class Sequential(Solver):
             evaluations=n_steps,
             residual=jnp.zeros(n_chains, s0.dtype),
             scaled_residual=jnp.zeros(n_chains, s0.dtype),
-            trace=Trace(*(x[None].repeat(n_chains, 0) for x in Trace.empty(0, s0.dtype))),
+            sweep_log=SweepLog(*(x[None].repeat(n_chains, 0) for x in SweepLog.empty(0, s0.dtype))),
         )
 
     def segment_length(self, n_steps: int, n_chains: int, dim: int, dtype: Any) -> int:

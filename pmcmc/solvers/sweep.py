@@ -165,7 +165,7 @@ class NewtonMethod(Method):
         The values, moved by the increments before them, which follow the recurrence that the errors
         drive: in this form the row behind a finished one is exact to the last bit.
         """
-        is_jacobi = view.is_new & self.guess.is_swept
+        is_jacobi = view.is_new & self.guess.begins_with_jacobi
         matrices = _cleaned(evaluated.matrices, is_jacobi)
         recurrence = Recurrence(matrices, self.coordinates.enter(error), view.steps)
         used = recurrence

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from pmcmc.solvers.base import Trace
+from pmcmc.solvers.base import SweepLog
 from pmcmc.solvers.region import Region
 
 
@@ -88,7 +88,7 @@ class Chain(NamedTuple):
     evaluations: jax.Array
     residual: jax.Array
     scaled_residual: jax.Array
-    trace: Trace
+    sweep_log: SweepLog
 
     @property
     def goes_on(self) -> jax.Array:

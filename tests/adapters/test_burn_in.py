@@ -40,7 +40,7 @@ def check(draws, acceptance_rate):
 def test_nuts_of_blackjax_goes_on(ready):
     from pmcmc.adapters.blackjax import from_burn_in
 
-    algorithm, states = from_burn_in(blackjax.nuts, logdensity, ready, max_num_doublings=6)
+    algorithm, states = from_burn_in(ready, blackjax.nuts, logdensity, max_num_doublings=6)
 
     def chain(key, state):
         def body(state, key):
@@ -77,7 +77,7 @@ def test_a_step_size_that_is_not_known_is_asked_for(ready):
     kernel = pmcmc.RandomWalkMetropolis(0.1, draw=jax.random.laplace)
     unknown = ready._replace(kernel=kernel)
     for hand_over in (
-        lambda **settings: of_blackjax.from_burn_in(blackjax.nuts, logdensity, unknown, **settings),
+        lambda **settings: of_blackjax.from_burn_in(unknown, blackjax.nuts, logdensity, **settings),
         lambda **settings: of_numpyro.from_burn_in(
             unknown, potential_fn=lambda x: -logdensity(x), **settings
         ),
@@ -93,7 +93,7 @@ def test_what_has_not_arrived_is_said_to_have_not(ready):
 
     on_its_way = ready._replace(is_stationary=False, rhat=np.array([3.0, 1.7]))
     for hand_over in (
-        lambda: of_blackjax.from_burn_in(blackjax.nuts, logdensity, on_its_way),
+        lambda: of_blackjax.from_burn_in(on_its_way, blackjax.nuts, logdensity),
         lambda: of_numpyro.from_burn_in(on_its_way, potential_fn=lambda x: -logdensity(x)),
     ):
         with pytest.warns(UserWarning, match=r"not stationary yet \(largest R-hat 1\.7\)"):
@@ -104,7 +104,7 @@ def test_what_is_no_burn_in_is_refused(ready):
     from pmcmc.adapters import blackjax as of_blackjax
     from pmcmc.adapters import numpyro as of_numpyro
 
-    with pytest.raises(ValueError, match="ready must be the result of a burn-in, got dict"):
-        of_blackjax.from_burn_in(blackjax.nuts, logdensity, ready.position)
-    with pytest.raises(ValueError, match="ready must be the result of a burn-in, got dict"):
+    with pytest.raises(ValueError, match="burn_in must be the result of a burn-in, got dict"):
+        of_blackjax.from_burn_in(ready.position, blackjax.nuts, logdensity)
+    with pytest.raises(ValueError, match="burn_in must be the result of a burn-in, got dict"):
         of_numpyro.from_burn_in(ready.position)

@@ -108,7 +108,7 @@ def test_statistics_of_hmc_are_those_of_its_trajectories():
     before = np.concatenate([START[None], positions[:-1]])
     for t in range(N_STEPS):
         n_steps = round(4 * (0.5 + float(noise.jitter[t])))
-        assert stats["n_steps"][t] == n_steps
+        assert stats["num_integration_steps"][t] == n_steps
         x, momentum = before[t], np.asarray(noise.momentum[t])
         start = momentum @ matrix @ momentum / 2 - logistic_numpy(x)[0]
         for _ in range(n_steps):

@@ -53,6 +53,6 @@ def test_a_burn_in_runs_under_flags(flag):
     with FLAGS[flag]():
         ready = pmcmc.burn_in(
             logdensity, np.stack([START, -START]), n_steps=40, max_rounds=1, n_chains=2,
-            solver="sequential", starts_at_mode=True,
+            solver="sequential", init_to_mode=True,
         )  # fmt: skip
     assert np.isfinite(ready.position).all()

@@ -27,7 +27,7 @@ def closed():
 
 @pytest.fixture(scope="module")
 def solver():
-    return pmcmc.ParallelNewton(window=60, trace_sweeps=100)
+    return pmcmc.ParallelNewton(window=60, n_logged_sweeps=100)
 
 
 def run(solver, n_steps=60):
@@ -51,7 +51,7 @@ def lines(ax):
 
 
 def test_trace_shows_the_draws_and_the_reference(sweeping, loop):
-    ax = plots.trace(sweeping, loop, number="x[1]", chain=1, n_draws=50)
+    ax = plots.trace(sweeping, loop, var_name="x[1]", chain=1, n_draws=50)
     shown = lines(ax)
     for label, result in (("parallel in time", sweeping), ("loop", loop)):
         np.testing.assert_array_equal(shown[label][0], np.arange(1, 51))
@@ -76,16 +76,16 @@ def test_trace_puts_thinned_draws_at_their_steps(sweeping, loop):
 
 
 def test_sweeps_end_where_the_record_is_full(sweeping):
-    record = sweeping.info.trace[0]
+    record = sweeping.info.sweep_log[0]
     n_sweeps = int(sweeping.info.sweeps[0])
-    full = pmcmc.solvers.Trace(*(rows[:, : n_sweeps - 3] for rows in record))
-    _, finished = plots.sweeps(_with_info(sweeping, trace=[full, record]))
+    full = pmcmc.solvers.SweepLog(*(rows[:, : n_sweeps - 3] for rows in record))
+    _, finished = plots.sweeps(_with_info(sweeping, sweep_log=[full, record]))
     assert len(finished.lines[0].get_ydata()) == n_sweeps - 3
 
 
 def test_sweeps_shows_the_record(sweeping):
     residual, finished = plots.sweeps(sweeping, chain=1)
-    record, n_sweeps = sweeping.info.trace[0], int(sweeping.info.sweeps[1])
+    record, n_sweeps = sweeping.info.sweep_log[0], int(sweeping.info.sweeps[1])
     (shown,) = finished.lines
     np.testing.assert_array_equal(shown.get_xdata(), np.arange(1, n_sweeps + 1))
     np.testing.assert_array_equal(shown.get_ydata(), record.finished[1, :n_sweeps])
@@ -96,15 +96,15 @@ def test_sweeps_shows_the_record(sweeping):
 
 
 def test_sweeps_counts_on_over_segments_and_takes_solutions(sweeping):
-    record = sweeping.info.trace[0]
-    twice = pmcmc.solvers.Trace(record.residual, record.finished, record.reset)
+    record = sweeping.info.sweep_log[0]
+    twice = pmcmc.solvers.SweepLog(record.residual, record.finished, record.reset)
     info = sweeping.info
-    _, finished = plots.sweeps(_with_info(sweeping, trace=[record, twice]))
+    _, finished = plots.sweeps(_with_info(sweeping, sweep_log=[record, twice]))
     assert finished.lines[0].get_ydata()[-1] == 120
     assert len(finished.lines[0].get_ydata()) == 2 * info.sweeps[0]
 
     inputs = np.ones((20, 1))
-    solver = pmcmc.ParallelNewton(trace_sweeps=30)
+    solver = pmcmc.ParallelNewton(n_logged_sweeps=30)
     solution = pmcmc.solve(lambda s, u: 0.5 * s + u, np.zeros(1), inputs, solver=solver)
     _, finished = plots.sweeps(solution)
     assert finished.lines[0].get_ydata()[-1] == 20
@@ -183,7 +183,7 @@ def test_colours_stand_out_on_light_and_dark(color):
 
 
 BAD = {
-    "no such number": lambda run, loop: plots.trace(run, number="y"),
+    "no such number": lambda run, loop: plots.trace(run, var_name="y"),
     "no such chain": lambda run, loop: plots.trace(run, chain=2),
     "no such chain of the reference": lambda run, loop: plots.trace(
         run, np.zeros((1, 9, 2)), chain=1
@@ -200,13 +200,13 @@ BAD = {
     "no list": lambda run, loop: plots.scaling({"quasi": run}),
     "no results": lambda run, loop: plots.scaling({"quasi": [run, np.ones(3)]}),
     "a list": lambda run, loop: plots.seconds([run]),
-    "no times": lambda run, loop: plots.seconds({"quasi": run.info.trace[0]}),
+    "no times": lambda run, loop: plots.seconds({"quasi": run.info.sweep_log[0]}),
     "no positions": lambda run, loop: plots.iterates([run.info]),
     "no such variable": lambda run, loop: plots.rank(run, var_names=["y"]),
     "a string": lambda run, loop: plots.rank(run, var_names="x"),
 }
 MESSAGES = {
-    "no such number": r"number must be one of x\[0\], x\[1\] of result, got 'y': write number=",
+    "no such number": r"var_name must be one of x\[0\], x\[1\] of result, got 'y': write var_name=",
     "no such chain": "chain must be from 0 to 1, the chains of result, got 2: write chain=0",
     "no such chain of the reference": "chain must be from 0 to 0, the chains of reference, got 1",
     "no draws": "n_draws must be",
@@ -220,8 +220,8 @@ MESSAGES = {
     "no lists": "runs must be lists of results by name, got dict: write scaling",
     "no list": "runs must be lists of results by name, got dict: write scaling",
     "no results": "runs must hold results of pmcmc.sample or pmcmc.solve, got ndarray: write",
-    "no times": "runs must be results of pmcmc.sample, got Trace for 'quasi', which has no times",
-    "no positions": "results must be those of pmcmc.sample, got Info: write iterates",
+    "no times": "runs must be results of pmcmc.sample, got SweepLog for 'quasi', which",
+    "no positions": "results must be those of pmcmc.sample, got RunInfo: write iterates",
     "a list": "runs must be results by name, got list: write seconds",
     "no such variable": r"var_names must be a list of some of \['x'\], got \['y'\]: write",
     "a string": r"var_names must be a list of some of \['x'\], got 'x'",

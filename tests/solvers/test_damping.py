@@ -163,12 +163,12 @@ def test_an_unstable_stretch_is_solved_without_a_reset(damping, jacobian):
 
     def run(damping, jacobian):
         solver = pmcmc.ParallelNewton(
-            jacobian=jacobian, damping=damping, window=2000, fallback=None, trace_sweeps=200
+            jacobian=jacobian, damping=damping, window=2000, fallback=None, n_logged_sweeps=200
         )
         found = pmcmc.solve(growth, start, inputs, solver=solver)
         assert found.converged
         np.testing.assert_allclose(found.states, oracle, atol=1e-9)
-        return int(found.sweeps), int(found.trace.reset.max())
+        return int(found.sweeps), int(found.sweep_log.reset.max())
 
     assert run(None, Diagonal())[1] > 0
     sweeps, n_reset = run(damping, jacobian)

@@ -7,7 +7,7 @@ import pytest
 from jax import lax
 
 import pmcmc
-from pmcmc.solvers import ELK, Diagonal, DiagonalBlocks, Held, RandomGuess, ScaledIdentity
+from pmcmc.solvers import ELK, Diagonal, DiagonalBlocks, Lagged, RandomGuess, ScaledIdentity
 
 MIX = np.random.default_rng(0).normal(size=(4, 4)) * 0.4
 INPUTS = np.random.default_rng(1).normal(size=(90, 4))
@@ -18,7 +18,7 @@ SOLVERS = {
     "quasi": "quasi",
     "blocks": pmcmc.ParallelNewton(jacobian=DiagonalBlocks(), window=17),
     "elk, held, random guess": pmcmc.ParallelNewton(
-        jacobian=Held(Diagonal(), every=2), damping=ELK(), guess=RandomGuess()
+        jacobian=Lagged(Diagonal(), every=2), damping=ELK(), guess=RandomGuess()
     ),
     "jacobi, in need of steps": pmcmc.ParallelNewton(jacobian=ScaledIdentity(0.0), max_sweeps=2),
 }

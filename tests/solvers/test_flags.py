@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import pmcmc
-from pmcmc.solvers import ELK, Dense, Held
+from pmcmc.solvers import ELK, Dense, Lagged
 
 from ..helpers import loop
 
@@ -16,10 +16,10 @@ SOLVERS = {
     **{name: name for name in ("sequential", "newton", "clip-elk", "quasi-elk", "picard", "block")},
     # With a basis, budget and record, and guesses at random.
     "quasi": pmcmc.ParallelNewton(
-        basis="jacobian", max_sweeps=3, trace_sweeps=9, guess=pmcmc.solvers.RandomGuess()
+        basis="jacobian", max_sweeps=3, n_logged_sweeps=9, guess=pmcmc.solvers.RandomGuess()
     ),
     "jacobi": "jacobi",
-    "held": pmcmc.ParallelNewton(jacobian=Held(Dense()), damping=ELK(), window=7),
+    "held": pmcmc.ParallelNewton(jacobian=Lagged(Dense()), damping=ELK(), window=7),
 }
 FLAGS = {
     "nans": lambda: jax.debug_nans(True),

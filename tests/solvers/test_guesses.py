@@ -6,9 +6,9 @@ import pytest
 import pmcmc
 from pmcmc.solvers import (
     ConstantGuess,
-    FinishedGuess,
     IterateGuess,
     JacobiGuess,
+    LastStateGuess,
     RandomGuess,
     SurrogateGuess,
     TrajectoryGuess,
@@ -39,7 +39,7 @@ def entry(n_new=3, start=4, window=8):
         (IterateGuess(), lambda e: e.rows[5:]),
         (JacobiGuess(), lambda e: e.rows[5:]),
         (ConstantGuess(), lambda e: np.tile(e.origin, (3, 1))),
-        (FinishedGuess(), lambda e: np.tile(e.last, (3, 1))),
+        (LastStateGuess(), lambda e: np.tile(e.last, (3, 1))),
         (TrajectoryGuess(None), lambda e: 100 + INPUTS[9:12]),
         (
             SurrogateGuess(lambda s, u: 0.5 * s + u + 1.0),

@@ -8,11 +8,11 @@ import pytest
 import pmcmc
 from pmcmc.solvers import (
     Clip,
+    Constant,
     Dense,
     Diagonal,
     DiagonalBlocks,
-    Fixed,
-    Held,
+    Lagged,
     Recursion,
     Scale,
     ScaledIdentity,
@@ -64,8 +64,8 @@ def blocks_of(dense):
             blocks_of(np.kron(np.eye(2), HALF_BASIS.T) @ JACOBIAN @ np.kron(np.eye(2), HALF_BASIS)),
         ),
         (ScaledIdentity(0.7), None, 0.7 * np.eye(4)),
-        (Fixed(Dense(), 2 * JACOBIAN), None, 2 * JACOBIAN),
-        (Held(Dense(), every=4), None, JACOBIAN),
+        (Constant(Dense(), 2 * JACOBIAN), None, 2 * JACOBIAN),
+        (Lagged(Dense(), every=4), None, JACOBIAN),
     ],
 )
 def test_exact_structures_are_parts_of_the_jacobian(structure, basis, expected):
@@ -102,7 +102,7 @@ def test_probes_are_unbiased_and_more_of_them_vary_less(one, four, exact):
 
 
 @pytest.mark.parametrize(
-    "structure", [Dense(), Diagonal(), DiagonalBlocks(), ScaledIdentity(), Held(DiagonalBlocks())]
+    "structure", [Dense(), Diagonal(), DiagonalBlocks(), ScaledIdentity(), Lagged(DiagonalBlocks())]
 )
 def test_algebra_is_that_of_dense_matrices(structure):
     first, second = linearize(structure, seed=1), linearize(structure, seed=2)
@@ -136,7 +136,7 @@ def test_dense_says_how_much_memory_it_would_need():
         Dense().check(100, 1000, 8)
     Dense().check(67, 1000, 8)
     with pytest.raises(ValueError, match=r"Dense.*write jacobian=pmcmc\.solvers\.Diagonal"):
-        Held(Dense()).check(1, 10**5, 8)
+        Lagged(Dense()).check(1, 10**5, 8)
 
 
 def test_held_matrices_are_estimated_in_every_few_sweeps_only():
@@ -147,7 +147,7 @@ def test_held_matrices_are_estimated_in_every_few_sweeps_only():
     inputs = np.random.default_rng(3).normal(size=(40, 1))
     sweeps = [
         int(pmcmc.solve(step, np.zeros(1), inputs, solver=_newton(jacobian)).sweeps)
-        for jacobian in (Dense(), Held(Dense(), every=1), Held(Dense(), every=4))
+        for jacobian in (Dense(), Lagged(Dense(), every=1), Lagged(Dense(), every=4))
     ]
     assert sweeps[0] == sweeps[1] < sweeps[2] < 40
 

@@ -8,21 +8,21 @@ import jax.numpy as jnp
 from blackjax.base import SamplingAlgorithm
 
 from pmcmc._burn_in import BurnIn
-from pmcmc.adapters._ready import check_ready
+from pmcmc.adapters._burn_in import check_burn_in
 
 
 def from_burn_in(
+    burn_in: BurnIn,
     factory: Callable[..., SamplingAlgorithm],
     logdensity: Callable[[Any], jax.Array],
-    ready: BurnIn,
     **settings: Any,
 ) -> tuple[SamplingAlgorithm, Any]:
     """A Hamiltonian sampler with the metric and step size of a burn-in, and its initial states.
 
     Args:
+        burn_in: what `pmcmc.burn_in` returned.
         factory: such as `blackjax.nuts`, or `blackjax.hmc` with `num_integration_steps=...`.
         logdensity: the one of the burn-in.
-        ready: what `pmcmc.burn_in` returned.
         **settings: of the sampler; `step_size` and `inverse_mass_matrix` may be among them.
 
     Returns:
@@ -32,10 +32,10 @@ def from_burn_in(
         UserWarning: the burn-in had not arrived.
 
     Raises:
-        ValueError: `ready` is not what a burn-in returned.
+        ValueError: `burn_in` is not what a burn-in returned.
     """
-    check_ready(ready, settings)
-    algorithm = factory(logdensity, **{**ready.parameters, **settings})
-    position = jax.tree.map(jnp.asarray, ready.position)
-    init = algorithm.init if ready.n_chains == 1 else jax.vmap(algorithm.init)
+    check_burn_in(burn_in, settings)
+    algorithm = factory(logdensity, **{**burn_in.parameters, **settings})
+    position = jax.tree.map(jnp.asarray, burn_in.position)
+    init = algorithm.init if burn_in.n_chains == 1 else jax.vmap(algorithm.init)
     return algorithm, init(position)

@@ -8,18 +8,18 @@ import numpy as np
 from numpyro.infer import NUTS
 
 from pmcmc._burn_in import BurnIn
-from pmcmc.adapters._ready import check_ready
+from pmcmc.adapters._burn_in import check_burn_in
 
 
-def from_burn_in(ready: BurnIn, model: Any = None, **settings: Any) -> tuple[NUTS, Any]:
+def from_burn_in(burn_in: BurnIn, model: Any = None, **settings: Any) -> tuple[NUTS, Any]:
     """NUTS with the metric and step size of a burn-in, and where it starts.
 
-    `kernel, start = from_burn_in(ready, model)`, then `numpyro.infer.MCMC(kernel, num_warmup=0,
+    `kernel, start = from_burn_in(burn_in, model)`, then `numpyro.infer.MCMC(kernel, num_warmup=0,
     num_samples=1000, num_chains=4).run(rng_key, *args, init_params=start)`.
 
     Args:
-        ready: what `pmcmc.burn_in` returned for the model's log density (see `from_model`), with as
-            many chains.
+        burn_in: what `pmcmc.burn_in` returned for the model's log density (see `from_model`), with
+            as many chains.
         model: NumPyro's, or `None` where `potential_fn` is given.
         **settings: of `numpyro.infer.NUTS`.
 
@@ -27,15 +27,15 @@ def from_burn_in(ready: BurnIn, model: Any = None, **settings: Any) -> tuple[NUT
         UserWarning: the burn-in had not arrived.
 
     Raises:
-        ValueError: `ready` is not what a burn-in returned.
+        ValueError: `burn_in` is not what a burn-in returned.
     """
-    check_ready(ready, settings)
-    metric = np.asarray(ready.parameters["inverse_mass_matrix"])
+    check_burn_in(burn_in, settings)
+    metric = np.asarray(burn_in.parameters["inverse_mass_matrix"])
     found = {
-        **ready.parameters,
+        **burn_in.parameters,
         "inverse_mass_matrix": jnp.asarray(metric),
         "dense_mass": metric.ndim == 2,
         "adapt_step_size": False,
         "adapt_mass_matrix": False,
     }
-    return NUTS(model, **{**found, **settings}), jax.tree.map(jnp.asarray, ready.position)
+    return NUTS(model, **{**found, **settings}), jax.tree.map(jnp.asarray, burn_in.position)

@@ -12,7 +12,7 @@ from pmcmc._result import Result
 _STATS = {
     "diverging": "is_divergent",
     "accept_prob": "acceptance_rate",
-    "num_steps": "n_steps",
+    "num_steps": "num_integration_steps",
     "energy": "energy",
     "adapt_state.step_size": "step_size",
 }

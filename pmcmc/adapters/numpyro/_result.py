@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from pmcmc import _arviz
-from pmcmc._result import Info, Result
+from pmcmc._result import Result, RunInfo
 from pmcmc.adapters._keys import as_key
 from pmcmc.adapters.numpyro._model import UnconstrainedModel
 
@@ -35,7 +35,7 @@ class ModelResult:
         return self.unconstrained.stats
 
     @property
-    def info(self) -> Info:
+    def info(self) -> RunInfo:
         """Record of the run."""
         return self.unconstrained.info
 

@@ -11,7 +11,7 @@ from pmcmc.solvers.structures.base import StateMap, Structure
 from pmcmc.solvers.structures.wrapper import Wrapper
 
 
-class Fixed(Wrapper):
+class Constant(Wrapper):
     """A given matrix, the same for all steps and sweeps: no Jacobian-vector product is taken.
 
     Args:
@@ -44,7 +44,7 @@ class Fixed(Wrapper):
         got = jax.tree.map(jnp.shape, matrix)
         if got != expected:
             raise ValueError(
-                f"matrix of Fixed({type(self.structure).__name__}(), matrix) must have shape "
+                f"matrix of Constant({type(self.structure).__name__}(), matrix) must have shape "
                 f"{expected} for states of {state.shape[0]} numbers, got {got}: write one of that "
                 "shape."
             )

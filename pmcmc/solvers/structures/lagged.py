@@ -5,7 +5,7 @@ from pmcmc.solvers.structures.base import Structure
 from pmcmc.solvers.structures.wrapper import Wrapper
 
 
-class Held(Wrapper, static=("every",)):
+class Lagged(Wrapper, static=("every",)):
     """A structure whose matrices are estimated in every few sweeps only (lagged, or chord, method).
 
     Between two estimates a sweep takes no Jacobian-vector product; steps that enter the window use

@@ -1,0 +1,34 @@
+"""What both libraries ask of a burn-in that they go on from."""
+
+import warnings
+from typing import Any
+
+from pmcmc._burn_in import BurnIn
+
+
+def check_burn_in(burn_in: Any, settings: dict[str, Any]) -> None:
+    """Raise unless `burn_in` is the result of a burn-in, and a step size is known.
+
+    Args:
+        burn_in: what a user gave.
+        settings: of the sampler, which a user gave too.
+
+    Warns:
+        UserWarning: it had not arrived.
+    """
+    if not isinstance(burn_in, BurnIn):
+        raise ValueError(
+            f"burn_in must be the result of a burn-in, got {type(burn_in).__name__}: write "
+            "burn_in=pmcmc.burn_in(logdensity, x0)."
+        )
+    if "step_size" not in {**burn_in.parameters, **settings}:
+        raise ValueError(
+            f"{type(burn_in.kernel).__name__} does not tell the step size of a leapfrog step: "
+            "write step_size=0.1, say, or give the kernel a method leapfrog_step_size(dim)."
+        )
+    if not burn_in.is_stationary:
+        warnings.warn(
+            f"the burn-in is not stationary yet (largest R-hat {burn_in.rhat[-1]:.3g}): raise its "
+            "max_rounds or n_steps, or give the sampler a warm-up of its own.",
+            stacklevel=3,
+        )
