@@ -304,10 +304,11 @@ def error_per_sweep(
 
 
 def _as_newton(solver: ParallelNewton | str) -> ParallelNewton:
-    method = as_solver(solver)
-    if not isinstance(method, ParallelNewton):
+    method: Any = as_solver(solver)
+    if not hasattr(method, "jacobian"):
         raise ValueError(
             f"solver must be a method of parallel sweeps, got {short(solver)}: "
             "write solver='quasi'."
         )
-    return method
+    newton: ParallelNewton = method
+    return newton

@@ -30,7 +30,7 @@ def trace(
     Args:
         result: what `pmcmc.sample` returned, or other draws (see `pmcmc.diagnostics.compare`).
         reference: likewise, drawn as a broad line.
-        var_name: the name of a number in `summary()`, such as `"theta[3]"`; `None` for the first one.
+        var_name: a name of `summary()`, such as `"theta[3]"`; `None` for the first number.
         chain: index of the chain.
         n_draws: number of draws shown.
         ax: where to draw, `None` for new axes.

@@ -1,0 +1,80 @@
+"""The plan of the house: imports point one way, and nobody asks which kernel or solver it is."""
+
+import ast
+import inspect
+import pathlib
+
+import pytest
+
+import pmcmc
+
+PACKAGE = pathlib.Path(pmcmc.__file__).parent
+FILES = sorted(PACKAGE.rglob("*.py"))
+# Each room may import from its own layer and from those before it.
+LAYERS = [
+    "_version _checks _flat _programs _progress _pytree _keys _callbacks _arviz _labels",
+    "kernels solvers targets",
+    "_starts _problem _chain _mode _basis _evidence _draws",
+    "_step_size _schedule _metric _stationarity _warmup _solve _contraction",
+    "_task _choice _trial _pilot _auto",
+    "_result _sample _tune _plan _burn_in",
+    "diagnostics plots adapters _demo __main__",
+]
+LAYER = {room: i for i, rooms in enumerate(LAYERS) for room in rooms.split()}
+STRANGERS = {("kernels", "solvers"), ("solvers", "kernels"), ("targets", "solvers")}
+
+
+def room(module):
+    """The room of `pmcmc.room.file`; the root itself has no layer, and imports all."""
+    return module.split(".")[1] if "." in module else None
+
+
+def imports(path):
+    module = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module == "pmcmc":
+            names = [f"pmcmc.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [node.module or ""]
+        for name in names:
+            is_ours = name.split(".")[0] == "pmcmc" and room(name) in LAYER
+            if is_ours and room(module) != "__init__":
+                yield room(module), room(name)
+
+
+def test_every_room_has_a_layer():
+    rooms = {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in FILES}
+    assert rooms - {"__init__"} == set(LAYER)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_point_one_way(path):
+    for here, there in imports(path):
+        assert LAYER[there] <= LAYER[here], f"{here} imports {there}"
+        assert (here, there) not in STRANGERS, f"{here} imports {there}"
+
+
+def concrete(module, base):
+    return {
+        name: inspect.getsourcefile(value)
+        for name, value in vars(module).items()
+        if inspect.isclass(value) and issubclass(value, base) and not inspect.isabstract(value)
+    }
+
+
+def test_nobody_asks_which_kernel_or_solver_it_is():
+    known = concrete(pmcmc.kernels, pmcmc.kernels.Kernel)
+    known |= concrete(pmcmc.solvers, pmcmc.solvers.Solver)
+    assert {"HMC", "MALA", "ParallelNewton", "Sequential"} <= set(known)
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.Call) or getattr(node.func, "id", "") != "isinstance":
+                continue
+            names = {x.id for x in ast.walk(node.args[1]) if isinstance(x, ast.Name)}
+            if "numpyro" in path.parts:
+                names -= {"HMC"}  # NumPyro's own
+            for name in names & set(known):
+                assert str(path) == known[name], f"{path.name} asks whether it is a {name}"
