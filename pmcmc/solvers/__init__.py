@@ -22,7 +22,6 @@ from pmcmc.solvers.guesses import TrajectoryGuess as TrajectoryGuess
 from pmcmc.solvers.newton import ParallelNewton as ParallelNewton
 from pmcmc.solvers.presets import PRESETS as PRESETS
 from pmcmc.solvers.presets import as_solver as as_solver
-from pmcmc.solvers.region import Region as Region
 from pmcmc.solvers.sequential import Sequential as Sequential
 from pmcmc.solvers.structures import Constant as Constant
 from pmcmc.solvers.structures import Dense as Dense

@@ -118,7 +118,8 @@ def test_the_basis_makes_the_metric_diagonal_too(rank, solver):
     for result in (found, hessian, plain):
         np.testing.assert_allclose(result.positions, loop.positions, atol=1e-8)
     if solver == "block":
-        assert found.info.sweeps[0] == 50 * 2  # each trajectory: Newton, and the check
+        # Each trajectory: Newton, and the check; the first ones show how far trajectories go.
+        assert 50 * 2 <= found.info.sweeps[0] <= 50 * 2 + 4
         assert found.info.sweeps[0] < 0.7 * min(plain.info.sweeps[0], hessian.info.sweeps[0])
     else:
         assert found.info.sweeps[0] < 0.7 * plain.info.sweeps[0]
