@@ -25,11 +25,24 @@ class FlatLogDensity:
     function is wrapped in `jax.jit` to be traced once for all programs that contain it.
     """
 
-    function: Callable[[Any], jax.Array]
+    function: Callable[..., jax.Array]
     unravel: Callable[[jax.Array], Any]
+    data: tuple[Any, ...] = ()
 
     def __call__(self, position: jax.Array) -> jax.Array:
-        return jax.jit(self.function)(self.unravel(position)).astype(position.dtype)
+        value = jax.jit(self.function)(self.unravel(position), *self.data)
+        return value.astype(position.dtype)
+
+
+@dataclass(frozen=True, eq=False)
+class WithData:
+    """A log density `function(position, *data)` whose data do not belong to compiled code."""
+
+    function: Callable[..., jax.Array]
+    data: tuple[Any, ...]
+
+    def __call__(self, position: Any) -> jax.Array:
+        return self.function(position, *self.data)
 
 
 class Problem(NamedTuple):
@@ -107,9 +120,11 @@ def as_problem(
     layout = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), first)
     flat = None
     if logdensity is not None:
-        function = weakly_referable(logdensity)
-        _check_scalar(function, layout)
-        flat = FlatLogDensity(function, unravel)
+        if isinstance(logdensity, WithData):
+            flat = FlatLogDensity(logdensity.function, unravel, logdensity.data)
+        else:
+            flat = FlatLogDensity(weakly_referable(logdensity), unravel)
+        _check_scalar(flat, layout)
     return Problem(flat, positions, unravel, layout, has_chain_axis)
 
 
@@ -226,9 +241,9 @@ def _real_leaves(x0: Any) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _check_scalar(logdensity: Callable[[Any], jax.Array], position: Any) -> None:
+def _check_scalar(logdensity: FlatLogDensity, position: Any) -> None:
     try:
-        out = jax.eval_shape(jax.jit(logdensity), position)
+        out = jax.eval_shape(jax.jit(logdensity.function), position, *logdensity.data)
     except Exception as error:
         raise ValueError(
             f"logdensity could not be traced by JAX at a position like x0 ({first_line(error)}): "

@@ -25,9 +25,10 @@ def jit_of_function(*static_argnums: int) -> Callable[[_Function], _Function]:
     """`jax.jit` for what is made of a user's function; the programs live as long as that one.
 
     The first argument is static: a frozen dataclass whose field `function` is the user's, or
-    `None`. `jax.jit` would keep it, and megabytes of programs, for good. Here a table refers to
-    the user's function weakly, and so do its programs, which are found again for the same function
-    or an equal one. For `None` see `jit_of_kinds`.
+    `None`; a field `data` of it is traced, so that other data find the same program. `jax.jit`
+    would keep it, and megabytes of programs, for good. Here a table refers to the user's function
+    weakly, and so do its programs, which are found again for the same function or an equal one.
+    For `None` see `jit_of_kinds`.
 
     Args:
         *static_argnums: which of the other arguments are static, counted with the first.
@@ -44,13 +45,15 @@ def jit_of_function(*static_argnums: int) -> Callable[[_Function], _Function]:
             if of is None:
                 return without(*arguments)
             owner, programs = _owned(of.function)
-            rest = dataclasses.replace(of, function=None)
+            data = getattr(of, "data", ())
+            rest = dataclasses.replace(of, function=None, **({"data": ()} if data else {}))
             with _LOCK:
                 if (implementation, rest) not in programs:
                     program = _weakly(implementation, rest, weakref.ref(owner))
                     programs[implementation, rest] = jax.jit(program, static_argnums=others)
                 program = programs[implementation, rest]
-            return program(*arguments)  # the owner, which this may trace, is alive as a local
+            # The owner, which this may trace, is alive as a local.
+            return program(*arguments, data)
 
         return call
 
@@ -103,7 +106,9 @@ def _weakly(implementation: _Function, rest: Any, function: weakref.ref[Any]) ->
 
     @functools.wraps(implementation)
     def program(*arguments: Any) -> Any:
-        return implementation(dataclasses.replace(rest, function=function()), *arguments)
+        *others, data = arguments
+        of = dataclasses.replace(rest, function=function(), **({"data": data} if data else {}))
+        return implementation(of, *others)
 
     return program
 

@@ -40,8 +40,9 @@ class MCMC(Collected):
         progress_bar: whether to show progress, on stderr.
         progress_rate: of NumPyro's progress bar in its warm-up.
         chain_method: accepted for NumPyro's sake, without effect: chains are always vectorized.
-        jit_model_args: accepted for NumPyro's sake, without effect: compiled code is found again
-            for equal data, and made anew for other data of the same shapes.
+        jit_model_args: whether arrays and floating-point numbers that the model is called with are
+            arguments of compiled code, which is then found again for others of the same shapes;
+            where that cannot be (discrete sites, arguments of unknown kinds) it has no effect.
         solver: as in `pmcmc.sample`.
 
     Raises:
@@ -82,6 +83,7 @@ class MCMC(Collected):
         self.postprocess_fn = postprocess_fn
         self.progress_bar = progress_bar
         self.progress_rate = progress_rate
+        self.jit_model_args = jit_model_args
         self.solver = solver
         super().__init__()
         self.post_warmup_state: Any = None
@@ -164,7 +166,7 @@ class MCMC(Collected):
         model = self._model()
         potential_fn = self.sampler._potential_fn
         result = self._sample(
-            _fields.NegativePotential(potential_fn) if model is None else model.logdensity,
+            _fields.NegativePotential(potential_fn) if model is None else self._logdensity(model),
             adapted.position,
             self.num_samples,
             kernel=kernel_of(self.sampler, adapted),
@@ -204,6 +206,7 @@ class MCMC(Collected):
             postprocess_fn=self.postprocess_fn,
             chain_method="vectorized",
             progress_bar=self.progress_bar,
+            jit_model_args=self.jit_model_args,
             **rate,
         )
         theirs.warmup(
@@ -226,11 +229,13 @@ class MCMC(Collected):
             position, kernel, n_warmup = state.position, state.kernel, 0
         if position is None:
             position = model.initial_positions(start_key, self.num_chains, sampler.init_strategy)
-        result = self._sample(
-            model.logdensity, position, n_steps, kernel=kernel, n_warmup=n_warmup, rng_key=key
-        )
+        settings = {"kernel": kernel, "n_warmup": n_warmup, "rng_key": key}
+        result = self._sample(self._logdensity(model), position, n_steps, **settings)
         self._keep(result, model)
         self._last_state = ChainState(result.final_state.position, result.info.kernel, next_key)
+
+    def _logdensity(self, model: UnconstrainedModel) -> Callable[[Any], jax.Array]:
+        return model.logdensity_of_data if self.jit_model_args else model.logdensity
 
     def _sample(self, logdensity: Any, position: Any, n_steps: int, **settings: Any) -> Result:
         return sample(

@@ -20,6 +20,7 @@ from pmcmc.adapters.numpyro._fingerprint import fingerprint
 from pmcmc.adapters.numpyro._groups import LogLikelihood, Prediction
 from pmcmc.adapters.numpyro._sites import Sites, find_sites
 from pmcmc.adapters.numpyro._start import Start, as_strategy, trace_of
+from pmcmc.adapters.numpyro._with_data import with_data
 
 Position = dict[str, Any]
 
@@ -59,6 +60,11 @@ class UnconstrainedModel:
     def initial_position(self) -> Position:
         """A position with a finite log density and gradient."""
         return dict(self._first)
+
+    @functools.cached_property
+    def logdensity_of_data(self) -> Callable[[Position], jax.Array]:
+        """The same with the data as arguments of compiled code, where that is possible."""
+        return with_data(self.model, self.arguments, self.sites) or self.logdensity
 
     def initial_positions(
         self, rng_key: jax.Array, n_chains: int, init_strategy: Any = init_to_uniform
