@@ -34,6 +34,9 @@ class Pytree:
         super().__init_subclass__(**options)
         cls._static = (*cls._static, *static)
         dataclasses.dataclass(frozen=True, eq=False, kw_only=kw_only)(cls)
+        # Who writes `@dataclass(frozen=True)` on top, out of habit, gets the same class.
+        del cls.__setattr__, cls.__delattr__
+        cls.__eq__, cls.__hash__ = Pytree.__eq__, Pytree.__hash__  # type: ignore[method-assign]
         names = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
         unknown = sorted({*static} - {*names})
         if unknown:
@@ -42,6 +45,12 @@ class Pytree:
                 "class YourKernel(Kernel, static=('field',))."
             )
         _register(cls, [name for name in names if name not in cls._static], list(cls._static))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise dataclasses.FrozenInstanceError(f"cannot assign to field {name!r}")
+
+    def __delattr__(self, name: str) -> None:
+        raise dataclasses.FrozenInstanceError(f"cannot delete field {name!r}")
 
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):

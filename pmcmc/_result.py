@@ -39,7 +39,7 @@ class RunInfo:
             chain moves by little (see `ParallelNewton`); 0 for the loop.
         outcome: how the solver ended for each chain, warm-up included; an outcome names its `cause`
             and `remedy`.
-        trace: residual and finished steps per sweep, one `SweepLog` a segment of the chain.
+        sweep_log: residual and finished steps per sweep, one `SweepLog` a segment of the chain.
         warmup: record of the warm-up, `None` where there was none.
         plan: what `solver="auto"` decided and from which figures, `None` for other solvers.
         seconds_compile: tracing and compiling, about 0 when everything was compiled before.

@@ -53,7 +53,7 @@ class Solution(NamedTuple):
         scaled_residual: the same in units of the tolerance, at most 1 if converged.
         sweeps: parallel sweeps taken.
         sequential_steps: steps taken one at a time.
-        trace: residual and finished steps of the first sweeps, as many as the solver was asked
+        sweep_log: residual and finished steps of the first sweeps, as many as the solver was asked
             for, shape `(sweep,)`.
     """
 

@@ -120,6 +120,18 @@ def test_a_class_of_a_user_is_a_pytree_without_a_decorator():
         Walk(0.5).step_size = 1.0
 
 
+def test_a_decorator_out_of_habit_changes_nothing():
+    @dataclasses.dataclass(frozen=True)
+    class Habit(Walk):
+        scale: np.ndarray = None
+
+    assert Habit(0.5, scale=METRIC) == Habit(0.5, scale=METRIC.copy())
+    assert hash(Habit(0.5, scale=METRIC)) == hash(Habit(0.5, scale=METRIC.copy()))
+    assert len(jax.tree.leaves(Habit(0.5, scale=METRIC))) == 2
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Habit(0.5).scale = METRIC
+
+
 def test_static_names_are_names_of_fields():
     with pytest.raises(ValueError, match="static of Typo must be names of its fields"):
 

@@ -3,6 +3,7 @@
 import collections
 import functools
 import gc
+import importlib
 import os
 import weakref
 from pathlib import Path
@@ -374,3 +375,46 @@ def test_fits_of_fresh_models_take_no_memory():
     for index in range(25):
         fit(index)
     assert (resident() - before) / 25 < 2e6
+
+
+def test_a_module_that_is_handed_on_is_read_anew(tmp_path, monkeypatch):
+    (tmp_path / "settings_of_a_user.py").write_text("location = 0.0\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    settings = importlib.import_module("settings_of_a_user")
+
+    def helper(module):
+        return module.location
+
+    def by_helper():
+        numpyro.sample("mu", dist.Normal(helper(settings), 1.0))
+
+    def by_argument(module):
+        numpyro.sample("mu", dist.Normal(module.location, 1.0))
+
+    held = {"module": settings}
+
+    def by_container():
+        numpyro.sample("mu", dist.Normal(held["module"].location, 1.0))
+
+    for model, arguments in ((by_helper, ()), (by_argument, (settings,)), (by_container, ())):
+        for location in (0.0, 5.0):
+            settings.location = location
+            value = from_model(model, *arguments).logdensity({"mu": jnp.asarray(5.0)})
+            np.testing.assert_allclose(value, stats.norm(location, 1).logpdf(5.0))
+
+
+def test_what_an_old_result_reads_anew_is_not_what_a_new_one_reads():
+    data = {"y": np.zeros(5)}
+
+    def model():
+        mu = numpyro.sample("mu", dist.Normal())
+        numpyro.sample("y", dist.Normal(mu, 1.0).expand([5]), obs=data["y"])
+
+    tiny = dict(n_steps=3, kernel=pmcmc.MALA(1e-3), solver="sequential")
+    old = sample_model(model, **tiny)
+    data["y"] = np.full(5, 10.0)
+    old.log_likelihood()
+    data["y"] = np.zeros(5)
+    new = sample_model(model, **tiny)
+    expected = stats.norm(new.positions["mu"][..., None], 1).logpdf(np.zeros(5))
+    np.testing.assert_allclose(new.log_likelihood()["y"], expected)

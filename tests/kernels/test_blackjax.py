@@ -83,7 +83,7 @@ def test_hmc(inverse_mass_matrix):
     info, their_info = ours[1], theirs[1]
     accepted = np.asarray(info.is_accepted)
     np.testing.assert_allclose(info.energy[accepted], their_info.energy[accepted], rtol=1e-10)
-    np.testing.assert_array_equal(info.n_steps, their_info.num_integration_steps)
+    np.testing.assert_array_equal(info.num_integration_steps, their_info.num_integration_steps)
 
 
 @pytest.mark.parametrize("inverse_mass_matrix", [None, SCALES, METRIC])

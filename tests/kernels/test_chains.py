@@ -118,7 +118,7 @@ def test_statistics_of_hmc_are_those_of_its_trajectories():
         end = momentum @ matrix @ momentum / 2 - logistic_numpy(x)[0]
         assert stats["energy_error"][t] == pytest.approx(end - start, abs=1e-8)
         assert stats["energy"][t] == pytest.approx(end if decisions[t] else start, abs=1e-8)
-    assert set(stats["n_steps"]) == {2, 3, 4, 5, 6}
+    assert set(stats["num_integration_steps"]) == {2, 3, 4, 5, 6}
     assert (stats["step_size"] == 0.2).all()
 
 

@@ -2,6 +2,7 @@
 
 import dis
 import functools
+import itertools
 import os
 import site
 import sys
@@ -19,7 +20,8 @@ _LOOKUPS = ("LOAD_GLOBAL", "LOAD_NAME")
 _ATTRIBUTES = ("LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM")
 # With these a function reads what it does not name.
 _INDIRECT = {"globals", "locals", "vars", "dir", "getattr", "eval", "exec", "compile"}
-_INDIRECT |= {"__import__", "open", "input"}
+_INDIRECT |= {"__import__", "open", "input", "attrgetter", "environ", "getenv", "modules"}
+_INDIRECT |= {"load", "loadtxt", "genfromtxt", "fromfile", "memmap", "read"}
 
 
 def kind_of(value: Any) -> str:
@@ -78,7 +80,20 @@ def globals_read(code: types.CodeType) -> frozenset[str] | None:
             return None
         if instruction.opname in _LOOKUPS:
             names.add(instruction.argval)
-    return None if names & _INDIRECT else frozenset(names)
+    named = names | attributes_read(code)
+    is_indirect = bool(named & _INDIRECT) or any(name.startswith("read_") for name in named)
+    return None if is_indirect else frozenset(names)
+
+
+def handed_on(code: types.CodeType) -> frozenset[str]:
+    """Names of which code does something else than to look an attribute of them up."""
+    names = set()
+    instructions = [*_instructions(code)]
+    for one, following in itertools.zip_longest(instructions, instructions[1:]):
+        is_load = one.opname in _LOOKUPS or one.opname.startswith("LOAD_DEREF")
+        if is_load and (following is None or following.opname not in _ATTRIBUTES):
+            names.add(one.argval)
+    return frozenset(names)
 
 
 def attributes_read(code: types.CodeType) -> frozenset[str]:

@@ -11,6 +11,7 @@ import numpy as np
 from pmcmc.adapters.numpyro._code import (
     attributes_read,
     globals_read,
+    handed_on,
     is_code_of_library,
     is_from_library,
     kind_of,
@@ -91,8 +92,8 @@ class _Walk:
     def _key_of_callable(self, value: Any, attributes: frozenset[str]) -> Hashable:
         kind = kind_of(value)
         if kind == "module":
-            if "__getattr__" in vars(value):
-                raise _UnknownError
+            if "__getattr__" in vars(value) or not attributes:
+                raise _UnknownError  # who gets it may read any of it
             names = sorted(attributes & vars(value).keys())
             return kind, *((name, self.key(vars(value)[name], attributes)) for name in names)
         if kind == "function":
@@ -115,10 +116,15 @@ class _Walk:
                 raise _UnknownError
             names = sorted(looked_up & function.__globals__.keys())
         try:
-            read += [cell.cell_contents for cell in function.__closure__ or ()]
+            cells = [cell.cell_contents for cell in function.__closure__ or ()]
         except ValueError as error:  # not assigned yet
             raise _UnknownError from error
-        read += [function.__globals__[name] for name in names]
+        outside = dict(zip(code.co_freevars, cells, strict=True))
+        outside |= {name: function.__globals__[name] for name in names}
+        for name in handed_on(code) & outside.keys():
+            if kind_of(outside[name]) == "module" and not is_from_library(outside[name], self._own):
+                raise _UnknownError
+        read += [*cells, *(function.__globals__[name] for name in names)]
         attributes = attributes_read(code)
         return code, tuple(names), *(self.key(value, attributes) for value in read)
 

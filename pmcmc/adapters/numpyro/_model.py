@@ -55,6 +55,8 @@ class UnconstrainedModel:
     sites: Sites = field(repr=False)
     _start: Start = field(repr=False)
     _first: Position = field(repr=False)
+    _read: Hashable | None = field(repr=False)
+    _functions: dict[Hashable, OverDraws] = field(repr=False, default_factory=dict)
 
     @property
     def initial_position(self) -> Position:
@@ -97,23 +99,33 @@ class UnconstrainedModel:
         constrained: dict[str, np.ndarray] = self._constrain_draws(positions)
         return constrained
 
-    @functools.cached_property
+    @property
     def log_likelihood_draws(self) -> OverDraws:
         """From draws of latent sites to the log likelihood of each observation.
 
         Raises:
             ValueError: a discrete latent site was summed out.
         """
-        return OverDraws(LogLikelihood(self.model, self.arguments, self.sites))
+        return self._over_draws(LogLikelihood)
 
-    @functools.cached_property
+    @property
     def predictive_draws(self) -> OverDraws:
         """From `(keys, draws of latent sites)` to observations drawn anew.
 
         Raises:
             ValueError: a discrete latent site was summed out.
         """
-        return OverDraws(Prediction(self.model, self.arguments, self.sites))
+        return self._over_draws(Prediction)
+
+    def _over_draws(self, kind: Any) -> OverDraws:
+        """Traced once, unless the model has come to read something else than it did."""
+        now = fingerprint(self.model, self.arguments)
+        found = self._functions.get(kind) if now == self._read else None
+        if found is None:
+            found = OverDraws(kind(self.model, self.arguments, self.sites))
+        if now == self._read:
+            self._functions[kind] = found
+        return found
 
     @functools.cached_property
     def _constrain_draws(self) -> OverDraws:
@@ -150,7 +162,7 @@ def from_model(model: Callable[..., Any], *args: Any, **kwargs: Any) -> Unconstr
     key = (model, read, jnp.result_type(float))
     made = None if read is None else _MADE.get(key)
     if made is None:
-        made = _made(model, kept((args, kwargs)))
+        made = _made(model, kept((args, kwargs)), read)
         if read is None:
             return made
         _MADE[key] = made
@@ -161,7 +173,9 @@ def from_model(model: Callable[..., Any], *args: Any, **kwargs: Any) -> Unconstr
 
 
 def _made(
-    model: Callable[..., Any], arguments: tuple[tuple[Any, ...], dict[str, Any]]
+    model: Callable[..., Any],
+    arguments: tuple[tuple[Any, ...], dict[str, Any]],
+    read: Hashable | None,
 ) -> UnconstrainedModel:
     sites = find_sites(trace_of(model, arguments))
     known = handlers.substitute(model, data=sites.parameters)
@@ -175,6 +189,7 @@ def _made(
         sites=sites,
         _start=start,
         _first=first,
+        _read=read,
     )
 
 
