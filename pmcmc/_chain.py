@@ -105,11 +105,17 @@ class Runner:
             CallbackError: a callback of the user's raised an exception.
         """
 
+        elsewhere = ""
+        if self.solver.is_parallel_in_time:
+            elsewhere = (
+                " Sweeps also evaluate points that no chain visits: solver='sequential' not."
+            )
+
         def where() -> str:
             numbers = np.array2string(np.asarray(positions), threshold=12, edgeitems=2)
             return (
                 f"in steps {first_step} to {first_step + n_steps - 1}. The last positions that are "
-                f"known, before step {first_step}: {' '.join(numbers.split())}."
+                f"known, before step {first_step}: {' '.join(numbers.split())}.{elsewhere}"
             )
 
         kernel, steps = with_dtype(kernel, positions.dtype), np.int32(n_steps)

@@ -71,7 +71,8 @@ class Labels:
                     f"dims must have names of variables, which are {', '.join(known)}, got "
                     f"{name!r}: write dims={{{next(iter(known))!r}: [...]}}."
                 )
-            if isinstance(given, str) or not all(isinstance(dim, str | None) for dim in given):
+            is_list = isinstance(given, Sequence) and not isinstance(given, str)
+            if not is_list or not all(isinstance(dim, str | None) for dim in given):
                 raise ValueError(
                     f"dims must have a list of names for {name!r}, got {given!r}: write "
                     f"dims={{{name!r}: ['group']}}."
@@ -130,6 +131,11 @@ class Labels:
             ValueError: there is no such axis, or it has another length.
         """
         for name, values in coords.items():
+            if np.ndim(values) != 1 or name in SAMPLE_DIMS:
+                raise ValueError(
+                    "coords must have lists of values for axes behind (chain, draw), got "
+                    f"{name!r}: {values!r}: write e.g. coords={{'group': ['a', 'b']}}."
+                )
             if name not in self._sizes:
                 raise ValueError(
                     f"coords must have names of axes, which are {', '.join(self._sizes)}, got "

@@ -418,3 +418,19 @@ def test_what_an_old_result_reads_anew_is_not_what_a_new_one_reads():
     new = sample_model(model, **tiny)
     expected = stats.norm(new.positions["mu"][..., None], 1).logpdf(np.zeros(5))
     np.testing.assert_allclose(new.log_likelihood()["y"], expected)
+
+
+def test_attributes_of_a_subclass_of_arrays_are_kept():
+    class Scaled(np.ndarray):
+        scale = 1.0
+
+    y = DATA.view(Scaled)
+    y.scale = 5.0
+
+    def model(y):
+        mu = numpyro.sample("mu", dist.Normal(0, 1))
+        numpyro.sample("y", dist.Normal(mu * y.scale, 1.0), obs=jnp.asarray(np.asarray(y)))
+
+    value = from_model(model, y).logdensity(POINT)
+    right = stats.norm.logpdf(0.3) + stats.norm(0.3 * 5, 1).logpdf(DATA).sum()
+    np.testing.assert_allclose(value, right)

@@ -9,6 +9,7 @@ from scipy import stats
 numpyro = pytest.importorskip("numpyro")
 
 import numpyro.distributions as dist  # noqa: E402
+from numpyro import handlers  # noqa: E402
 from numpyro.contrib.control_flow import cond, scan  # noqa: E402
 from numpyro.infer import Predictive  # noqa: E402
 
@@ -171,3 +172,37 @@ def test_data_that_the_model_carries_on_itself_are_refused(model):
     ):
         bound.predictive_draws((keys, {"a": np.zeros((1, 2))}))
     bound.log_likelihood_draws({"a": np.zeros((1, 2))})
+
+
+def test_a_condition_around_a_loop_is_data_too():
+    def series(is_given):
+        a = numpyro.sample("a", dist.Normal(0.5, 1e-3))
+
+        def body(carry, _):
+            value = numpyro.sample("y", dist.Normal(a * carry, 1.0))
+            return value, value
+
+        if is_given:
+            with handlers.condition(data={"y": jnp.full(8, 30.0)}):
+                scan(body, 0.0, jnp.arange(8))
+        else:
+            scan(body, 0.0, jnp.arange(8))
+
+    result = sample_model(
+        series, True, n_steps=400, kernel=pmcmc.MALA(1e-7), x0={"a": 0.5}, solver="sequential"
+    )
+    drawn = result.posterior_predictive(1)["y"][0]
+    exact = np.sqrt(np.cumsum(0.25 ** np.arange(8)))  # a stationary series from 0
+    assert np.all(np.abs(drawn.mean(axis=0)) < 4.5 * exact / 20)
+    np.testing.assert_allclose(drawn.std(axis=0), exact, rtol=0.2)
+
+
+def test_a_condition_by_a_function_is_refused():
+    def model():
+        numpyro.sample("a", dist.Normal())
+        with handlers.condition(condition_fn=lambda msg: 1.0 if msg["name"] == "y" else None):
+            scan(lambda c, _: (c, numpyro.sample("y", dist.Normal())), 0.0, jnp.arange(3))
+
+    result = sample_model(model, n_steps=2, kernel=pmcmc.MALA(0.1), solver="sequential")
+    with pytest.raises(ValueError, match=r"condition has a function: write numpyro.handlers.cond"):
+        result.posterior_predictive()

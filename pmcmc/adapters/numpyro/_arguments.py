@@ -25,6 +25,9 @@ def kept(arguments: Any) -> Any:
             duplicate = copy.deepcopy(leaf, memo)
         except Exception:
             return leaf
+        if isinstance(leaf, np.ndarray) and hasattr(leaf, "__dict__"):
+            # Of a subclass, whose attributes NumPy does not copy.
+            vars(duplicate).update(copy.deepcopy(vars(leaf), memo))
         if type(duplicate) is np.ndarray and not duplicate.dtype.hasobject:
             duplicate.setflags(write=False)
         return duplicate

@@ -1,6 +1,6 @@
 """Drawing the observations of a model anew, inside of its loops too."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -19,11 +19,19 @@ class simulate(Messenger):  # type: ignore[misc]  # noqa: N801 - named like NumP
     """Draw observed sites instead, and mark them: `infer["was_observed"]`.
 
     `numpyro.handlers.uncondition` does not reach into the functions of `scan` and `cond`.
+
+    Args:
+        fn: the model, or the function of a loop in it.
+        names: sites that are observed by a `numpyro.handlers.condition` around the loop.
     """
+
+    def __init__(self, fn: Callable[..., Any], names: frozenset[str] = frozenset()) -> None:
+        super().__init__(fn)
+        self._names = names
 
     def process_message(self, msg: Any) -> None:
         """Change what the model says on its way to the handlers outside."""
-        if msg["type"] == "sample" and msg["is_observed"]:
+        if msg["type"] == "sample" and (msg["is_observed"] or msg["name"] in self._names):
             self.on_observed(msg)
             msg["is_observed"] = False
             msg["infer"]["was_observed"] = True
@@ -32,10 +40,11 @@ class simulate(Messenger):  # type: ignore[misc]  # noqa: N801 - named like NumP
                 msg["kwargs"]["rng_key"] = numpyro.prng_key()
         if msg["type"] == "control_flow" and msg["fn"] is scan_wrapper:
             body, *rest = msg["args"]
-            msg["args"] = (_simulated_body(body), *rest)
+            msg["args"] = (_simulated_body(body, self._names | _conditioned(msg)), *rest)
         if msg["type"] == "control_flow" and msg["fn"] is cond_wrapper:
-            predicate, on_true, on_false, operand = msg["args"]
-            msg["args"] = (predicate, simulate(on_true), simulate(on_false), operand)
+            predicate, *branches, operand = msg["args"]
+            names = self._names | _conditioned(msg)
+            msg["args"] = (predicate, *(simulate(branch, names) for branch in branches), operand)
 
     def on_observed(self, msg: Any) -> None:
         """Called with an observed site before its value is dropped."""
@@ -44,43 +53,59 @@ class simulate(Messenger):  # type: ignore[misc]  # noqa: N801 - named like NumP
 class _Collect(simulate):
     """Also keeps the observed values."""
 
-    def __init__(self, fn: Callable[..., Any], values: dict[str, Any]) -> None:
-        super().__init__(fn)
+    def __init__(
+        self, fn: Callable[..., Any], names: frozenset[str], values: dict[str, Any]
+    ) -> None:
+        super().__init__(fn, names)
         self._values = values
 
     def on_observed(self, msg: Any) -> None:
-        self._values[msg["name"]] = msg["value"]
+        if msg["is_observed"]:  # and not only by a condition around the loop
+            self._values[msg["name"]] = msg["value"]
 
 
-def _simulated_body(body: Callable[..., Any]) -> Callable[..., Any]:
+def _conditioned(msg: Any) -> frozenset[str]:
+    """Names of sites that conditions around a loop observe; the conditions are taken off it."""
+    stack = msg["kwargs"]["substitute_stack"]
+    conditions = [data for kind, data in stack if kind == "condition"]
+    if not all(isinstance(data, Mapping) for data in conditions):
+        raise ValueError(
+            "observations inside scan or cond cannot be drawn anew where condition has a function: "
+            "write numpyro.handlers.condition(model, data={'y': y})."
+        )
+    msg["kwargs"]["substitute_stack"] = [entry for entry in stack if entry[0] != "condition"]
+    return frozenset().union(*conditions)
+
+
+def _simulated_body(body: Callable[..., Any], names: frozenset[str]) -> Callable[..., Any]:
     def simulated(carry: Any, x: Any) -> Any:
-        _check_feedback(body, carry, x)
-        return simulate(body)(carry, x)
+        _check_feedback(body, names, carry, x)
+        return simulate(body, names)(carry, x)
 
     return simulated
 
 
-def _check_feedback(body: Callable[..., Any], carry: Any, x: Any) -> None:
+def _check_feedback(body: Callable[..., Any], names: frozenset[str], carry: Any, x: Any) -> None:
     """Check that the carry of a scan is not made of data that are to be drawn anew.
 
     Raises:
         ValueError: it is, so that no series can be simulated.
     """
-    names: list[str] = []
+    found: list[str] = []
 
     def run(x: Any) -> Any:
         values: dict[str, Any] = {}
         inside = handlers.substitute(
-            seeded(_Collect(body, values)), substitute_fn=init_to_uniform()
+            seeded(_Collect(body, names, values)), substitute_fn=init_to_uniform()
         )
         with handlers.block():
             after, _ = inside(carry, x)
-        names.extend(values)
+        found.extend(values)
         return list(values.values()), after
 
     observed, after = sources(run, x)
     fed_back = frozenset().union(*jax.tree.leaves(after, is_leaf=_is_set))
-    for name, made_of in zip(names, observed, strict=True):
+    for name, made_of in zip(found, observed, strict=True):
         if made_of & fed_back:
             raise ValueError(
                 f"observations of site {name!r} cannot be drawn anew: the carry of scan is made of "
