@@ -104,11 +104,10 @@ class Runner:
         Raises:
             CallbackError: a callback of the user's raised an exception.
         """
-
         elsewhere = ""
         if self.solver.is_parallel_in_time:
             elsewhere = (
-                " Sweeps also evaluate points that no chain visits: solver='sequential' not."
+                " Sweeps also evaluate points that no chain visits: write solver='sequential'."
             )
 
         def where() -> str:
