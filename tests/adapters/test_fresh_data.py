@@ -434,3 +434,20 @@ def test_attributes_of_a_subclass_of_arrays_are_kept():
     value = from_model(model, y).logdensity(POINT)
     right = stats.norm.logpdf(0.3) + stats.norm(0.3 * 5, 1).logpdf(DATA).sum()
     np.testing.assert_allclose(value, right)
+
+
+def test_files_and_the_environment_are_read_anew(tmp_path, monkeypatch):
+    path = tmp_path / "location.npy"
+
+    def by_file():
+        numpyro.sample("mu", dist.Normal(float(np.load(path)), 1.0))
+
+    def by_environment():
+        numpyro.sample("mu", dist.Normal(float(os.environ["LOCATION"]), 1.0))
+
+    for model in (by_file, by_environment):
+        for location in (0.0, 5.0):
+            np.save(path, location)
+            monkeypatch.setenv("LOCATION", str(location))
+            value = jax.jit(from_model(model).logdensity)({"mu": jnp.asarray(5.0)})
+            np.testing.assert_allclose(value, stats.norm(location, 1).logpdf(5.0))
