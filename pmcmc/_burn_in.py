@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from pmcmc._checks import check_above, check_count, check_flag, short
-from pmcmc._stationarity import split_rhat
-from pmcmc._task import as_task
-from pmcmc._tune import tune
-from pmcmc._warmup import WarmupReport
+from pmcmc._adaptation.stationarity import split_rhat
+from pmcmc._adaptation.windows import WarmupReport
+from pmcmc._arguments import as_task
+from pmcmc._chain.problem import exported_state
+from pmcmc._util.checks import check_above, check_count, check_flag, short
+from pmcmc._warmup import tune
 from pmcmc.kernels import Kernel
 from pmcmc.solvers import Auto, Solver, as_solver
 
@@ -147,7 +148,7 @@ def burn_in(
         if rhats[-1] <= max_rhat:
             break
     return BurnIn(
-        position=task.final_state(tuned.kernel, task.problem.positions).position,
+        position=exported_state(task.problem, tuned.kernel, task.problem.positions).position,
         n_chains=n_chains,
         kernel=task.restored(tuned.kernel),
         is_stationary=rhats[-1] <= max_rhat,

@@ -6,13 +6,13 @@ from typing import Any
 
 import jax
 
-from pmcmc._auto import MEASURED_STEPS, PILOT_SHARE
-from pmcmc._checks import check_count
-from pmcmc._choice import Plan
-from pmcmc._pilot import measure
-from pmcmc._progress import Progress
-from pmcmc._task import as_task
-from pmcmc._tune import tune
+from pmcmc._arguments import as_task
+from pmcmc._planning.choice import Plan
+from pmcmc._planning.pilot import measure
+from pmcmc._planning.runner import MEASURED_STEPS, PILOT_SHARE
+from pmcmc._util.checks import check_count
+from pmcmc._util.progress import Progress
+from pmcmc._warmup import tune
 from pmcmc.kernels import Kernel
 from pmcmc.solvers import Sequential
 

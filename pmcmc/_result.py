@@ -8,11 +8,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from pmcmc import _arviz
-from pmcmc._choice import Plan
-from pmcmc._labels import named_leaves
+from pmcmc._adaptation.windows import WarmupReport
+from pmcmc._planning.choice import Plan
+from pmcmc._util import arviz_compat
+from pmcmc._util.labels import named_leaves
 from pmcmc._version import __version__
-from pmcmc._warmup import WarmupReport
 from pmcmc.kernels import Kernel
 from pmcmc.solvers import Outcome, Solver, SweepLog
 
@@ -138,7 +138,7 @@ class Result:
             ValueError: two variables have one name, or `dims` or `coords` do not fit.
         """
         positions = named_leaves(self.positions)
-        return _arviz.to_arviz(
+        return arviz_compat.to_arviz(
             positions, self.stats, self.info.attributes(), dims=dims, coords=coords
         )
 
@@ -153,7 +153,7 @@ class Result:
         """
         if not self.info.converged.all():
             warnings.warn(self._evidence(), stacklevel=2)
-        return _arviz.summary(self.to_arviz())
+        return arviz_compat.summary(self.to_arviz())
 
     def __repr__(self) -> str:
         info = self.info

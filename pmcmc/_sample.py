@@ -7,14 +7,15 @@ from typing import Any
 import jax
 import numpy as np
 
-from pmcmc._auto import AutoRunner, make_runner
-from pmcmc._checks import check_count, short
-from pmcmc._draws import Draws
-from pmcmc._evidence import Evidence
-from pmcmc._progress import Progress
+from pmcmc._adaptation.windows import run_windows
+from pmcmc._arguments import as_task, warmup_key
+from pmcmc._chain.draws import Draws
+from pmcmc._chain.evidence import Evidence
+from pmcmc._chain.problem import exported_state
+from pmcmc._planning.runner import AutoRunner, make_runner
 from pmcmc._result import Result, RunInfo
-from pmcmc._task import as_task, warmup_key
-from pmcmc._warmup import run_windows
+from pmcmc._util.checks import check_count, short
+from pmcmc._util.progress import Progress
 from pmcmc.kernels import Kernel
 from pmcmc.solvers import Auto, Outcome, Solver, as_solver
 
@@ -153,7 +154,7 @@ def sample(
             seconds_warmup=seconds_warmup,
             seconds_run=seconds_run,
         ),
-        final_state=task.final_state(transition, positions),
+        final_state=exported_state(task.problem, transition, positions),
     )
 
 

@@ -10,9 +10,9 @@ import numpy as np
 from jax import lax
 from jax.flatten_util import ravel_pytree
 
-from pmcmc._checks import check_hashable, first_line, short
-from pmcmc._flat import flatten_states
-from pmcmc._programs import jit_of_function, weakly_referable
+from pmcmc._util.checks import check_hashable, first_line, short
+from pmcmc._util.flat import flatten_states
+from pmcmc._util.programs import jit_of_function, weakly_referable
 from pmcmc.solvers import (
     Auto,
     Outcome,
@@ -31,7 +31,7 @@ Step = Callable[[Any, Any], Any]
 
 @dataclass(frozen=True)
 class FlatStep:
-    """A step as a map of flat states; compiled code belongs to the function (see `_programs`)."""
+    """A step as a map of flat states; compiled code belongs to the function: `_util.programs`."""
 
     function: Step
     unravel: Callable[[jax.Array], Any]

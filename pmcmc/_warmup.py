@@ -1,307 +1,124 @@
-"""The windows of a warm-up: steps with fixed parameters, which are tuned in between."""
+"""`warmup`: a kernel tuned, and chains brought to where the target has its mass."""
 
-import dataclasses
-import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 
-from pmcmc._chain import Segment
-from pmcmc._checks import check_above, check_share, is_among, short
-from pmcmc._evidence import Evidence
-from pmcmc._metric import dense_estimate, diagonal_estimate
-from pmcmc._problem import FlatLogDensity
-from pmcmc._programs import jit_of_function
-from pmcmc._schedule import phases
-from pmcmc._starts import scale_hint
-from pmcmc._step_size import (
-    DualAveraging,
-    pooled_rate,
-    reasonable_step_size,
-    with_step_size,
-)
+from pmcmc._adaptation.windows import Tuned, WarmupReport, run_windows
+from pmcmc._arguments import as_task, warmup_key
+from pmcmc._chain.mode import find_modes
+from pmcmc._chain.problem import exported_state
+from pmcmc._planning.runner import make_runner
+from pmcmc._planning.task import Task
+from pmcmc._util.checks import check_count, check_flag, first_line, short
+from pmcmc._util.progress import Progress
 from pmcmc.kernels import Kernel
-from pmcmc.solvers import Outcome
-
-_PROBE_STEPS = 5
-_MOST_DENSE_DIM = 50  # products with a matrix stay cheap beside most log densities
-_KEPT_STEPS = 1000  # of a chain in a phase
-_GRADIENTS = 200  # draws of a phase at which gradients are evaluated again, or
-_GRADIENTS_PER_DIM = 4  # times D for a matrix
+from pmcmc.solvers import Auto, Solver, as_solver
 
 
-class WarmupReport(NamedTuple):
-    """Record of a warm-up; arrays have one entry a window, or one a chain.
+class Warmup(NamedTuple):
+    """What a warm-up leaves behind.
 
     Args:
-        n_steps: length of each window.
-        step_size: step size used in each window, NaN where there is none.
-        acceptance_rate: mean over the steps of each window, pooled over chains.
-        metric_updates: windows after which the metric changed.
-        sweeps: parallel sweeps taken, per chain.
-        sequential_steps: steps taken one at a time, per chain.
-        outcome: how the solver ended, per chain, integers of `pmcmc.solvers.Outcome`.
+        state: the kernel's state after the last step, positions with the structure of `x0`.
+        kernel: with the step size and the metric that were found.
+        report: record of its windows.
     """
 
-    n_steps: np.ndarray
-    step_size: np.ndarray
-    acceptance_rate: np.ndarray
-    metric_updates: np.ndarray
-    sweeps: np.ndarray
-    sequential_steps: np.ndarray
-    outcome: np.ndarray
-
-    @property
-    def converged(self) -> np.ndarray:
-        """Whether every step is finite and within tolerance, per chain."""
-        return self.outcome <= Outcome.FINISHED_WITH_SEQUENTIAL_STEPS
-
-
-class Tuning(NamedTuple):
-    """What a warm-up tunes.
-
-    Args:
-        target_acceptance_rate: to aim at with the step size; `None` to leave it.
-        metric: kind of inverse mass matrix to estimate, `"diagonal"` or `"dense"`; `None` to leave
-            it.
-    """
-
-    target_acceptance_rate: float | None
-    metric: str | None
-
-
-class Kept(NamedTuple):
-    """Some steps of a phase, evenly spread, leading axes `(chain, step)`.
-
-    Args:
-        positions: shape `(chain, step, D)`.
-        is_accepted: shape `(chain, step)`.
-        logdensity: shape `(chain, step)`; NaN where there is none.
-    """
-
-    positions: np.ndarray
-    is_accepted: np.ndarray
-    logdensity: np.ndarray
-
-    @classmethod
-    def of(cls, segment: Segment, stride: int) -> "Kept":
-        """Every `stride`-th step of a segment."""
-        accepted = segment.stats["is_accepted"]
-        logdensity = segment.stats.get("logdensity", np.full(accepted.shape, math.nan))
-        rows = (segment.positions, accepted, logdensity)
-        return cls(*(x[:, ::stride] for x in rows))
-
-    @classmethod
-    def joined(cls, parts: "list[Kept]") -> "Kept":
-        """The parts one after another."""
-        return cls(*(np.concatenate(rows, axis=1) for rows in zip(*parts, strict=True)))
-
-
-class Tuned(NamedTuple):
-    """What comes out of the windows.
-
-    Args:
-        runner: adapted to the kernel.
-        kernel: with what was tuned.
-        positions: the last ones, shape `(chain, D)`.
-        report: the record.
-        kept: steps of the longest phase, at most about 1,000 of a chain.
-    """
-
-    runner: Any
-    kernel: Any
-    positions: jax.Array
+    state: Any
+    kernel: Kernel
     report: WarmupReport
-    kept: Kept
 
 
-def as_tuning(
-    kernel: Any, dim: int, metric: str | None, target_acceptance_rate: float | None
-) -> tuple[Any, Tuning]:
-    """The kernel with a metric to start from, and what to tune.
+def warmup(
+    logdensity: Callable[[Any], jax.Array],
+    x0: Any,
+    *,
+    kernel: Kernel | str | None = None,
+    n_steps: int = 1000,
+    solver: Solver | Auto | str = "auto",
+    n_chains: int = 1,
+    metric: str | None = "auto",
+    target_acceptance_rate: float | None = None,
+    init_to_mode: bool = False,
+    rng_key: jax.Array | int = 0,
+    progress: bool | None = None,
+) -> Warmup:
+    """Tune a kernel, and bring chains to where the target has its mass.
+
+    Windows of fixed parameters, which any solver evaluates, in a schedule of fast and slow phases
+    (Stan's). Between windows the step size follows by dual averaging; at the end of a slow phase
+    the metric is estimated from the draws of the phase and from the gradients there, all chains
+    together. The result does not depend on the solver, to its tolerance, where the chains forget
+    their start. Go on with
+    `sample(logdensity, result.state.position, n_steps, kernel=result.kernel, ...)` and another
+    `rng_key`.
 
     Args:
-        kernel: as it was given.
-        dim: numbers in a position.
-        metric: `"auto"`, `"diagonal"`, `"dense"` or `None`.
-        target_acceptance_rate: `None` for the kernel's own in so many dimensions.
+        logdensity: as in `sample`.
+        x0: as in `sample`.
+        kernel: as in `sample`; an instance is where tuning begins, and a metric that it has is
+            kept where `metric="auto"`.
+        n_steps: of each chain.
+        solver: as in `sample`.
+        n_chains: as in `sample`.
+        metric: kind of `inverse_mass_matrix` to estimate: `"diagonal"`, `"dense"`, `None` for none,
+            `"auto"` for a dense one in up to 50 dimensions where the kernel takes it.
+        target_acceptance_rate: to aim at, `None` for the kernel's own: 0.574 (MALA), 0.8 (HMC),
+            0.234 (random walk; 0.44 in one dimension), 0.4 (Barker).
+        init_to_mode: let every chain start where a climb leads from its start, unless that is no
+            better. Do without where the mode is far from the mass (funnels).
+        rng_key: as in `sample`; the noise is another one.
+        progress: as in `sample`.
 
     Raises:
-        ValueError: the kernel has no such parameters, or a choice is out of range.
+        ValueError: an argument cannot be used, or no step size is accepted as often as is aimed at;
+            the message says why and what to write.
     """
-    target = _as_target(kernel, dim, target_acceptance_rate)
-    if not is_among(metric, "auto", "diagonal", "dense", None):
+    n_steps = check_count("n_steps", n_steps)
+    n_chains = check_count("n_chains", n_chains)
+    check_flag("init_to_mode", init_to_mode)
+    solver = as_solver(solver)
+    task = as_task(logdensity, x0, kernel, n_chains, rng_key, metric, target_acceptance_rate)
+    if task.tuning.target_acceptance_rate is None:
         raise ValueError(
-            f"metric must be 'auto', 'diagonal', 'dense' or None, got {short(metric)}: write "
-            "metric='auto'."
+            f"kernel must have something to tune, got {short(kernel)}: write kernel='mala', or "
+            "sample(..., n_warmup=...) to drop the first steps."
         )
-    if metric not in ("auto", None, *kernel.metrics):
-        kinds = " or ".join(repr(kind) for kind in ("auto", *kernel.metrics, None))
-        raise ValueError(
-            f"metric must be {kinds} for {type(kernel).__name__}, got {short(metric)}: write "
-            "metric='auto'."
-        )
-    given = getattr(kernel, "inverse_mass_matrix", None)
-    if metric == "auto":
-        is_tuned = target is not None and bool(kernel.metrics) and given is None
-        is_dense = dim <= _MOST_DENSE_DIM and "dense" in kernel.metrics
-        metric = ("dense" if is_dense else "diagonal") if is_tuned else None
-    if metric is not None:
-        start = np.ones(dim) if given is None else np.asarray(given)
-        if metric == "dense" and start.ndim == 1:
-            start = np.diag(start)
-        if metric == "diagonal" and start.ndim == 2:
-            start = np.diag(start).copy()
-        kernel = dataclasses.replace(kernel, inverse_mass_matrix=start)
-    return kernel, Tuning(target, metric)
+    tuned = tune(task, solver, n_steps, init_to_mode, progress)
+    state = exported_state(task.problem, tuned.kernel, tuned.positions)
+    return Warmup(state, task.restored(tuned.kernel), tuned.report)
 
 
-def _as_target(kernel: Kernel, dim: int, target: float | None) -> float | None:
-    if target is None:
-        return kernel.acceptance_rate_to_aim_at(dim)
-    example = "target_acceptance_rate=0.8"
-    check_above("target_acceptance_rate", target, 0.0, "a number between 0 and 1", example)
-    check_share("target_acceptance_rate", target, example)
-    if kernel.target_acceptance_rate is None:
-        raise ValueError(
-            f"target_acceptance_rate must be None for {type(kernel).__name__}, which has no step "
-            f"size to tune, got {short(target)}: write target_acceptance_rate=None."
-        )
-    return target
-
-
-def run_windows(
-    runner: Any,
-    kernel: Any,
-    positions: jax.Array,
-    rng_key: jax.Array,
-    n_steps: int,
-    tuning: Tuning,
-    on_steps: Callable[[int], None],
+def tune(
+    task: Task, solver: Solver | Auto, n_steps: int, init_to_mode: bool, progress: bool | None
 ) -> Tuned:
-    """Take `n_steps`, and tune the kernel between windows of them.
-
-    Step sizes by dual averaging, one update a window; a metric at the end of each slow phase, from
-    the draws of that phase and the gradients there. Chains share what is tuned.
-
-    Raises:
-        ValueError: no step size is accepted as often as is aimed at.
-    """
-    target = tuning.target_acceptance_rate
-    rows = []
-    longest, kept = 0, None
-    evidence = Evidence.none(len(positions))
-    if target is not None:
-        kernel = _search(runner, kernel, positions, rng_key, target, is_required=True)
-    for phase in phases(n_steps, target is not None, tuning.metric is not None):
-        averaging = None
-        if target is not None:
-            averaging = DualAveraging.start(float(kernel.step_size), target)
-        stride = -(-sum(phase.windows) // _KEPT_STEPS)
-        parts: list[Kept] = []
-        for size in phase.windows:
-            rates = []
-            for segment in runner.run(kernel, positions, rng_key, evidence.n_steps, size):
-                positions = segment.last
-                parts.append(Kept.of(segment, stride))
-                rates.append(segment.stats["acceptance_rate"])
-                evidence = evidence.add(segment)
-                on_steps(segment.positions.shape[1])
-            rate = pooled_rate(np.concatenate(rates, axis=1))
-            rows.append((size, float(getattr(kernel, "step_size", math.nan)), rate, False))
-            if averaging is not None:
-                averaging = averaging.update(rate)
-                kernel = with_step_size(kernel, math.exp(averaging.log_step_size))
-        if averaging is not None:
-            kernel = with_step_size(kernel, math.exp(averaging.averaged_log_step_size))
-        of_phase = Kept.joined(parts)
-        if sum(phase.windows) > longest:
-            longest, kept = sum(phase.windows), of_phase
-        if phase.updates_metric and target is not None:
-            rows[-1] = (*rows[-1][:3], True)
-            kernel = _with_metric(runner.logdensity, kernel, of_phase)
-            runner = runner.adapted_to(kernel)
-            kernel = _search(runner, kernel, positions, rng_key, target, is_required=False)
-    assert kept is not None
-    sizes, step_sizes, acceptance_rates, updates = map(np.array, zip(*rows, strict=True))
-    report = WarmupReport(
-        n_steps=sizes,
-        step_size=step_sizes,
-        acceptance_rate=acceptance_rates,
-        metric_updates=updates,
-        sweeps=evidence.sweeps,
-        sequential_steps=evidence.sequential_steps,
-        outcome=evidence.outcome,
-    )
-    return Tuned(runner, kernel, positions, report, kept)
+    """The windows of a warm-up on a checked task."""
+    positions = task.problem.positions
+    with Progress(progress, len(positions)) as line:
+        line.say("preparing")
+        if init_to_mode:
+            positions = _modes(task)
+        runner = make_runner(task, solver, n_steps, n_steps, n_steps // 2)
+        line.say("compiling")
+        runner.compile(task.kernel, positions, task.rng_key)
+        return run_windows(
+            runner,
+            task.kernel,
+            positions,
+            warmup_key(task.rng_key),
+            n_steps,
+            task.tuning,
+            line.count("warm-up", n_steps),
+        )
 
 
-def _search(
-    runner: Any,
-    kernel: Any,
-    positions: jax.Array,
-    rng_key: jax.Array,
-    target: float,
-    is_required: bool,
-) -> Any:
-    """The kernel with a step size that is roughly right."""
-
-    def is_too_small(step_size: float) -> bool:
-        trial = with_step_size(kernel, step_size)
-        segment = runner.probe(trial, positions, rng_key, _PROBE_STEPS)
-        return pooled_rate(segment.stats["acceptance_rate"]) > target
-
-    found = reasonable_step_size(float(kernel.step_size), is_too_small)
-    if found is not None:
-        return with_step_size(kernel, found)
-    if not is_required:
-        return kernel
-    raise ValueError(
-        f"the acceptance rate at x0 does not cross {target} for any step size near "
-        f"{kernel.step_size:.1g}, so none can be tuned: check that the log density can be "
-        f"normalised and is smooth at x0, or write kernel=pmcmc.{type(kernel).__name__}"
-        f"(step_size=...) with n_warmup=0.{scale_hint(positions)}"
-    )
-
-
-def _with_metric(logdensity: FlatLogDensity, kernel: Any, kept: Kept) -> Any:
-    """The kernel with a metric estimated from the steps of a phase.
-
-    Where the gradients there are known the estimate does not depend on the distribution of the
-    draws, and repeats of rejected steps would only be evaluated again. Where none is finite,
-    evaluated in a batch, the draws alone have to do.
-    """
-    draws = kept.positions[kept.is_accepted] if kernel.uses_gradient else kept.positions
-    draws = draws.reshape(-1, draws.shape[-1])
-    before = np.asarray(kernel.inverse_mass_matrix, float)
-    draws = draws[np.isfinite(draws).all(axis=1)]
-    gradients = None
-    if kernel.uses_gradient and len(draws):
-        size = max(_GRADIENTS, _GRADIENTS_PER_DIM * len(before) if before.ndim == 2 else 0)
-        draws = draws[np.linspace(0, len(draws) - 1, min(size, len(draws))).astype(int)]
-        gradients = _gradients(logdensity, draws, size)
-        is_finite = np.isfinite(gradients).all(axis=1)
-        if is_finite.any():
-            draws, gradients = draws[is_finite], gradients[is_finite]
-        else:
-            gradients = None
-    if len(draws) < 2:
-        return kernel
-    estimate = diagonal_estimate if before.ndim == 1 else dense_estimate
-    metric = estimate(draws.astype(float), gradients, before)
-    # In units of a good metric lengths are about 1, whatever they were before.
-    return dataclasses.replace(kernel, inverse_mass_matrix=metric, step_size=1.0)
-
-
-def _gradients(logdensity: FlatLogDensity, rows: np.ndarray, size: int) -> np.ndarray:
-    """Gradients at the rows `(n, D)`, by a program for `size` of them."""
-    padded = np.concatenate([rows, np.repeat(rows[:1], size - len(rows), axis=0)])
-    return np.asarray(_all_gradients(logdensity, jnp.asarray(padded)), float)[: len(rows)]
-
-
-@jit_of_function()
-def _all_gradients(logdensity: FlatLogDensity, positions: jax.Array) -> jax.Array:
-    return jax.vmap(jax.grad(logdensity))(positions)
+def _modes(task: Task) -> jax.Array:
+    try:
+        return jax.block_until_ready(find_modes(task.problem.logdensity, task.problem.positions))
+    except Exception as error:
+        raise ValueError(
+            f"the search for the mode from x0 failed ({first_line(error)}): write "
+            "init_to_mode=False."
+        ) from error

@@ -27,15 +27,15 @@ def float32():
 @pytest.fixture
 def eager_pilot(monkeypatch):
     """Let the pilot of `"auto"` afford everything and prefer sweeps whatever it finds."""
-    from pmcmc import _auto, _choice, _pilot, _trial
+    from pmcmc._planning import choice, pilot, runner, trial
 
-    monkeypatch.setattr(_auto, "PILOT_SHARE", math.inf)
-    monkeypatch.setattr(_choice, "_LEAST_WORK", 0.0)
-    monkeypatch.setattr(_choice, "_CHAOTIC", math.inf)
-    monkeypatch.setattr(_choice, "_GAIN", math.inf)
-    monkeypatch.setattr(_pilot, "_SLOW", math.inf)
-    monkeypatch.setattr(_trial, "_SLOW", math.inf)
-    monkeypatch.setattr(_pilot, "_WINDOWS", (16,))
+    monkeypatch.setattr(runner, "PILOT_SHARE", math.inf)
+    monkeypatch.setattr(choice, "_LEAST_WORK", 0.0)
+    monkeypatch.setattr(choice, "_CHAOTIC", math.inf)
+    monkeypatch.setattr(choice, "_GAIN", math.inf)
+    monkeypatch.setattr(pilot, "_SLOW", math.inf)
+    monkeypatch.setattr(trial, "_SLOW", math.inf)
+    monkeypatch.setattr(pilot, "_WINDOWS", (16,))
 
 
 @pytest.fixture(autouse=True, scope="module")

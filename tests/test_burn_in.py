@@ -5,7 +5,7 @@ import pytest
 import pmcmc
 from pmcmc._burn_in import lost_chains
 
-from .helpers import logistic
+from .helpers.densities import logistic
 
 TARGET = pmcmc.targets.correlated_gaussian(dim=4)
 

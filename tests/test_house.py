@@ -12,12 +12,14 @@ PACKAGE = pathlib.Path(pmcmc.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 # Each room may import from its own layer and from those before it.
 LAYERS = [
-    "_version _checks _flat _programs _progress _pytree _keys _callbacks _arviz _labels",
+    "_version _util",
     "kernels solvers targets",
-    "_starts _problem _chain _mode _basis _evidence _draws",
-    "_step_size _schedule _metric _stationarity _warmup _solve _contraction",
-    "_task _choice _trial _pilot _auto",
-    "_result _sample _tune _plan _burn_in",
+    "_chain",
+    "_solve",
+    "_adaptation",
+    "_planning",
+    "_arguments",
+    "_result _sample _warmup _plan _burn_in",
     "diagnostics plots adapters _demo __main__",
 ]
 LAYER = {room: i for i, rooms in enumerate(LAYERS) for room in rooms.split()}

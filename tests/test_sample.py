@@ -5,7 +5,9 @@ import pytest
 
 import pmcmc
 
-from .helpers import DENSITIES, SOLVERS, double_well, double_well_numpy, mala_loop, noise_of
+from .helpers.densities import DENSITIES, double_well, double_well_numpy
+from .helpers.kernels import mala_loop, noise_of
+from .helpers.methods import SOLVERS
 
 
 def start(seed, *shape):

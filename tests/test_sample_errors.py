@@ -10,7 +10,7 @@ import pytest
 import pmcmc
 from pmcmc import solvers
 
-from .helpers import reverse_mode_only
+from .helpers.densities import reverse_mode_only
 
 
 def normal(x):

@@ -16,7 +16,8 @@ from pmcmc.solvers import (
     TrajectoryGuess,
 )
 
-from .helpers import CHAOTIC, SOLVERS, loop
+from .helpers.methods import SOLVERS
+from .helpers.recursions import CHAOTIC, loop
 
 _MIX = np.array([[0.5, -0.3, 0.2], [0.1, 0.6, -0.4], [-0.2, 0.3, 0.4]])
 

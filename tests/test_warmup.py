@@ -8,7 +8,7 @@ import pytest
 
 import pmcmc
 
-from .helpers import logistic
+from .helpers.densities import logistic
 
 TARGET = pmcmc.targets.logistic_regression()
 

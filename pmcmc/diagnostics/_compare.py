@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pmcmc import _arviz
-from pmcmc._checks import check_positive
+from pmcmc._util import arviz_compat
+from pmcmc._util.checks import check_positive
 from pmcmc.diagnostics._draws import as_dataset, numbers, r_hat
 from pmcmc.diagnostics._same_noise import SameNoise
 
@@ -163,7 +163,7 @@ def _other(name: Any) -> Any:
 
 def _statistics(draws: Any) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Statistics by variable, shape `(statistic, *event)`, and their standard errors."""
-    az, sample = _arviz.import_arviz(), ("chain", "draw")
+    az, sample = arviz_compat.import_arviz(), ("chain", "draw")
     values = [
         draws.mean(sample, skipna=False),
         draws.std(sample, ddof=1, skipna=False),

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from pmcmc import _arviz
-from pmcmc._labels import named_leaves
+from pmcmc._util import arviz_compat
+from pmcmc._util.labels import named_leaves
 
 _EXAMPLE = "draws of shape (chain, draw, *event), e.g. draws[None] where there is one chain"
 
@@ -25,12 +25,12 @@ def as_dataset(name: str, draws: Any) -> Any:
         ImportError: ArviZ is not installed.
         ValueError: it is none of these.
     """
-    _arviz.import_arviz()
+    arviz_compat.import_arviz()
     if hasattr(draws, "to_arviz"):
         draws = draws.to_arviz()
     elif hasattr(draws, "get_samples"):
         draws = draws.get_samples(group_by_chain=True)
-    dataset = _arviz.posterior(draws)
+    dataset = arviz_compat.posterior(draws)
     if dataset is None:
         dataset = _from_arrays(name, draws)
     names = [
@@ -47,7 +47,7 @@ def r_hat(draws: Any) -> Any:
     """ArviZ's R-hat of the variables of a data set, NaN where there is one chain only."""
     if draws.sizes["chain"] == 1:
         return draws.mean(("chain", "draw")) * np.nan
-    return _arviz.import_arviz().rhat(draws)
+    return arviz_compat.import_arviz().rhat(draws)
 
 
 def numbers(dataset: Any) -> Iterator[tuple[str, str, tuple[int, ...]]]:
@@ -94,4 +94,4 @@ def _from_arrays(name: str, draws: Any) -> Any:
     arrays = {key: array for key, array in arrays.items() if array.size}
     if not arrays:
         raise _no_draws(name)
-    return _arviz.posterior(_arviz.to_arviz(arrays, {}, {}))
+    return arviz_compat.posterior(arviz_compat.to_arviz(arrays, {}, {}))

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pmcmc import _arviz
 from pmcmc._result import RunInfo
+from pmcmc._util import arviz_compat
 from pmcmc.diagnostics._draws import as_dataset, r_hat, series
 from pmcmc.solvers import Outcome
 
@@ -170,7 +170,7 @@ class _Convergence(NamedTuple):
     @classmethod
     def of(cls, draws: Any) -> "_Convergence":
         """Those of numbers that are finite and change, for others have none."""
-        az = _arviz.import_arviz()
+        az = arviz_compat.import_arviz()
 
         def flat(table: Any) -> np.ndarray:
             return np.concatenate([np.ravel(table[name]) for name in draws.data_vars])

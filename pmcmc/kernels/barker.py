@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from pmcmc._checks import check_positive, short
+from pmcmc._util.checks import check_positive, short
 from pmcmc.kernels import metric
 from pmcmc.kernels.base import GradientState
 from pmcmc.kernels.leapfrog import matching_step_size

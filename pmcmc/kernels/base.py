@@ -7,7 +7,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import jax
 
-from pmcmc._pytree import Pytree
+from pmcmc._util.pytree import Pytree
 
 LogDensity = Callable[[jax.Array], jax.Array]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import jax
 
-from pmcmc._checks import check_function
+from pmcmc._util.checks import check_function
 from pmcmc.kernels.base import Kernel, LogDensity, State
 from pmcmc.kernels.flatten import FlatDraw, FlatMap
 from pmcmc.kernels.metropolis import Info, always_accepted

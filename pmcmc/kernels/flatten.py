@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
-from pmcmc._checks import first_line
+from pmcmc._util.checks import first_line
 
 
 @dataclass(frozen=True)

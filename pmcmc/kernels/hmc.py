@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from pmcmc._checks import check_positive, check_share, store_count
+from pmcmc._util.checks import check_positive, check_share, store_count
 from pmcmc.kernels import metric
 from pmcmc.kernels.base import GradientState, InnerSteps, Kernel, LogDensity
 from pmcmc.kernels.leapfrog import PhasePoint, kick, leap

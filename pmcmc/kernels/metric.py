@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.linalg import solve_triangular
 
-from pmcmc._checks import is_concrete, short
+from pmcmc._util.checks import is_concrete, short
 
 _EXAMPLE = "write inverse_mass_matrix=draws.var(axis=0) or numpy.cov(draws.T)"
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from pmcmc._checks import check_function
+from pmcmc._util.checks import check_function
 from pmcmc.kernels.base import State
 from pmcmc.kernels.flatten import FlatDraw, FlatMap, FlatScalar
 from pmcmc.kernels.metropolis import MetropolisKernel

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from pmcmc._checks import check_function, check_positive
+from pmcmc._util.checks import check_function, check_positive
 from pmcmc.kernels import metric
 from pmcmc.kernels.base import State
 from pmcmc.kernels.leapfrog import matching_step_size

@@ -6,9 +6,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from pmcmc import _arviz
-from pmcmc._checks import check_count
 from pmcmc._result import Result, RunInfo
+from pmcmc._util import arviz_compat
+from pmcmc._util.checks import check_count
 from pmcmc.diagnostics._draws import as_dataset, series
 from pmcmc.plots._style import COLORS, GREY, as_ax, as_axes, check_chain, import_pyplot
 
@@ -127,7 +127,7 @@ def rank(result: Any, *, var_names: Sequence[str] | None = None) -> Any:
             f"var_names must be a list of some of {names}, got {var_names!r}: write "
             f"var_names={names[:1]}."
         )
-    return _arviz.plot_rank(draws, None if var_names is None else list(var_names))
+    return arviz_compat.plot_rank(draws, None if var_names is None else list(var_names))
 
 
 def _method(run: Any) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from pmcmc._checks import short
+from pmcmc._util.checks import short
 
 # Of Okabe & Ito's colours, told apart by colour-blind eyes, those that stand out on white and on
 # black alike (contrast of at least 3). Text and frames keep the user's style.

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from pmcmc._pytree import Pytree
+from pmcmc._util.pytree import Pytree
 from pmcmc.solvers.region import Region
 
 

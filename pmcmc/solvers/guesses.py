@@ -9,9 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pmcmc._checks import check_finite, check_positive, short
-from pmcmc._keys import internal_key
-from pmcmc._pytree import Pytree
+from pmcmc._util.checks import check_finite, check_positive, short
+from pmcmc._util.keys import internal_key
+from pmcmc._util.pytree import Pytree
 from pmcmc.solvers.scan import affine_scan
 from pmcmc.solvers.structures import Diagonal
 

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pmcmc._checks import (
+from pmcmc._util.checks import (
     check_invertible,
     check_part,
     check_positive,

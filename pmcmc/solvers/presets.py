@@ -1,6 +1,6 @@
 """Names for solvers."""
 
-from pmcmc._checks import short
+from pmcmc._util.checks import short
 from pmcmc.solvers.auto import Auto
 from pmcmc.solvers.base import Solver
 from pmcmc.solvers.damping import ELK, Clip, Scale

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from pmcmc._keys import internal_key
+from pmcmc._util.keys import internal_key
 from pmcmc.solvers.base import Recursion
 from pmcmc.solvers.coordinates import Coordinates
 from pmcmc.solvers.damping import Damping

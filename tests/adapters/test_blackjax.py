@@ -10,7 +10,7 @@ import pytest
 
 import pmcmc
 
-from ..helpers import logistic
+from ..helpers.densities import logistic
 
 blackjax = pytest.importorskip("blackjax")
 

@@ -9,16 +9,8 @@ import pytest
 
 import pmcmc
 
-from ..helpers import (
-    DENSITIES,
-    KERNELS,
-    METRIC,
-    SCALES,
-    double_well,
-    kernel_loop,
-    logistic,
-    mala_loop,
-)
+from ..helpers.densities import DENSITIES, double_well, logistic
+from ..helpers.kernels import KERNELS, METRIC, SCALES, kernel_loop, mala_loop
 
 blackjax = pytest.importorskip("blackjax")
 

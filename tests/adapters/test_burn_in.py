@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import pmcmc
-from pmcmc._stationarity import split_rhat
+from pmcmc._adaptation.stationarity import split_rhat
 
 blackjax = pytest.importorskip("blackjax")
 numpyro = pytest.importorskip("numpyro")

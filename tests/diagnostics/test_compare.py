@@ -126,8 +126,8 @@ def test_float32_draws_far_from_zero_keep_their_digits():
 
 def test_events_are_compared_by_their_dimensions():
     draws = np.random.default_rng(0).normal(size=(4, 500, 2, 3)) + np.arange(6).reshape(2, 3)
-    data = pmcmc._arviz.to_arviz({"x": draws}, {}, {})
-    dataset = pmcmc._arviz.posterior(data)
+    data = pmcmc._util.arviz_compat.to_arviz({"x": draws}, {}, {})
+    dataset = pmcmc._util.arviz_compat.posterior(data)
     assert (diagnostics.compare(dataset, dataset.transpose()).table["difference"] == 0).all()
     named = dataset.rename({"x_dim_0": "run", "x_dim_1": "statistic"})
     assert diagnostics.compare(named, named).problems == ()
@@ -218,7 +218,7 @@ def test_references_of_every_kind(kind, honest):
     reference = {
         "result": lambda: honest,
         "arviz": honest.to_arviz,
-        "dataset": lambda: pmcmc._arviz.posterior(honest.to_arviz()).transpose(),
+        "dataset": lambda: pmcmc._util.arviz_compat.posterior(honest.to_arviz()).transpose(),
         "mapping": lambda: {"x": jnp.asarray(honest.positions), "other": np.zeros((4, N_STEPS))},
         "array": lambda: honest.positions,
         "mcmc": MCMC,

@@ -8,7 +8,8 @@ import pytest
 import pmcmc
 from pmcmc.kernels import HMCNoise, MALANoise, RandomWalkNoise
 
-from ..helpers import METRIC, SCALES, logistic
+from ..helpers.densities import logistic
+from ..helpers.kernels import METRIC, SCALES
 
 blackjax = pytest.importorskip("blackjax")
 

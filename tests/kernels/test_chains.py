@@ -11,15 +11,8 @@ import pytest
 
 import pmcmc
 
-from ..helpers import (
-    KERNELS,
-    as_matrix,
-    double_well,
-    kernel_loop,
-    logistic,
-    logistic_numpy,
-    noise_of,
-)
+from ..helpers.densities import double_well, logistic, logistic_numpy
+from ..helpers.kernels import KERNELS, as_matrix, kernel_loop, noise_of
 
 N_STEPS = 200
 START = np.array([0.4, -0.3, 0.8, 0.2])

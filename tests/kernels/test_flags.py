@@ -7,7 +7,7 @@ import pytest
 
 import pmcmc
 
-from ..helpers import KERNELS
+from ..helpers.kernels import KERNELS
 
 FLAGS = {
     "strict promotion": lambda: jax.numpy_dtype_promotion("strict"),

@@ -18,7 +18,7 @@ from scipy import stats
 
 import pmcmc
 
-from ..helpers import METRIC, normal_like, scaled, scaled_log_ratio
+from ..helpers.kernels import METRIC, normal_like, scaled, scaled_log_ratio
 
 N = 50_000
 PROJECTIONS = np.array([[1.0, 0.0], [0.0, 1.0], [0.6, 0.8]])

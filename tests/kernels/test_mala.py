@@ -10,7 +10,8 @@ import pytest
 import pmcmc
 from pmcmc.kernels import MALANoise
 
-from ..helpers import double_well, double_well_numpy, mala_loop
+from ..helpers.densities import double_well, double_well_numpy
+from ..helpers.kernels import mala_loop
 
 
 def transition(kernel, x, normal, uniform, logdensity=double_well):

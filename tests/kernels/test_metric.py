@@ -6,7 +6,7 @@ import pytest
 
 from pmcmc.kernels import metric
 
-from ..helpers import METRIC
+from ..helpers.kernels import METRIC
 
 D = len(METRIC)
 CASES = {"identity": None, "diagonal": np.linspace(0.5, 3, D), "dense": METRIC}

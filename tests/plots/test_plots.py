@@ -14,7 +14,7 @@ import pmcmc
 from pmcmc import plots
 from pmcmc.plots import _style
 
-from ..helpers import gaussian
+from ..helpers.densities import gaussian
 
 matplotlib.use("Agg")
 

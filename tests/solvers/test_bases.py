@@ -9,7 +9,7 @@ from pmcmc import solvers
 from pmcmc.solvers import DiagonalBlocks
 from pmcmc.solvers.bases import eigenbasis
 
-from ..helpers import loop
+from ..helpers.recursions import loop
 
 
 def test_jacobian_basis_makes_a_rotated_recursion_diagonal():

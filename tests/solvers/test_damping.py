@@ -21,7 +21,7 @@ from pmcmc.solvers import (
 )
 from pmcmc.solvers.damping.base import UNKNOWN, Recurrence
 
-from ..helpers import loop
+from ..helpers.recursions import loop
 from .test_structures import to_dense
 
 WINDOW, DIM = 9, 4

@@ -10,7 +10,7 @@ import pytest
 import pmcmc
 from pmcmc.solvers import ELK, Dense, Lagged
 
-from ..helpers import loop
+from ..helpers.recursions import loop
 
 SOLVERS = {
     **{name: name for name in ("sequential", "newton", "clip-elk", "quasi-elk", "picard", "block")},

@@ -15,7 +15,7 @@ from pmcmc.solvers import (
 )
 from pmcmc.solvers.guesses import Entry
 
-from ..helpers import loop
+from ..helpers.recursions import loop
 
 INPUTS = np.random.default_rng(0).normal(size=(20, 2))
 

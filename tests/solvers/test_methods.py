@@ -11,7 +11,8 @@ from jax import lax
 import pmcmc
 from pmcmc.solvers import Recursion, scan
 
-from ..helpers import METHODS, RECURSIONS, draw, loop
+from ..helpers.methods import METHODS
+from ..helpers.recursions import RECURSIONS, draw, loop
 
 LENGTHS = (1, 2, 25, 400)
 SEEDS = (0, 1)

@@ -20,7 +20,7 @@ from pmcmc.solvers import (
 )
 from pmcmc.solvers.coordinates import Coordinates
 
-from ..helpers import loop
+from ..helpers.recursions import loop
 
 JACOBIAN = np.random.default_rng(0).normal(size=(4, 4))
 BASIS = np.linalg.qr(np.random.default_rng(1).normal(size=(4, 4)))[0]

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from pmcmc._programs import jit_of_function
+from pmcmc._util.programs import jit_of_function
 from pmcmc.adapters.blackjax._recursion import as_recursion
 from pmcmc.adapters.blackjax._states import StateLayout
 from pmcmc.adapters.blackjax._step_key import StepKey

@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 from blackjax.mcmc.elliptical_slice import EllipSliceState
 
-from pmcmc._basis import hessian_basis
-from pmcmc._programs import jit_of_function
+from pmcmc._chain.basis import hessian_basis
+from pmcmc._util.programs import jit_of_function
 from pmcmc.adapters.blackjax._states import StateLayout
 from pmcmc.adapters.blackjax._step_key import StepKey
 from pmcmc.solvers import Recursion, ScaledIdentity, Structure

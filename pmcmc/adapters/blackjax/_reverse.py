@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from blackjax.base import SamplingAlgorithm
 from jax.flatten_util import ravel_pytree
 
-from pmcmc._checks import check_function
+from pmcmc._util.checks import check_function
 from pmcmc.kernels import Kernel
 
 _OF_POSITIONS = ("position", "logdensity_grad")

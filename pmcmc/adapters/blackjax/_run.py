@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from blackjax.base import SamplingAlgorithm
 
-from pmcmc._checks import check_count
+from pmcmc._util.checks import check_count
 from pmcmc.adapters._keys import as_key, as_keys
 from pmcmc.adapters.blackjax._advance import Transform, Verdict, advance
 from pmcmc.adapters.blackjax._host import is_traced, joined, nan_unless, on_host

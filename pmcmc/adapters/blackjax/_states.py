@@ -38,7 +38,7 @@ class StateLayout:
     and gradient); and its keys and counters, which must be a function of the step keys alone.
 
     Compiled code is found again for the same algorithm and layout, and goes when the algorithm's
-    step does (see `_programs`).
+    step does (see `pmcmc._util.programs`).
 
     Args:
         function: the step of the algorithm.

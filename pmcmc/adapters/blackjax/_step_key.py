@@ -10,7 +10,7 @@ import numpy as np
 from jax import lax
 from jax.custom_batching import custom_vmap
 
-from pmcmc._pytree import Pytree
+from pmcmc._util.pytree import Pytree
 
 
 class StepKey(Pytree, static=("implementation",)):

@@ -7,9 +7,9 @@ from typing import Any
 import jax
 import numpyro.infer
 
-from pmcmc._checks import check_count
 from pmcmc._result import Result
 from pmcmc._sample import sample
+from pmcmc._util.checks import check_count
 from pmcmc.adapters.numpyro import _fields
 from pmcmc.adapters.numpyro._calls import check_outside_of_jax, one_key
 from pmcmc.adapters.numpyro._collected import Collected, Drawn

@@ -8,8 +8,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from pmcmc import _arviz
 from pmcmc._result import Result, RunInfo
+from pmcmc._util import arviz_compat
 from pmcmc.adapters._keys import as_key
 from pmcmc.adapters.numpyro._model import UnconstrainedModel
 
@@ -109,7 +109,7 @@ class ModelResult:
             groups["log_likelihood"] = self.log_likelihood()
         if posterior_predictive:
             groups["posterior_predictive"] = self.posterior_predictive()
-        return _arviz.to_arviz(
+        return arviz_compat.to_arviz(
             self.positions,
             self.stats,
             self.info.attributes(),
@@ -144,7 +144,7 @@ class ModelResult:
         """
         if not self.info.converged.all():
             warnings.warn(repr(self.unconstrained), stacklevel=2)
-        return _arviz.summary(self.to_arviz())
+        return arviz_compat.summary(self.to_arviz())
 
     def __repr__(self) -> str:
         sites = ", ".join(f"{name} {value.shape[2:]}" for name, value in self.positions.items())

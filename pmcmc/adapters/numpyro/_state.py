@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
-from pmcmc._checks import check_count
+from pmcmc._util.checks import check_count
 from pmcmc.kernels import HMC, Kernel
 
 

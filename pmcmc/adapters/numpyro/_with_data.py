@@ -10,7 +10,7 @@ import numpy as np
 from numpyro import handlers
 from numpyro.infer.util import potential_energy
 
-from pmcmc._problem import WithData
+from pmcmc._chain.density import WithData
 from pmcmc.adapters.numpyro._fingerprint import fingerprint
 from pmcmc.adapters.numpyro._sites import Sites, seeded
 from pmcmc.adapters.numpyro._start import Arguments

@@ -4,7 +4,7 @@ from typing import Any
 
 import jax
 
-from pmcmc._checks import check_positive, is_concrete, short
+from pmcmc._util.checks import check_positive, is_concrete, short
 from pmcmc.solvers.damping.base import Damping, Recurrence
 from pmcmc.solvers.structures import Structure
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from pmcmc._checks import check_flag, check_not_negative
+from pmcmc._util.checks import check_flag, check_not_negative
 from pmcmc.solvers.damping.base import Damping, Recurrence
 from pmcmc.solvers.scan import scan
 from pmcmc.solvers.structures import Structure

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pmcmc._checks import is_concrete, short
+from pmcmc._util.checks import is_concrete, short
 from pmcmc.solvers.damping.base import Damping, Recurrence
 from pmcmc.solvers.structures import Structure
 

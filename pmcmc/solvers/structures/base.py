@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from pmcmc._pytree import Pytree
+from pmcmc._util.pytree import Pytree
 from pmcmc.solvers.coordinates import Coordinates
 
 StateMap = Callable[[jax.Array], tuple[jax.Array, Any]]

@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from pmcmc._checks import check_part
+from pmcmc._util.checks import check_part
 from pmcmc.solvers.coordinates import Coordinates
 from pmcmc.solvers.structures.base import StateMap, Structure
 from pmcmc.solvers.structures.wrapper import Wrapper

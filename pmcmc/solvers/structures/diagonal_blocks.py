@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from pmcmc._checks import store_count
+from pmcmc._util.checks import store_count
 from pmcmc.solvers.coordinates import Coordinates
 from pmcmc.solvers.structures.base import StateMap, Structure, probes, push
 

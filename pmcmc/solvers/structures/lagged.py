@@ -1,6 +1,6 @@
 """Matrices held over several sweeps."""
 
-from pmcmc._checks import check_part, store_count
+from pmcmc._util.checks import check_part, store_count
 from pmcmc.solvers.structures.base import Structure
 from pmcmc.solvers.structures.wrapper import Wrapper
 

@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from pmcmc._checks import check_finite
+from pmcmc._util.checks import check_finite
 from pmcmc.solvers.coordinates import Coordinates
 from pmcmc.solvers.structures.base import StateMap, probes, push
 from pmcmc.solvers.structures.elementwise import Elementwise

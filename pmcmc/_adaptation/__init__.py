@@ -1,0 +1,1 @@
+"""What a warm-up tunes, and when."""

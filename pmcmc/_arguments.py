@@ -1,0 +1,75 @@
+"""What all front doors take: a log density, a start, a kernel and a key, checked."""
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from pmcmc._adaptation.windows import as_tuning
+from pmcmc._chain.checked import as_problem, check_start
+from pmcmc._chain.starts import forgotten_n_chains
+from pmcmc._planning.task import Task
+from pmcmc._util.checks import short
+from pmcmc._util.keys import as_key
+from pmcmc.kernels import HMC, MALA, Barker, Kernel, RandomWalkMetropolis
+
+# The first step size of the warm-up is a start for its search only.
+_TUNED_KERNELS: dict[str, Kernel] = {
+    "mala": MALA(step_size=0.1),
+    "hmc": HMC(step_size=0.1, num_integration_steps=8, jitter=0.75),
+    "random_walk": RandomWalkMetropolis(step_size=0.1),
+    "barker": Barker(step_size=0.1),
+}
+_WARMUP_STREAM = np.uint32(2**32 - 1)  # no chain has this index
+
+
+def as_task(
+    logdensity: Any,
+    x0: Any,
+    kernel: Kernel | str | None,
+    n_chains: int,
+    rng_key: jax.Array | int,
+    metric: str | None = "auto",
+    target_acceptance_rate: float | None = None,
+) -> Task:
+    """Check what users wrote.
+
+    Raises:
+        ValueError: an argument cannot be used; the message says why and what to write.
+    """
+    given = _as_kernel(kernel)
+    key = as_key(rng_key)
+    try:
+        problem = as_problem(logdensity, x0, n_chains, given)
+        flat = given.flatten(problem.unravel_one)
+        flat, tuning = as_tuning(flat, problem.positions.shape[1], metric, target_acceptance_rate)
+        check_start(problem, flat)
+    except ValueError as error:
+        n_starts = forgotten_n_chains(logdensity, x0, given) if n_chains == 1 else None
+        if n_starts is None:
+            raise
+        raise ValueError(
+            f"x0 holds {n_starts} starts, as it seems: with n_chains=1 all its axes are part of "
+            f"one position, which does not fit ({error}). Write n_chains={n_starts}."
+        ) from error
+    if problem.positions.committed:
+        key = jax.device_put(key, problem.positions.device)
+    return Task(problem, given, flat, tuning, key)
+
+
+def warmup_key(rng_key: jax.Array) -> jax.Array:
+    """The key of the noise of a warm-up."""
+    return jax.random.fold_in(rng_key, _WARMUP_STREAM)
+
+
+def _as_kernel(kernel: Kernel | str | None) -> Kernel:
+    if isinstance(kernel, Kernel):
+        return kernel
+    name = "mala" if kernel is None else kernel
+    if isinstance(name, str) and name in _TUNED_KERNELS:
+        return _TUNED_KERNELS[name]
+    names = ", ".join(map(repr, _TUNED_KERNELS))
+    raise ValueError(
+        f"kernel must be None, one of {names}, or an instance such as pmcmc.MALA(step_size=0.01), "
+        f"got {short(kernel)}: write kernel='mala'."
+    )

@@ -1,0 +1,45 @@
+"""What the solver reports of all segments of a run, added up."""
+
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from pmcmc._chain.runner import Segment
+from pmcmc.solvers import Outcome, SweepLog
+
+
+class Evidence(NamedTuple):
+    """Arrays with one entry a chain; the fields are explained in `Info`."""
+
+    n_steps: int
+    sweeps: np.ndarray
+    evaluations: np.ndarray
+    sequential_steps: np.ndarray
+    residual: np.ndarray
+    scaled_residual: np.ndarray
+    outcome: np.ndarray
+    sweep_log: list[SweepLog]
+
+    @classmethod
+    def none(cls, n_chains: int) -> "Evidence":
+        """Of no steps at all."""
+        count, zero = np.zeros(n_chains, int), np.zeros(n_chains)
+        return cls(0, count, count, count, zero, zero, count, [])
+
+    def add(self, segment: Segment) -> "Evidence":
+        """With the next segment taken into account."""
+        report = segment.report
+        is_finite = np.isfinite(segment.positions).all(axis=(1, 2))
+        return Evidence(
+            n_steps=self.n_steps + segment.positions.shape[1],
+            sweeps=self.sweeps + report.sweeps,
+            evaluations=self.evaluations + report.evaluations,
+            sequential_steps=self.sequential_steps + report.sequential_steps,
+            residual=np.maximum(self.residual, np.where(is_finite, report.residual, np.inf)),
+            scaled_residual=np.maximum(
+                self.scaled_residual, np.where(is_finite, report.scaled_residual, np.inf)
+            ),
+            outcome=np.maximum(self.outcome, Outcome.of(report, is_finite)),
+            sweep_log=[*self.sweep_log, jax.tree.map(np.asarray, report.sweep_log)],
+        )

@@ -1,0 +1,122 @@
+"""The mode of a log density."""
+
+import functools
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from pmcmc._util.programs import jit_of_function
+
+_MOST_STEPS = 500  # near the mode is good enough
+# Of the first step, as nothing is known of the scale yet: what it may gain, and its length beside
+# that of the position.
+_FIRST_GAIN, _FIRST_LENGTH = 1e-4, 1e-6
+_LEAST_GAIN = 1e-10  # expected of a step, below which the search ends
+_LEAST_SHARE = 1e-4  # of what is expected of a step, to be taken
+
+
+class _Search(NamedTuple):
+    position: jax.Array  # (D,)
+    value: jax.Array
+    gradient: jax.Array  # (D,)
+    covariance: jax.Array  # estimate of the inverse of minus the Hessian, (D, D)
+    longest: jax.Array  # that the next step may be
+    n_steps: jax.Array
+    is_bent: jax.Array  # whether a curvature has been seen
+
+
+def find_mode(logdensity: Any, position: jax.Array) -> jax.Array:
+    """Where a climb from `position` ends, shape `(D,)`; `position` itself where that is no better.
+
+    BFGS with one evaluation a step. A step that is not better, or whose value or gradient is not
+    finite, is not taken, and the next one is at most a quarter of it; else at most twice as long.
+    Line searches go any distance, and where a log density is an equation solved adaptively, it may
+    not come back from there.
+
+    Args:
+        logdensity: of a flat position.
+        position: the start, shape `(D,)`.
+    """
+
+    def evaluate(x: jax.Array) -> tuple[jax.Array, jax.Array]:
+        value, gradient = jax.value_and_grad(logdensity)(x)
+        return value.astype(x.dtype), gradient
+
+    value, gradient = evaluate(position)
+    length = jnp.linalg.norm(gradient)
+    gain = jnp.maximum(_FIRST_GAIN, 100 * jnp.finfo(value.dtype).eps * jnp.abs(value))
+    first = _FIRST_LENGTH * jnp.maximum(1.0, jnp.max(jnp.abs(position)))
+    first = jnp.minimum(first, gain / length)
+    covariance = jnp.eye(position.size, dtype=position.dtype) * (first / length)
+    search = _Search(
+        position, value, gradient, covariance, first, jnp.int32(0), jnp.zeros((), bool)
+    )
+    return lax.while_loop(_goes_on, functools.partial(_climb, evaluate), search).position
+
+
+@jit_of_function()
+def find_modes(logdensity: Any, positions: jax.Array) -> jax.Array:
+    """The same for several starts, shape `(chain, D)`."""
+    return jax.vmap(lambda position: find_mode(logdensity, position))(positions)
+
+
+def _goes_on(search: _Search) -> jax.Array:
+    move = _move(search)
+    gain = _dot(search.gradient, _dot(search.covariance, search.gradient))
+    epsilon = jnp.finfo(gain.dtype).eps
+    is_over = search.is_bent & (gain <= jnp.maximum(_LEAST_GAIN, epsilon))
+    is_still = jnp.all(jnp.abs(move) <= epsilon * jnp.abs(search.position))
+    # A gradient that is zero, or a start that is not finite, makes the gain NaN.
+    return (search.n_steps < _MOST_STEPS) & (gain > 0) & ~is_over & ~is_still
+
+
+def _move(search: _Search) -> jax.Array:
+    direction = _dot(search.covariance, search.gradient)
+    return direction * jnp.minimum(1.0, search.longest / jnp.linalg.norm(direction))
+
+
+def _climb(evaluate: Any, search: _Search) -> _Search:
+    """One step, taken or not."""
+    move = _move(search)
+    length = jnp.linalg.norm(move)
+    position = search.position + move
+    value, gradient = evaluate(position)
+    rounding = 10 * jnp.finfo(value.dtype).eps * jnp.abs(search.value)
+    least = search.value + _LEAST_SHARE * _dot(search.gradient, move) - rounding
+    is_finite = jnp.isfinite(value) & jnp.all(jnp.isfinite(gradient))
+    is_taken = is_finite & (value >= least)
+    bend = search.gradient - gradient
+    curvature = _dot(move, bend)
+    is_bent = is_finite & (curvature > 0)
+    before = search.covariance
+    start = jnp.eye(len(move), dtype=move.dtype) * (curvature / _dot(bend, bend))
+    updated = _updated(jnp.where(search.is_bent, before, start), move, bend)
+    unbent = jnp.where(is_taken, 2 * before, before)
+    new = _Search(
+        position,
+        value,
+        gradient,
+        jnp.where(is_bent & jnp.all(jnp.isfinite(updated)), updated, unbent),
+        jnp.where(is_taken, 2 * length, length / 4),
+        search.n_steps + 1,
+        search.is_bent | is_bent,
+    )
+    stays = search._replace(
+        covariance=new.covariance, longest=new.longest, n_steps=new.n_steps, is_bent=new.is_bent
+    )
+    return jax.tree.map(lambda x, y: jnp.where(is_taken, x, y), new, stays)
+
+
+def _updated(covariance: jax.Array, move: jax.Array, bend: jax.Array) -> jax.Array:
+    """The estimate after BFGS has seen the gradient bend along a move."""
+    curvature = _dot(move, bend)
+    image = _dot(covariance, bend)
+    cross = jnp.outer(move, image)
+    weight = (1 + _dot(bend, image) / curvature) / curvature
+    return covariance - (cross + cross.T) / curvature + weight * jnp.outer(move, move)
+
+
+def _dot(x: jax.Array, y: jax.Array) -> jax.Array:
+    return jnp.matmul(x, y, precision="highest")

@@ -1,0 +1,78 @@
+"""What is to be sampled, from where."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from pmcmc._chain.density import FlatLogDensity
+from pmcmc._util.programs import jit_of_function
+from pmcmc.kernels import Kernel
+
+
+class Problem(NamedTuple):
+    """What is to be sampled, from where.
+
+    Args:
+        logdensity: of a flat position `(D,)`, `None` where there is none.
+        positions: starts, shape `(chain, D)`, on the device of the user's.
+        unravel_one: from a flat position to one as the user wrote it, under `jax.jit`.
+        layout: shapes and dtypes of one position, a pytree as the user wrote it.
+        has_chain_axis: whether the user's positions have a leading chain axis.
+    """
+
+    logdensity: FlatLogDensity | None
+    positions: jax.Array
+    unravel_one: Callable[[jax.Array], Any]
+    layout: Any
+    has_chain_axis: bool
+
+    def unravel(self, flat: np.ndarray) -> Any:
+        """From flat positions `(*axes, D)` to the user's pytree, leaves `(*axes, *event)`.
+
+        On the host, since a whole chain may not fit on the device.
+        """
+        leaves, treedef = jax.tree.flatten(self.layout)
+        ends = np.cumsum([leaf.size for leaf in leaves])
+        parts = np.split(flat, ends[:-1], axis=-1)
+        events = [
+            part.reshape(*flat.shape[:-1], *leaf.shape).astype(leaf.dtype, copy=False)
+            for part, leaf in zip(parts, leaves, strict=True)
+        ]
+        return jax.tree.unflatten(treedef, events)
+
+
+def init_states(logdensity: FlatLogDensity | None, kernel: Kernel, positions: jax.Array) -> Any:
+    """States of the kernel at flat positions `(chain, D)`."""
+    return _init_states(logdensity, with_dtype(kernel, positions.dtype), positions)
+
+
+def with_dtype(kernel: Kernel, dtype: Any) -> Kernel:
+    """The kernel with hyperparameters of one type, whatever number type the user wrote.
+
+    Compiled code is found again by the types of its arguments.
+    """
+
+    def cast(leaf: Any) -> np.ndarray:
+        array = np.asarray(leaf)
+        return array.astype(dtype) if np.issubdtype(array.dtype, np.floating) else array
+
+    with np.errstate(over="ignore"):  # the kernel checks its hyperparameters
+        return jax.tree.map(cast, kernel)
+
+
+@jit_of_function()
+def _init_states(logdensity: FlatLogDensity | None, kernel: Kernel, positions: jax.Array) -> Any:
+    return jax.vmap(lambda position: kernel.init(logdensity, position))(positions)
+
+
+def exported_state(problem: Problem, kernel: Kernel, positions: jax.Array) -> Any:
+    """The kernel's state at positions `(chain, D)`, vectors in it with the structure of `x0`."""
+
+    def unravel(leaf: jax.Array) -> Any:
+        array = np.asarray(leaf)
+        tree = problem.unravel(array) if array.shape == positions.shape else array
+        return tree if problem.has_chain_axis else jax.tree.map(lambda x: x[0], tree)
+
+    return jax.tree.map(unravel, init_states(problem.logdensity, kernel, positions))

@@ -1,0 +1,57 @@
+"""The chain of a kernel as the recursion that a solver sees."""
+
+from typing import Any
+
+import jax
+
+from pmcmc._chain.density import FlatLogDensity
+from pmcmc._chain.problem import Problem, with_dtype
+from pmcmc._util.checks import first_line
+from pmcmc._util.keys import internal_key
+from pmcmc.kernels import Kernel
+from pmcmc.solvers import Recursion, Stages
+
+
+def as_recursion(logdensity: FlatLogDensity | None, kernel: Kernel) -> Recursion:
+    """The chain of a kernel as a recursion of positions."""
+
+    def described(state: Any, info: Any) -> tuple[Any, dict[str, jax.Array]]:
+        density = {} if state.logdensity is None else {"logdensity": state.logdensity}
+        return state, {**info._asdict(), **density}
+
+    def carry(position: jax.Array) -> Any:
+        return kernel.init(logdensity, position)
+
+    def advance(state: Any, noise: Any) -> tuple[Any, dict[str, jax.Array]]:
+        return described(*kernel.transition(logdensity, state, noise))
+
+    inner = kernel.inner_steps(logdensity)
+    stages = None
+    if inner is not None:
+        stages = Stages(*inner[:3], lambda *end: described(*inner.finish(*end)))
+    return Recursion(carry, advance, lambda state: state.position, stages, is_chain=True)
+
+
+def check_linearizable(problem: Problem, kernel: Kernel) -> None:
+    """Check that a step can be differentiated, as sweeps do.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    position = problem.positions[0]
+    kernel = with_dtype(kernel, position.dtype)
+    recursion = as_recursion(problem.logdensity, kernel)
+
+    def derivative(position: jax.Array, rng_key: jax.Array) -> Any:
+        noise = kernel.draw_noise(rng_key, position)
+        return jax.jvp(lambda x: recursion.step(x, noise)[0], (position,), (position,))
+
+    try:
+        # Batched, as sweeps do: only then does JAX miss what some rules of its users' lack.
+        jax.eval_shape(jax.vmap(derivative, (0, None)), position[None], internal_key(0))
+    except Exception as error:
+        raise ValueError(
+            "parallel sweeps differentiate a step, and with it the gradient of the log density, in "
+            f"forward mode, which JAX cannot do here ({first_line(error)}): write "
+            "solver='sequential'."
+        ) from error

@@ -1,0 +1,171 @@
+"""The pilot: measuring on the chain at hand what a solver takes for it."""
+
+import functools
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from pmcmc._chain.noise import draw_noise
+from pmcmc._chain.problem import with_dtype
+from pmcmc._chain.recursion import as_recursion, check_linearizable
+from pmcmc._planning.choice import Candidate, Measurements, Plan, decided
+from pmcmc._planning.contraction import grow
+from pmcmc._planning.task import Task
+from pmcmc._planning.trial import Budget, Place, tried
+from pmcmc._util.checks import first_line
+from pmcmc._util.keys import internal_key
+from pmcmc.kernels import Kernel
+from pmcmc.solvers import Clip, Dense, Diagonal, ParallelNewton, ScaledIdentity
+
+_WINDOWS = (64, 512)
+_MOST_DENSE_DIM = 32
+_REPEATS = 4
+_SLOW = 2.0  # times the loop's seconds for as many steps: a batch that takes more has lost
+_EXPONENT_STEPS, _EXPONENT_PIECE, _EXPONENT_STARTS = 256, 32, 4
+# What a first run of a program may take, compilation included: guesses, on the safe side.
+_COMPILE_SECONDS, _SWEEPS_COMPILE_SECONDS = 1.0, 5.0
+
+
+def measure(
+    task: Task,
+    kernel: Kernel,
+    positions: jax.Array,
+    rng_key: jax.Array,
+    first_step: int,
+    loop_seconds_per_step: float,
+    budget: float,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Plan:
+    """Run the pilot: from cheap measurements to dear ones, no further than needed.
+
+    An exception ends it, whatever its class, and the plan has the cause.
+
+    Args:
+        task: what is sampled.
+        kernel: flat, with the parameters to run with.
+        positions: where the chains are, shape `(chain, D)`.
+        rng_key: of the noise.
+        first_step: the next step.
+        loop_seconds_per_step: as measured.
+        budget: seconds that the pilot may take. A measurement that would not fit is left out, and
+            one that turns out not to fit is given up.
+        clock: seconds.
+    """
+    left = Budget(budget, clock)
+    place = Place(task.at(positions), kernel, rng_key, first_step)
+    pilot = _Pilot(place, left, Measurements(loop_seconds_per_step, {}))
+    try:
+        pilot.run()
+    except Exception as error:
+        pilot.seen = pilot.seen._replace(failure=first_line(error))
+    return decided(pilot.seen, left.spent)
+
+
+class _Pilot:
+    """What `measure` goes through; `seen` is what it has found so far."""
+
+    def __init__(self, place: Place, budget: Budget, seen: Measurements) -> None:
+        self.place = place
+        self.budget = budget
+        self.seen = seen
+
+    def run(self) -> None:
+        """All measurements, one after another."""
+        place = self.place
+        kernel = with_dtype(place.kernel, place.positions.dtype)
+        recursion = as_recursion(place.task.problem.logdensity, kernel)
+        self._time_batches(kernel, recursion)
+        windows = self.seen.windows_that_may_win
+        if not windows:
+            return
+        try:
+            check_linearizable(place.task.problem, place.kernel)
+        except ValueError:
+            self.seen = self.seen._replace(is_differentiable=False)
+            return
+        if self.budget.affords(_COMPILE_SECONDS):
+            self.seen = self.seen._replace(lyapunov_exponent=self._exponent(kernel, recursion))
+        if math.isnan(self.seen.lyapunov_exponent) or self.seen.is_chaotic:
+            return
+        for structure in _structures(place.task, kernel):
+            for window in windows:
+                if self.budget.affords(_SWEEPS_COMPILE_SECONDS):
+                    self._try(structure, window)
+
+    def _time_batches(self, kernel: Kernel, recursion: Any) -> None:
+        """From the small window on, until one is slower than the loop or would not fit."""
+        if not self.budget.affords(len(_WINDOWS) * _COMPILE_SECONDS):
+            return
+        positions = self.place.positions
+        together = jax.jit(jax.vmap(jax.vmap(recursion.step, in_axes=(None, 0))))
+        for window in _WINDOWS:
+            known = self.seen.batch_seconds_per_step
+            if known and not self.budget.affords(_COMPILE_SECONDS + window * min(known.values())):
+                return
+            noise = self._noise(kernel, positions, window)
+            run = functools.partial(together.lower(positions, noise).compile(), positions, noise)
+            most = _SLOW * self.seen.loop_seconds_per_step * window
+            seconds = self._fastest(run, most)
+            timed = known | {window: seconds / window}
+            self.seen = self.seen._replace(batch_seconds_per_step=timed)
+            if seconds > most:
+                return
+
+    def _fastest(self, run: Callable[[], Any], most: float) -> float:
+        """Seconds of the fastest of several runs: of the first one where that took too many."""
+        fastest = math.inf
+        for _ in range(_REPEATS):
+            started = self.budget.clock()
+            jax.block_until_ready(run())
+            seconds = self.budget.clock() - started
+            fastest = min(fastest, seconds)
+            if seconds > most or not self.budget.affords(seconds):
+                break
+        return fastest
+
+    def _exponent(self, kernel: Kernel, recursion: Any) -> float:
+        """Lyapunov exponent of the first chain; NaN where it does not fit."""
+        positions = self.place.positions[:1]
+        noise = jax.tree.map(lambda u: u[0], self._noise(kernel, positions, _EXPONENT_STEPS))
+        state = positions[0]
+        shape = (_EXPONENT_STARTS, state.size)
+        vectors = jax.random.normal(internal_key(0), shape, state.dtype)
+        push = jax.jit(functools.partial(grow, lambda s, u: recursion.step(s, u)[0]))
+        growths: list[np.ndarray] = []
+        for start in range(0, _EXPONENT_STEPS, _EXPONENT_PIECE):
+            started = self.budget.clock()
+            rows = jax.tree.map(lambda u: u[start : start + _EXPONENT_PIECE], noise)  # noqa: B023
+            (state, vectors), growth = push(state, vectors, rows)
+            growths.append(np.asarray(growth))
+            if not self.budget.affords(self.budget.clock() - started):
+                return math.nan
+        exponent = float(np.mean(growths))
+        return math.inf if math.isnan(exponent) else exponent
+
+    def _try(self, structure: Any, window: int) -> None:
+        """Take the next steps of the chain by sweeps, and record how it went."""
+        solver = ParallelNewton(
+            jacobian=structure, damping=Clip(), window=window, max_sweeps=window // 2
+        )
+        seen = self.seen
+        found = tried(self.place, solver, seen.loop_seconds_per_step, self.budget)
+        if isinstance(found, Candidate):
+            self.seen = seen._replace(candidates=(*seen.candidates, found))
+        else:
+            self.seen = seen._replace(dropped=(*seen.dropped, found))
+
+    def _noise(self, kernel: Kernel, positions: jax.Array, n_steps: int) -> Any:
+        step = jnp.uint32(self.place.first_step)
+        return draw_noise(kernel, positions, self.place.rng_key, step, n_steps, n_steps)
+
+
+def _structures(task: Task, kernel: Kernel) -> list[Any]:
+    dim = task.problem.positions.shape[1]
+    if task.problem.logdensity is not None and not kernel.uses_gradient and kernel.metrics:
+        return [ScaledIdentity(1.0)]  # a random walk moves all states alike
+    return [Diagonal(), Dense()] if dim <= _MOST_DENSE_DIM else [Diagonal()]

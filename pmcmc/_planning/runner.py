@@ -1,0 +1,224 @@
+"""Running a chain by what is fastest for it: the loop first, then what a plan says."""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import numpy as np
+
+from pmcmc._chain.runner import Runner, Segment
+from pmcmc._planning.choice import Change, Measurements, Plan, decided, ladder
+from pmcmc._planning.pilot import measure
+from pmcmc._planning.task import Task
+from pmcmc._planning.trial import runner_of
+from pmcmc._util.checks import first_line
+from pmcmc.kernels import Kernel
+from pmcmc.solvers import Auto, Sequential, Solver
+
+MEASURED_STEPS = 128  # before the speed of the loop is known well enough
+PILOT_SHARE = 0.05  # of the time that the loop would take for the rest
+
+
+class AutoRunner:
+    """Advances a batch of chains as `Runner` does; the solver changes on the way.
+
+    Exceptions of the loop come out. Those of anything else lead back to the loop, from where the
+    chains were.
+
+    Args:
+        task: what is sampled.
+        n_steps: of the whole run, warm-up included.
+        n_settling: steps after which the parameters of the kernel are about right.
+        clock: seconds.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        n_steps: int,
+        n_settling: int,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._task = task
+        self._n_steps = n_steps
+        self._n_settling = max(n_settling, MEASURED_STEPS)
+        self._clock = clock
+        self._loop = task.runner(Sequential(), task.kernel, n_steps)
+        self._runner = self._loop
+        self._plan: Plan | None = None
+        self._rungs: list[tuple[Solver, str]] = []
+        self._n_done = 0
+        self._next_step = 0
+        self._loop_seconds_per_step = math.inf
+        self.logdensity = task.problem.logdensity
+
+    @property
+    def solver(self) -> Solver:
+        """The solver at present."""
+        return self._runner.solver
+
+    @property
+    def plan(self) -> Plan:
+        """What was decided, and why."""
+        if self._plan is not None:
+            return self._plan
+        return decided(Measurements(self._loop_seconds_per_step, {}))
+
+    def tolerances(self, dtype: Any) -> tuple[Any, Any]:
+        """`(atol, rtol)` of the residuals of all steps: those of the first solver of sweeps."""
+        return (self._runner.solver if self._plan is None else self._plan.solver).tolerances(dtype)
+
+    def compile(self, kernel: Kernel, positions: jax.Array, rng_key: jax.Array) -> None:
+        """Have the loop compiled."""
+        self._loop.compile(kernel, positions, rng_key)
+
+    def adapted_to(self, kernel: Kernel) -> "AutoRunner":
+        """Itself, with the basis for the metric of this kernel."""
+        try:
+            self._runner = self._runner.adapted_to(kernel)
+        except Exception as error:
+            self._return_to_loop(self._next_step, first_line(error))
+        return self
+
+    def probe(
+        self, kernel: Kernel, positions: jax.Array, rng_key: jax.Array, n_steps: int
+    ) -> Segment:
+        """Take steps by the loop that are not part of the chain; see `Runner.probe`."""
+        return self._loop.probe(kernel, positions, rng_key, n_steps)
+
+    def run(
+        self,
+        kernel: Kernel,
+        positions: jax.Array,
+        rng_key: jax.Array,
+        first_step: int,
+        n_steps: int,
+    ) -> Iterator[Segment]:
+        """Take steps; see `Runner.run`."""
+        end = first_step + n_steps
+        while first_step < end:
+            if self._plan is None and self._n_done >= self._n_settling:
+                self._decide(kernel, positions, rng_key, first_step)
+            most = self._runner.length
+            if self._plan is None:
+                most = min(most, max(MEASURED_STEPS, self._n_settling - self._n_done))
+            size = min(most, end - first_step)
+            segment = self._advance(kernel, positions, rng_key, first_step, size)
+            size = segment.positions.shape[1]
+            self._n_done += size
+            first_step += size
+            self._next_step = first_step
+            positions = segment.last
+            yield segment
+            self._climb(segment, kernel, positions, rng_key, first_step)
+
+    def _advance(
+        self,
+        kernel: Kernel,
+        positions: jax.Array,
+        rng_key: jax.Array,
+        first_step: int,
+        n_steps: int,
+    ) -> Segment:
+        """Take at most `n_steps`, by the loop where sweeps cannot."""
+        if self._runner is not self._loop:
+            try:
+                segment = self._runner.advance(kernel, positions, rng_key, first_step, n_steps)
+                if np.isfinite(segment.positions).all():
+                    return segment
+                cause = "states that are not finite"
+            except Exception as error:
+                cause = first_line(error)
+            self._return_to_loop(first_step, cause)
+            n_steps = min(n_steps, self._loop.length)
+        started = self._clock()
+        segment = self._loop.advance(kernel, positions, rng_key, first_step, n_steps)
+        if self._plan is None:  # the cost of a call weighs least in the longest ones
+            seconds = (self._clock() - started) / n_steps
+            self._loop_seconds_per_step = min(self._loop_seconds_per_step, seconds)
+        return segment
+
+    def _decide(
+        self, kernel: Kernel, positions: jax.Array, rng_key: jax.Array, first_step: int
+    ) -> None:
+        loop = self._loop_seconds_per_step
+        budget = PILOT_SHARE * (self._n_steps - self._n_done) * loop
+        self._plan = measure(
+            self._task, kernel, positions, rng_key, first_step, loop, budget, self._clock
+        )
+        self._rungs = ladder(self._plan.solver)
+        if self._plan.is_parallel_in_time:
+            self._take(self._plan.solver, kernel, positions, rng_key, first_step)
+
+    def _climb(
+        self,
+        segment: Segment,
+        kernel: Kernel,
+        positions: jax.Array,
+        rng_key: jax.Array,
+        next_step: int,
+    ) -> None:
+        """Go on with the next rung of the ladder where sweeps stalled."""
+        if not self._rungs or self._plan is None:
+            return
+        size = segment.positions.shape[1]
+        sweeps = int(segment.report.sweeps.max()) / size
+        one_at_a_time = int(segment.report.sequential_steps.max())
+        if sweeps <= self._most_sweeps and not one_at_a_time:
+            return
+        (solver, name), *self._rungs = self._rungs
+        cause = f"{name}, after {sweeps:.2g} sweeps a step"
+        cause += f" and {one_at_a_time:,} steps one at a time" if one_at_a_time else ""
+        self._record(Change(next_step, solver, cause))
+        self._take(solver, kernel, positions, rng_key, next_step)
+
+    @property
+    def _most_sweeps(self) -> float:
+        """Sweeps a step, above which the loop would be faster."""
+        assert self._plan is not None
+        seen = self._plan.measurements
+        return seen.loop_seconds_per_step / seen.best.seconds_per_sweep
+
+    def _take(
+        self,
+        solver: Solver,
+        kernel: Kernel,
+        positions: jax.Array,
+        rng_key: jax.Array,
+        next_step: int,
+    ) -> None:
+        if not solver.is_parallel_in_time:
+            self._runner = self._loop
+            return
+        try:
+            self._runner, _ = runner_of(self._task.at(positions), solver, kernel, self._n_steps)
+            self._runner.compile(kernel, positions, rng_key)
+        except Exception as error:
+            self._return_to_loop(next_step, first_line(error))
+
+    def _return_to_loop(self, next_step: int, cause: str) -> None:
+        self._record(Change(next_step, self._loop.solver, f"the loop, as sweeps failed ({cause})"))
+        self._runner, self._rungs = self._loop, []
+
+    def _record(self, change: Change) -> None:
+        assert self._plan is not None
+        self._plan = self._plan._replace(changes=(*self._plan.changes, change))
+
+
+def make_runner(
+    task: Task, solver: Solver | Auto, n_steps: int, n_total: int, n_settling: int
+) -> Runner | AutoRunner:
+    """The runner of a solver.
+
+    Args:
+        task: what is sampled.
+        solver: the solver.
+        n_steps: of the chain that it is to suit.
+        n_total: the same, and those of a warm-up before it.
+        n_settling: steps after which the parameters of the kernel are about right.
+    """
+    if isinstance(solver, Solver):
+        return task.runner(solver, task.kernel, n_steps)
+    return AutoRunner(task, n_total, n_settling)

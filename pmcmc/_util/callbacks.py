@@ -1,0 +1,79 @@
+"""What a callback of a user's raises inside of a compiled program, as an exception of its own.
+
+JAX turns it into text: the runtime's error quotes the traceback, and the exception itself goes to
+JAX's log only, where it is picked up here.
+"""
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterator
+
+from pmcmc._util.checks import first_line, short
+
+
+class CallbackError(RuntimeError):
+    """A callback raised an exception, which is the cause of this one."""
+
+
+@contextlib.contextmanager
+def callbacks_raise(where: Callable[[], str]) -> Iterator[None]:
+    """While this is open, what a callback raises is the cause of a short error.
+
+    Args:
+        where: says where it happened, for the message.
+
+    Raises:
+        CallbackError: a callback raised an exception. What is none, such as a
+            `KeyboardInterrupt`, is raised as it is.
+    """
+    seen = _Seen()
+    logger = logging.getLogger("jax")
+    logger.addHandler(seen)
+    try:
+        yield
+    except Exception as error:
+        cause = seen.cause_of(error)
+        if cause is None:
+            raise
+        if not isinstance(cause, Exception):
+            raise cause from None
+        raise CallbackError(
+            f"a callback raised {first_line(cause)}{_arguments(cause)} {where()}"
+        ) from cause
+    finally:
+        logger.removeHandler(seen)
+
+
+class _Seen(logging.Handler):
+    """Keeps the exceptions that JAX logs, and prints the rest as if it were not there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.exceptions: list[BaseException] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        exception = record.exc_info[1] if record.exc_info else None
+        others = [*logging.getLogger("jax").handlers, *logging.getLogger().handlers]
+        if exception is not None:
+            self.exceptions.append(exception)
+        elif all(isinstance(handler, _Seen) for handler in others) and logging.lastResort:
+            logging.lastResort.handle(record)
+
+    def cause_of(self, error: Exception) -> BaseException | None:
+        """The exception that the runtime's error is about."""
+        text = str(error)
+        return next((e for e in reversed(self.exceptions) if type(e).__name__ in text), None)
+
+
+def _arguments(exception: BaseException) -> str:
+    """What the callback was called with: the arrays given to the first function not of JAX."""
+    trace = exception.__traceback__
+    while trace is not None:
+        frame = trace.tb_frame
+        if frame.f_globals.get("__name__", "").split(".")[0] != "jax":
+            names = frame.f_code.co_varnames[: frame.f_code.co_argcount]
+            given = {name: frame.f_locals.get(name) for name in names}
+            arrays = [f"{k}={short(v)}" for k, v in given.items() if hasattr(v, "dtype")]
+            return f" at {', '.join(arrays)}" if arrays else ""
+        trace = trace.tb_next
+    return ""

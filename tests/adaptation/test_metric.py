@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+
+from pmcmc._adaptation.metric import dense_estimate, diagonal_estimate
+
+DIM = 5
+RNG = np.random.default_rng(0)
+FACTOR = RNG.normal(size=(DIM, DIM)) * np.array([0.1, 1.0, 1.0, 3.0, 10.0])[:, None]
+COVARIANCE = FACTOR @ FACTOR.T + 0.01 * np.eye(DIM)
+
+
+def of_normal(draws):
+    """Gradients of a normal log density with that covariance."""
+    return -np.linalg.solve(COVARIANCE, (draws - 3.0).T).T
+
+
+def far_and_narrow(n_draws):
+    """Draws that are not the target's: far away, on a small scale, with other correlations."""
+    skewed = RNG.normal(size=(n_draws, DIM)) @ np.triu(np.ones((DIM, DIM)))
+    return 50.0 + 0.01 * skewed @ np.linalg.cholesky(COVARIANCE).T
+
+
+@pytest.mark.parametrize("n_draws", [50, 500])
+def test_gradients_give_the_covariance_whatever_the_draws(n_draws):
+    draws = far_and_narrow(n_draws)
+    estimate = np.diag(np.diag(COVARIANCE))
+    for _ in range(3):  # phases, whose ridge weighs less and less
+        estimate = dense_estimate(draws, of_normal(draws), estimate)
+    ratio = np.linalg.eigvals(np.linalg.solve(COVARIANCE, estimate)).real
+    assert 0.8 < ratio.min() <= ratio.max() < 1.25
+
+
+def test_gradients_give_variances_whatever_the_draws():
+    variances = np.array([1e-6, 1.0, 1e6])
+    draws = np.outer(np.linspace(0, 1, 400), [1.0, -2.0, 3.0])  # on their way along a line
+    got = diagonal_estimate(draws, -draws / variances, np.ones(3))
+    np.testing.assert_allclose(got, variances, rtol=0.3)
+
+
+def test_without_gradients_the_estimate_is_that_of_the_draws():
+    draws = RNG.normal(size=(20_000, DIM)) @ FACTOR.T
+    np.testing.assert_allclose(
+        diagonal_estimate(draws, None, np.ones(DIM)), draws.var(axis=0), rtol=1e-2
+    )
+    expected = np.cov(draws.T)
+    got = dense_estimate(draws, None, np.diag(np.diag(expected)))
+    np.testing.assert_allclose(got, expected, rtol=0, atol=1e-2 * np.abs(expected).max())
+
+
+def test_few_draws_change_little_and_stay_positive_definite():
+    draws = far_and_narrow(3)
+    got = dense_estimate(draws, of_normal(draws), np.eye(DIM))
+    assert np.linalg.eigvalsh(got)[0] > 0
+    spread = np.linalg.eigvalsh(got)
+    assert spread[-1] / spread[0] < np.linalg.cond(COVARIANCE)
+
+
+@pytest.mark.parametrize("estimate", [diagonal_estimate, dense_estimate])
+@pytest.mark.parametrize("draws", [np.zeros((10, 2)), np.full((10, 2), 1e300)])
+def test_draws_that_tell_nothing_leave_the_metric(estimate, draws):
+    before = np.array([2.0, 3.0]) if estimate is diagonal_estimate else np.diag([2.0, 3.0])
+    np.testing.assert_array_equal(estimate(draws, np.zeros_like(draws), before), before)
