@@ -15,11 +15,10 @@ LAYERS = [
     "_version _util",
     "kernels solvers targets",
     "_chain",
-    "_solve",
     "_adaptation",
     "_planning",
     "_arguments",
-    "_result _sample _warmup _plan _burn_in",
+    "_result _sample _solve _warmup _plan _burn_in",
     "diagnostics plots adapters _demo __main__",
 ]
 LAYER = {room: i for i, rooms in enumerate(LAYERS) for room in rooms.split()}

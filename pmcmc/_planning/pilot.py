@@ -14,7 +14,7 @@ from pmcmc._chain.noise import draw_noise
 from pmcmc._chain.problem import with_dtype
 from pmcmc._chain.recursion import as_recursion, check_linearizable
 from pmcmc._planning.choice import Candidate, Measurements, Plan, decided
-from pmcmc._planning.contraction import grow
+from pmcmc._planning.growth import grow
 from pmcmc._planning.task import Task
 from pmcmc._planning.trial import Budget, Place, tried
 from pmcmc._util.checks import first_line

@@ -1,0 +1,129 @@
+"""What the draws themselves show: NaN, standstill, R-hat, effective sample sizes."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pmcmc._util import arviz_compat
+from pmcmc.diagnostics._draws import r_hat, series
+from pmcmc.diagnostics._finding import N_NAMED, Finding, name_chains
+
+# Vehtari, Gelman, Simpson, Carpenter & Buerkner (2021).
+_MOST_R_HAT = 1.01
+_LEAST_ESS_PER_CHAIN = 100
+_LONGEST_STANDSTILL = 0.05  # of the draws
+
+
+def not_finite(draws: Any) -> list[Finding]:
+    """Variables with draws that are NaN or infinite."""
+    labels = [label for label, values in series(draws) if not np.isfinite(values).all()]
+    if not labels:
+        return []
+    return [
+        Finding(
+            f"{len(labels)} number{'' if len(labels) == 1 else 's'} with draws that are NaN or "
+            f"infinite: {', '.join(labels[:N_NAMED])}.",
+            "Look at how they are computed: statistics of them mean nothing.",
+        )
+    ]
+
+
+def standstill(draws: Any) -> list[Finding]:
+    """Chains that did not move for many draws."""
+    # By positions: the decisions of a thinned chain do not tell what happened in between.
+    n_chains, n_draws = draws.sizes["chain"], draws.sizes["draw"]
+    is_still = np.ones((n_chains, n_draws - 1), bool)
+    for _, values in series(draws):
+        is_still &= values[:, 1:] == values[:, :-1]
+    longest = np.array([_longest_run(row) for row in is_still])
+    stuck = np.flatnonzero(longest > max(_LEAST_ESS_PER_CHAIN, _LONGEST_STANDSTILL * n_draws))
+    if not stuck.size:
+        return []
+    return [
+        Finding(
+            f"{name_chains(stuck)} stood still for up to {longest.max():,} of {n_draws:,} draws.",
+            "Take a smaller step_size or a longer warm-up; start elsewhere (pmcmc.burn_in).",
+        )
+    ]
+
+
+def _longest_run(flags: np.ndarray) -> int:
+    """Largest number of neighbors that are true."""
+    ends = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
+    return int((ends[1::2] - ends[::2]).max(initial=0))
+
+
+class Convergence(NamedTuple):
+    """R-hat and effective sample sizes of all numbers."""
+
+    labels: list[str]
+    rhat: np.ndarray
+    bulk: np.ndarray
+    tail: np.ndarray
+    n_chains: int
+
+    @classmethod
+    def of(cls, draws: Any) -> "Convergence":
+        """Those of numbers that are finite and change, for others have none."""
+        az = arviz_compat.import_arviz()
+
+        def flat(table: Any) -> np.ndarray:
+            return np.concatenate([np.ravel(table[name]) for name in draws.data_vars])
+
+        of_numbers = list(series(draws))
+        has_any = np.array([bool(np.ptp(x) > 0 and np.isfinite(x).all()) for _, x in of_numbers])
+        return cls(
+            [label for (label, _), is_there in zip(of_numbers, has_any, strict=True) if is_there],
+            flat(r_hat(draws))[has_any],
+            flat(az.ess(draws, method="bulk"))[has_any],
+            flat(az.ess(draws, method="tail"))[has_any],
+            draws.sizes["chain"],
+        )
+
+    @property
+    def figures(self) -> list[str]:
+        if not self.labels:
+            return ["no number that changes"]
+        rhat = [] if self.n_chains == 1 else [f"largest R-hat {self.rhat.max():.3f}"]
+        sizes = f"smallest ESS {self.bulk.min():,.0f} (bulk) and {self.tail.min():,.0f} (tail)"
+        return [*rhat, sizes]
+
+    @property
+    def findings(self) -> list[Finding]:
+        found = []
+        if self.n_chains == 1:
+            found.append(
+                Finding(
+                    "There is one chain: R-hat cannot tell whether others would end elsewhere.",
+                    "Write n_chains=4, with starts far apart.",
+                )
+            )
+        else:
+            found += self._bad(
+                self.rhat,
+                lambda rhat: ~(rhat <= _MOST_R_HAT),
+                f"R-hat above {_MOST_R_HAT}: chains do not agree",
+                "Draw longer; take a longer warm-up or pmcmc.burn_in; if some chains stay apart "
+                "for good there are several modes.",
+            )
+        least = _LEAST_ESS_PER_CHAIN * self.n_chains
+        found += self._bad(
+            -np.minimum(self.bulk, self.tail),
+            lambda size: ~(-size >= least),
+            f"fewer than {least} effective draws (bulk or tail)",
+            "Draw longer, tune step size and metric (pmcmc.warmup), or take kernel='hmc'.",
+        )
+        return found
+
+    def _bad(
+        self, values: np.ndarray, is_bad: Callable[[Any], Any], what: str, remedy: str
+    ) -> list[Finding]:
+        bad = np.flatnonzero(is_bad(values))
+        if not bad.size:
+            return []
+        worst = bad[np.argsort(-np.where(np.isnan(values[bad]), np.inf, values[bad]))][:N_NAMED]
+        named = ", ".join(f"{self.labels[i]} ({abs(values[i]):.4g})" for i in worst)
+        return [
+            Finding(f"{len(bad)} of {len(values)} numbers have {what}; worst: {named}.", remedy)
+        ]

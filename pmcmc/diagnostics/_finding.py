@@ -1,0 +1,24 @@
+"""Something wrong with draws, in words."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+N_NAMED = 3  # of many numbers that share a fault, those that are named
+
+
+class Finding(NamedTuple):
+    """Something wrong.
+
+    Args:
+        what: with figures.
+        remedy: what to do about it.
+    """
+
+    what: str
+    remedy: str
+
+
+def name_chains(chains: np.ndarray) -> str:
+    """Chains as the subject of a sentence."""
+    return f"chain{'' if len(chains) == 1 else 's'} {', '.join(map(str, chains))}"
