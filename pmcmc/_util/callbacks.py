@@ -60,9 +60,18 @@ class _Seen(logging.Handler):
             logging.lastResort.handle(record)
 
     def cause_of(self, error: Exception) -> BaseException | None:
-        """The exception that the runtime's error is about."""
-        text = str(error)
-        return next((e for e in reversed(self.exceptions) if type(e).__name__ in text), None)
+        """The exception that the runtime's error quotes; of several, the one quoted in full.
+
+        Others may have been logged besides: by a callback in another thread, or by JAX itself.
+        """
+        quoted = [e for e in reversed(self.exceptions) if _quotation(e) in str(error)]
+        return max(quoted, key=lambda e: len(_quotation(e)), default=None)
+
+
+def _quotation(exception: BaseException) -> str:
+    """The end of the traceback that the runtime prints, on a line of its own."""
+    message = str(exception).split("\0")[0]  # a C string ends there
+    return f"\n{type(exception).__name__}: {message}".rstrip()
 
 
 def _arguments(exception: BaseException) -> str:

@@ -10,9 +10,10 @@ import pytest
 from jax.experimental import io_callback
 
 import pmcmc
+from pmcmc._util.callbacks import CallbackError, callbacks_raise
 
 
-class LicenceError(Exception):
+class LicenseError(Exception):
     """What only the user knows."""
 
 
@@ -55,10 +56,10 @@ def run(host, n_chains=1, n_steps=200, **choices):
 @pytest.mark.parametrize("call", [jax.pure_callback, io_callback])
 @pytest.mark.parametrize(("solver", "n_chains"), [("sequential", 1), ("jacobi", 1), ("quasi", 2)])
 def test_the_exception_is_the_cause_and_the_place_is_named(solver, n_chains, call):
-    raised = LicenceError("the server is away\nand will be for a while")
-    with pytest.raises(RuntimeError, match=r"raised LicenceError: the server is away") as caught:
+    raised = LicenseError("the server is away\nand will be for a while")
+    with pytest.raises(RuntimeError, match=r"raised LicenseError: the server is away") as caught:
         run(Host(60, raised, call), n_chains, solver=solver)
-    assert type(caught.value.__cause__) is LicenceError
+    assert type(caught.value.__cause__) is LicenseError
     text = str(caught.value)
     assert "in steps 0 to 199" in text
     assert "before step 0: [[1. 1.]" in text
@@ -77,17 +78,17 @@ def test_the_position_is_that_of_the_evaluation():
     run(host, solver="sequential", n_steps=50)
     limit = 30
     with pytest.raises(RuntimeError) as caught:
-        run(Host(limit, LicenceError("away")), solver="sequential", n_steps=50)
+        run(Host(limit, LicenseError("away")), solver="sequential", n_steps=50)
     numbers = re.search(r"position=Array\(\[(.*?)\]", str(caught.value)).group(1).split(",")
     np.testing.assert_allclose(np.array(numbers, float), seen[limit - 1], atol=1e-7)
 
 
 def test_what_was_done_before_is_named_by_its_step():
-    host = Host(10**9, LicenceError("away"))
+    host = Host(10**9, LicenseError("away"))
     kernel, x0 = pmcmc.MALA(0.1), np.ones(2)
     solver = pmcmc.ParallelNewton(jacobian=pmcmc.solvers.ScaledIdentity(0.0), window=4)
     whole = pmcmc.sample(host.logdensity, x0, 150, kernel=kernel, solver=solver)
-    half = Host(host.count * 3 // 4, LicenceError("away"))
+    half = Host(host.count * 3 // 4, LicenseError("away"))
     with pytest.raises(RuntimeError) as caught:
         pmcmc.sample(half.logdensity, x0, 150, kernel=kernel, solver=solver)
     pattern = r"in steps (\d+) to \d+\. .* before step (\d+): \[\[(.*)\]\]"
@@ -99,8 +100,8 @@ def test_what_was_done_before_is_named_by_its_step():
 
 
 def test_at_the_start_it_is_no_question_of_gradients():
-    with pytest.raises(RuntimeError, match=r"raised LicenceError: away at position=.* at x0\."):
-        run(Host(1, LicenceError("away")))
+    with pytest.raises(RuntimeError, match=r"raised LicenseError: away at position=.* at x0\."):
+        run(Host(1, LicenseError("away")))
 
 
 @pytest.mark.parametrize("exception", [KeyboardInterrupt(), SystemExit(3)])
@@ -111,7 +112,7 @@ def test_what_ends_a_process_passes(exception):
 
 def test_a_run_after_a_failure_is_as_if_there_had_been_none():
     handlers = list(logging.getLogger("jax").handlers)
-    host = Host(60, LicenceError("away"))
+    host = Host(60, LicenseError("away"))
     logdensity, kernel = host.logdensity, pmcmc.MALA(0.1)
     choices = dict(kernel=kernel, solver="sequential")
     with pytest.raises(RuntimeError):
@@ -121,6 +122,46 @@ def test_a_run_after_a_failure_is_as_if_there_had_been_none():
     fresh = run(Host(10**9, None), solver="sequential", n_steps=100)
     np.testing.assert_array_equal(again.positions, fresh.positions)
     assert logging.getLogger("jax").handlers == handlers
+
+
+def test_of_two_exceptions_of_one_class_the_one_that_ended_the_run_is_named():
+    """Another thread's callback may raise while a run fails; JAX logs both."""
+
+    def fail(message):
+        def callback(x):
+            raise LicenseError(message)
+
+        shape = jax.ShapeDtypeStruct((), np.float64)
+        jax.block_until_ready(jax.pure_callback(callback, shape, np.float64(0)))
+
+    def fail_with_others_around(message, others):
+        with callbacks_raise(lambda: "in step 3."):
+            try:
+                fail(message)
+            except jax.errors.JaxRuntimeError as error:
+                for other in others:
+                    with pytest.raises(jax.errors.JaxRuntimeError):
+                        fail(other)
+                raise error from None
+
+    for message, others in [("away", ["back", "away from home"]), ("away from home", ["away", ""])]:
+        with pytest.raises(CallbackError, match=f"raised LicenseError: {message} ") as caught:
+            fail_with_others_around(message, others)
+        assert str(caught.value.__cause__) == message
+
+
+def test_an_error_that_is_no_callback_s_stays_as_it_is():
+    error = RuntimeError("INTERNAL:\nException: out of memory")
+
+    def fail_with_another_logged():
+        with callbacks_raise(lambda: "in step 3."):
+            other = Exception("of another run")
+            logging.getLogger("jax").error("logged besides", exc_info=other)
+            raise error
+
+    with pytest.raises(RuntimeError) as caught:
+        fail_with_another_logged()
+    assert caught.value is error
 
 
 def test_what_jax_logs_besides_is_still_printed(caplog):
