@@ -29,6 +29,8 @@ class RunInfo:
         n_steps: transitions of each chain after the warm-up.
         thin: every `thin`-th of them was kept.
         rng_key: data of the key of their noise (`jax.random.key_data`).
+        rng_key_impl: implementation of that key (`jax.random.key_impl`); the same data are another
+            noise with another one.
         sweeps: parallel sweeps taken; 0 for the loop.
         work_per_step: evaluations of the transition per step of the chain: 1 for the loop.
         sequential_steps: steps taken one at a time.
@@ -54,6 +56,7 @@ class RunInfo:
     n_steps: int
     thin: int
     rng_key: np.ndarray
+    rng_key_impl: str
     sweeps: np.ndarray
     work_per_step: np.ndarray
     sequential_steps: np.ndarray
@@ -134,7 +137,7 @@ class Result:
             is called `diverging`.
 
         Raises:
-            ImportError: ArviZ is not installed.
+            ImportError: ArviZ, a dependency of pmcmc, is not installed.
             ValueError: two variables have one name, or `dims` or `coords` do not fit.
         """
         positions = named_leaves(self.positions)
@@ -149,7 +152,7 @@ class Result:
             UserWarning: a chain has not converged.
 
         Raises:
-            ImportError: ArviZ is not installed.
+            ImportError: ArviZ, a dependency of pmcmc, is not installed.
         """
         if not self.info.converged.all():
             warnings.warn(self._evidence(), stacklevel=2)

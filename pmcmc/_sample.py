@@ -138,6 +138,7 @@ def sample(
             n_steps=n_steps,
             thin=thin,
             rng_key=np.asarray(jax.random.key_data(task.rng_key)),
+            rng_key_impl=str(jax.random.key_impl(task.rng_key)),
             sweeps=evidence.sweeps,
             work_per_step=evidence.evaluations / n_steps,
             sequential_steps=evidence.sequential_steps,

@@ -122,7 +122,8 @@ def _noise(run: Any) -> tuple[Any, ...] | None:
         return None
     n_warmup = 0 if info.warmup is None else int(info.warmup.n_steps.sum())
     shape = run.stats["is_accepted"].shape
-    return info.dtype, info.rng_key.tolist(), info.n_steps, info.thin, n_warmup, shape
+    key = info.rng_key.tolist(), info.rng_key_impl
+    return info.dtype, key, info.n_steps, info.thin, n_warmup, shape
 
 
 def _cause(first: int, is_rounding: bool, eps: float) -> str:

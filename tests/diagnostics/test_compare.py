@@ -135,9 +135,14 @@ def test_events_are_compared_by_their_dimensions():
 
 @pytest.mark.parametrize(
     "change",
-    [dict(dtype=np.dtype(np.float32)), dict(kernel=MALA(0.4)), dict(kernel=Careless(STEP_SIZE))],
+    [
+        dict(dtype=np.dtype(np.float32)),
+        dict(kernel=MALA(0.4)),
+        dict(kernel=Careless(STEP_SIZE)),
+        dict(rng_key_impl="rbg"),
+    ],
 )
-def test_another_kernel_or_precision_is_other_noise(change, honest):
+def test_another_kernel_precision_or_kind_of_key_is_other_noise(change, honest):
     other = dataclasses.replace(honest, info=dataclasses.replace(honest.info, **change))
     assert diagnostics.compare(other, honest).same_noise is None
     assert diagnostics.compare(honest, honest).same_noise is not None
