@@ -100,7 +100,8 @@ except ImportError as error:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ
     ).stdout
     assert "pmcmc.Result: 1 x 5 draws" in out
-    assert "pip install arviz" in out
+    assert "installed with pmcmc by default but cannot be imported here" in out
+    assert "pip install 'arviz>=0.22'" in out
 
 
 def few_draws(x0):

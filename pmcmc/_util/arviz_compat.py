@@ -1,4 +1,8 @@
-"""Conversion to ArviZ. The only file that knows which ArviZ is installed."""
+"""Conversion to ArviZ. The only file that knows which ArviZ is installed.
+
+ArviZ is a dependency: it is installed with pmcmc. It is imported only when a result is converted,
+so that sampling runs where only JAX and NumPy are installed.
+"""
 
 import warnings
 from collections.abc import Mapping
@@ -6,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from pmcmc._util.checks import first_line
 from pmcmc._util.labels import SAMPLE_DIMS, AxisNames, Groups, Labels, variable_names
 
 # ArviZ's names of sample statistics, where they differ from BlackJAX's.
@@ -41,7 +46,7 @@ def to_arviz(
         coords: coordinates that a user gave, by axis.
 
     Raises:
-        ImportError: ArviZ is not installed.
+        ImportError: ArviZ, a dependency of pmcmc, is not installed.
         ValueError: names clash, or `dims` or `coords` do not fit.
     """
     arviz = import_arviz()
@@ -148,7 +153,7 @@ def import_arviz() -> Any:
     """The installed ArviZ.
 
     Raises:
-        ImportError: there is none.
+        ImportError: there is none, or it cannot be imported.
     """
     try:
         with warnings.catch_warnings():
@@ -157,7 +162,8 @@ def import_arviz() -> Any:
             import arviz
     except ImportError as error:
         raise ImportError(
-            "Converting a result needs ArviZ: pip install arviz. The draws themselves are in "
-            "result.positions."
+            "Converting a result needs ArviZ, which is installed with pmcmc by default but cannot "
+            f"be imported here ({first_line(error)}): pip install 'arviz>=0.22'. The draws "
+            "themselves are in result.positions."
         ) from error
     return arviz

@@ -99,7 +99,7 @@ def compare(result: Any, reference: Any, *, max_difference: float | None = None)
         What printed is a table, with what is wrong below it.
 
     Raises:
-        ImportError: ArviZ is not installed.
+        ImportError: ArviZ, a dependency of pmcmc, is not installed.
         ValueError: an argument cannot be used, or the two have no variable in common.
     """
     if max_difference is not None:

@@ -22,7 +22,7 @@ def as_dataset(name: str, draws: Any) -> Any:
             `MCMC` of NumPyro's; or a pytree of arrays with leading axes `(chain, draw)`.
 
     Raises:
-        ImportError: ArviZ is not installed.
+        ImportError: ArviZ, a dependency of pmcmc, is not installed.
         ValueError: it is none of these.
     """
     arviz_compat.import_arviz()

@@ -42,7 +42,7 @@ def report(result: Any) -> Report:
         result: what `pmcmc.sample` or `pmcmc.adapters.numpyro.sample_model` returned.
 
     Raises:
-        ImportError: ArviZ is not installed.
+        ImportError: ArviZ, a dependency of pmcmc, is not installed.
         ValueError: it is something else.
     """
     if not isinstance(getattr(result, "info", None), RunInfo):

@@ -7,7 +7,7 @@ import numpy as np
 from pmcmc.diagnostics._finding import Finding, name_chains
 from pmcmc.solvers import Outcome
 
-# An acceptance rate of half the aim, or half-way from the aim to 1, costs efficiency.
+# An acceptance rate of half the aim, or halfway from the aim to 1, costs efficiency.
 _TOO_LOW, _TOO_HIGH = 0.5, 0.5
 _FEWEST_STEPS_A_SWEEP = 2.0
 

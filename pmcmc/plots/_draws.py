@@ -39,7 +39,7 @@ def trace(
         The axes.
 
     Raises:
-        ImportError: matplotlib or ArviZ is not installed.
+        ImportError: matplotlib, or ArviZ, a dependency of pmcmc, is not installed.
         ValueError: there is no such number or chain; the message names those there are. Or draws
             or `n_draws` cannot be used.
     """
@@ -116,7 +116,7 @@ def rank(result: Any, *, var_names: Sequence[str] | None = None) -> Any:
         An array of axes.
 
     Raises:
-        ImportError: matplotlib or ArviZ is not installed.
+        ImportError: matplotlib, or ArviZ, a dependency of pmcmc, is not installed.
         ValueError: there is no such variable.
     """
     import_pyplot()
