@@ -5,7 +5,7 @@ of -0.0145: the chain forgets its start, if slowly, and the sweeps grow more slo
 
 How the log density is written matters. The first sweeps throw the iterates far out, where one
 component has all the weight. Differentiated twice there, a `logsumexp` can have rounding errors in
-proportion to the square of the distance where there should be zero: the linearised recurrence
+proportion to the square of the distance where there should be zero: the linearized recurrence
 overflows, and hundreds of sweeps are spent. A `softplus` of the log odds is exact there.
 """
 

@@ -1,7 +1,7 @@
 """A stretch of guesses where the recursion is expansive: sweeps overflow unless they are damped.
 
 A Langevin chain starts on the ridge between two wells, where a small change grows 1.7-fold a step.
-With the start as the guess of every step, the first linearised recurrence would grow to about
+With the start as the guess of every step, the first linearized recurrence would grow to about
 `1.7 ** 2000`. The chain itself falls into the wells, where it contracts. Undamped sweeps overflow,
 and go on from what takes the place of the overflow; damped ones do not overflow.
 

@@ -157,7 +157,7 @@ def decided(measurements: Measurements, pilot_seconds: float = 0.0) -> Plan:
 def choose(measurements: Measurements) -> tuple[Solver, str]:
     """The solver for these measurements, and why.
 
-    What was not measured, being too dear for so short a run, decides for the loop.
+    What was not measured, being too expensive for so short a run, decides for the loop.
     """
     loop, batch = measurements.loop_seconds_per_step, measurements.batch_seconds_per_step
     too_short = "the loop: the rest of the run is too short for "

@@ -41,7 +41,7 @@ def measure(
     budget: float,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Plan:
-    """Run the pilot: from cheap measurements to dear ones, no further than needed.
+    """Run the pilot: from cheap measurements to expensive ones, no further than needed.
 
     An exception ends it, whatever its class, and the plan has the cause.
 

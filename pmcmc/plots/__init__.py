@@ -1,7 +1,7 @@
 """Pictures of draws and of how they were found.
 
-Each function draws on axes of matplotlib, new ones unless they are given, and returns them. Colours
-are told apart by colour-blind eyes and stand out on light and on dark ground.
+Each function draws on axes of matplotlib, new ones unless they are given, and returns them. Colors
+are told apart by color-blind eyes and stand out on light and on dark ground.
 """
 
 from pmcmc.plots._draws import iterates as iterates

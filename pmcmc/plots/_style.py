@@ -1,4 +1,4 @@
-"""Axes and colours that all pictures share."""
+"""Axes and colors that all pictures share."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from pmcmc._util.checks import short
 
-# Of Okabe & Ito's colours, told apart by colour-blind eyes, those that stand out on white and on
+# Of Okabe & Ito's colors, told apart by color-blind eyes, those that stand out on white and on
 # black alike (contrast of at least 3). Text and frames keep the user's style.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 GREY = "#808080"

@@ -58,7 +58,7 @@ class Target:
         dim: number of coordinates.
         initial_position: a reasonable start, shape `(dim,)`.
         reference: moments to check against.
-        citation: where the model and the data come from, with the licence of the data.
+        citation: where the model and the data come from, with the license of the data.
         constrain: from a position to the quantities that the reference is about: a dictionary of
             the model's parameters, or the position itself.
         draw: an exact draw of the position from a key, where there is one.

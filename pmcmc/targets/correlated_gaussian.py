@@ -17,7 +17,7 @@ def correlated_gaussian(dim: int = 25, correlation: float = 0.9) -> Target:
 
     Args:
         dim: number of coordinates, at least 2.
-        correlation: of neighbours, between -1 and 1.
+        correlation: of neighbors, between -1 and 1.
 
     Raises:
         ValueError: an argument is out of range.

@@ -17,9 +17,9 @@ _DATA = (
 
 @make_once
 def eight_schools() -> Target:
-    """The non-centred hierarchical model of eight effects with known standard errors.
+    """The non-centered hierarchical model of eight effects with known standard errors.
 
-    A position holds the 8 standardised effects `(theta - mu) / tau`, then `mu` and `log tau`. The
+    A position holds the 8 standardized effects `(theta - mu) / tau`, then `mu` and `log tau`. The
     effects are standard normal, `mu` is normal with standard deviation 5 and `tau` half-Cauchy with
     scale 5.
     """

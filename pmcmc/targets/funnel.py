@@ -29,14 +29,14 @@ def funnel(dim: int = 10) -> Target:
 
     def constrain(position: jax.Array) -> dict[str, jax.Array]:
         v, rest = position[0], position[1:]
-        return {"v": v, "standardised": rest * jnp.exp(-v / 2)}
+        return {"v": v, "standardized": rest * jnp.exp(-v / 2)}
 
     def draw(rng_key: jax.Array) -> jax.Array:
         normal = jax.random.normal(rng_key, (dim,))
         v = 3 * normal[:1]
         return jnp.concatenate([v, normal[1:] * jnp.exp(v / 2)])
 
-    zeros = {"v": np.float64(0), "standardised": np.zeros(dim - 1)}
+    zeros = {"v": np.float64(0), "standardized": np.zeros(dim - 1)}
     return Target(
         name="funnel",
         logdensity=logdensity,
@@ -44,7 +44,7 @@ def funnel(dim: int = 10) -> Target:
         initial_position=np.zeros(dim),
         reference=Reference(
             mean=zeros,
-            sd={"v": np.float64(3), "standardised": np.ones(dim - 1)},
+            sd={"v": np.float64(3), "standardized": np.ones(dim - 1)},
             mcse_mean=zeros,
             origin="exact",
         ),

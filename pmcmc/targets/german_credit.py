@@ -3,7 +3,7 @@
 import numpy as np
 
 from pmcmc.targets.base import Target, make_once
-from pmcmc.targets.logistic import logistic_logdensity, standardise
+from pmcmc.targets.logistic import logistic_logdensity, standardize
 from pmcmc.targets.tables import read_reference, read_rows
 
 
@@ -12,7 +12,7 @@ def german_credit() -> Target:
     """Is a credit a bad risk? Logistic regression on 19 attributes of 1,000 applicants.
 
     A position holds 46 coefficients, all with a standard normal prior: the intercept, those of the
-    7 numerical attributes (standardised), and those of indicators of the levels, but the first, of
+    7 numerical attributes (standardized), and those of indicators of the levels, but the first, of
     the 13 categorical ones.
     """
     rows = read_rows("german_credit.csv")
@@ -25,7 +25,7 @@ def german_credit() -> Target:
         # Codes of levels end in numbers that count them: A11, A12, ..., A410.
         levels = sorted(set(texts), key=lambda text: (len(text), text))
         indicators += [[float(text == level) for text in texts] for level in levels[1:]]
-    features = np.column_stack([standardise(np.array(numerical).T), np.array(indicators).T])
+    features = np.column_stack([standardize(np.array(numerical).T), np.array(indicators).T])
     logdensity, dim = logistic_logdensity(features, np.array([float(row["bad"]) for row in rows]))
     return Target(
         name="German credit logistic regression",

@@ -30,6 +30,6 @@ def logistic_logdensity(
     return logdensity, design.shape[1]
 
 
-def standardise(columns: np.ndarray) -> np.ndarray:
+def standardize(columns: np.ndarray) -> np.ndarray:
     """Columns with mean 0 and (population) standard deviation 1."""
     return (columns - columns.mean(axis=0)) / columns.std(axis=0)

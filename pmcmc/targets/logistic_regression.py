@@ -3,24 +3,24 @@
 import numpy as np
 
 from pmcmc.targets.base import Target, make_once
-from pmcmc.targets.logistic import logistic_logdensity, standardise
+from pmcmc.targets.logistic import logistic_logdensity, standardize
 from pmcmc.targets.tables import read_numbers, read_reference
 
 
 @make_once
 def logistic_regression() -> Target:
-    """Is a breast mass malignant? Logistic regression on 30 standardised features.
+    """Is a breast mass malignant? Logistic regression on 30 standardized features.
 
     A position holds 31 coefficients, the intercept first and then those of the features in the
     order of the data, all with a standard normal prior. Features have mean 0 and (population)
     standard deviation 1. Every call returns the same object, so that what has been compiled for
     its log density is found again.
 
-    Data: 569 cases of the breast cancer Wisconsin (diagnostic) data set; source and licence are in
+    Data: 569 cases of the breast cancer Wisconsin (diagnostic) data set; source and license are in
     the citation of the target.
     """
     table = read_numbers("breast_cancer_wisconsin.csv")
-    logdensity, dim = logistic_logdensity(standardise(table[:, 1:]), table[:, 0])
+    logdensity, dim = logistic_logdensity(standardize(table[:, 1:]), table[:, 0])
     return Target(
         name="breast cancer logistic regression",
         logdensity=logdensity,

@@ -76,9 +76,9 @@ def lotka_volterra() -> Target:
         counts = jnp.asarray(log_counts, position.dtype)
         offsets = (counts - jnp.log(solution_of(parameters))) / sigma[None]
         value = -0.5 * jnp.sum(offsets**2) - len(log_counts) * jnp.sum(position[6:])
-        centre = jnp.asarray([1.0, 0.05, 1.0, 0.05], position.dtype)
+        center = jnp.asarray([1.0, 0.05, 1.0, 0.05], position.dtype)
         scale = jnp.asarray([0.5, 0.05, 0.5, 0.05], position.dtype)
-        value -= 0.5 * jnp.sum(((parameters[:4] - centre) / scale) ** 2)
+        value -= 0.5 * jnp.sum(((parameters[:4] - center) / scale) ** 2)
         value -= 0.5 * jnp.sum((position[4:6] - math.log(10.0)) ** 2)
         value -= 0.5 * jnp.sum((position[6:] + 1) ** 2)
         return value + jnp.sum(position[:4])  # Jacobian of the logarithms of theta

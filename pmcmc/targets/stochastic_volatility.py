@@ -25,7 +25,7 @@ def simulate_returns() -> np.ndarray:
 
 @make_once
 def stochastic_volatility() -> Target:
-    """Autoregressive log variances of 500 simulated returns, non-centred.
+    """Autoregressive log variances of 500 simulated returns, non-centered.
 
     A position holds `mu`, `artanh phi`, `log sigma` and 500 innovations `z`: `D = 503`. The log
     variances `h` start from their stationary distribution and follow

@@ -34,9 +34,9 @@ def test_exponent_of_a_nonlinear_recursion_is_that_of_the_product_of_jacobians()
     for t in range(200):
         u = {name: rows[t] for name, rows in inputs.items()}
         shifts = [1e-6 * e for e in np.eye(4)]
-        centre = states[t]
+        center = states[t]
         jacobian = np.stack(
-            [(step_numpy(centre + d, u) - step_numpy(centre - d, u)) / 2e-6 for d in shifts], axis=1
+            [(step_numpy(center + d, u) - step_numpy(center - d, u)) / 2e-6 for d in shifts], axis=1
         )
         vector = jacobian @ vector
         growth += np.log(np.linalg.norm(vector))

@@ -118,7 +118,7 @@ def scaled_log_ratio(x, proposal):
 
 def metropolis_hastings_numpy(kernel, density, x, noise):
     proposal = x * np.exp(0.3 * noise.proposal)
-    # q(x|p) / q(p|x) of a log-normal law is |p| / |x|.
+    # q(x|p) / q(p|x) of a log-normal distribution is |p| / |x|.
     ratio = density(proposal)[0] - density(x)[0] + np.sum(np.log(np.abs(proposal / x)))
     return decided(x, proposal, ratio, noise.uniform)
 

@@ -155,8 +155,8 @@ def test_a_kernel_that_accepts_everything_is_found(name):
 
 
 @pytest.mark.parametrize("inverse_mass_matrix", [None, SCALES, C2])
-def test_unadjusted_langevin_has_its_own_biased_law(inverse_mass_matrix):
-    """For a normal target the law is normal, its covariance the fixed point of `A S A' + N`."""
+def test_unadjusted_langevin_has_its_own_biased_distribution(inverse_mass_matrix):
+    """For a normal target it is normal, its covariance the fixed point of `A S A' + N`."""
     precision = np.linalg.inv(np.array([[1.0, 0.5], [0.5, 0.8]]))
     step_size = 0.3
     metric = np.eye(2) if inverse_mass_matrix is None else inverse_mass_matrix

@@ -173,7 +173,7 @@ def test_pictures_are_drawn_in_the_dark(sweeping, loop, tmp_path):
 
 
 @pytest.mark.parametrize("color", [*_style.COLORS, _style.GREY])
-def test_colours_stand_out_on_light_and_dark(color):
+def test_colors_stand_out_on_light_and_dark(color):
     # Relative luminance and contrast of WCAG 2.1.
     rgb = np.array(colors.to_rgb(color))
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)

@@ -22,8 +22,8 @@ TARGETS = sorted(name for name, value in vars(pmcmc.targets).items() if inspect.
 norm, halfnorm = stats.norm.logpdf, stats.halfnorm.logpdf
 
 
-# Log densities by SciPy's laws, of the parameters that `constrain` returns, with the logarithm of
-# the Jacobian of the position added: what the textbook writes, slowly.
+# Log densities by SciPy's distributions, of the parameters that `constrain` returns, with the
+# logarithm of the Jacobian of the position added: what the textbook writes, slowly.
 
 
 def banana(x):
