@@ -8,8 +8,9 @@ RUN = $(VENV)/bin/python -m
 demo: $(VENV)/installed
 	$(RUN) pmcmc
 
+# The tests of a module share compiled programs: one process runs them all.
 test: $(VENV)/installed
-	$(RUN) pytest --numprocesses=auto
+	$(RUN) pytest --numprocesses=auto --dist=loadfile
 
 slow: $(VENV)/installed
 	$(RUN) pytest --numprocesses=auto -m slow --ignore=tests/adapters

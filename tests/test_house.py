@@ -1,4 +1,4 @@
-"""The plan of the house: imports point one way, and nobody asks which kernel or solver it is."""
+"""The plan of the house: where imports point, who may ask for a type, how long things are."""
 
 import ast
 import inspect
@@ -21,6 +21,16 @@ LAYERS = [
     "_result _sample _solve _warmup _plan _burn_in",
     "diagnostics plots adapters _demo __main__",
 ]
+# What may be longer, and why.
+MOST_LINES, MOST_LINES_OF_A_FUNCTION = 250, 60
+LONG_FILES = {
+    "_adaptation/windows.py": "the windows of a warm-up and the search for a first step size",
+    "adapters/numpyro/_mcmc.py": "all that NumPyro's MCMC has, whose place it takes",
+    "solvers/driver.py": "one loop and its bookkeeping, which belong together",
+}
+LONG_FUNCTIONS = {
+    "_sample.py:sample": "the stages of a run in order, and a record of 21 fields",
+}
 LAYER = {room: i for i, rooms in enumerate(LAYERS) for room in rooms.split()}
 STRANGERS = {("kernels", "solvers"), ("solvers", "kernels"), ("targets", "solvers")}
 
@@ -79,3 +89,29 @@ def test_nobody_asks_which_kernel_or_solver_it_is():
                 names -= {"HMC"}  # NumPyro's own
             for name in names & set(known):
                 assert str(path) == known[name], f"{path.name} asks whether it is a {name}"
+
+
+def test_files_are_short():
+    lengths = {path: len(path.read_text().splitlines()) for path in FILES}
+    long = {str(path.relative_to(PACKAGE)): n for path, n in lengths.items() if n > MOST_LINES}
+    assert not {*long} - {*LONG_FILES}, long
+
+
+def lines_of(function):
+    """Number of lines without the docstring."""
+    lines = function.end_lineno - function.lineno + 1
+    if ast.get_docstring(function) is not None:
+        docstring = function.body[0]
+        lines -= docstring.end_lineno - docstring.lineno + 1
+    return lines
+
+
+def test_functions_are_short():
+    long = {
+        f"{path.relative_to(PACKAGE)}:{node.name}": lines_of(node)
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and lines_of(node) > MOST_LINES_OF_A_FUNCTION
+    }
+    assert not {*long} - {*LONG_FUNCTIONS}, long

@@ -71,20 +71,12 @@ def eight_schools_gibbs() -> Target:
     A position holds `mu`, `log tau2`, the 8 `theta` and the 8 `log sigma2`.
     """
 
-    def squares_within(theta: jax.Array) -> jax.Array:
-        dtype = theta.dtype
-        offsets = jnp.asarray(_EFFECTS, dtype) - theta
-        return jnp.asarray(_SQUARES, dtype) + _STUDENTS * offsets**2
-
-    def squares_between(mu: jax.Array, theta: jax.Array) -> jax.Array:
-        return jnp.sum((theta - mu) ** 2) + _MU_STRENGTH * mu**2
-
     def logdensity(position: jax.Array) -> jax.Array:
         mu, log_tau2, theta, log_sigma2 = _split(position)
         # Degrees of freedom times the logarithm, and sums over the variance: prior and likelihood
         # of a variance are of one form, and the Jacobian of its logarithm cancels one power.
-        between = _TAU_DF * _TAU_SCALE2 + squares_between(mu, theta)
-        within = _SIGMA_DF * _SIGMA_SCALE2 + squares_within(theta)
+        between = _TAU_DF * _TAU_SCALE2 + _squares_between(mu, theta)
+        within = _SIGMA_DF * _SIGMA_SCALE2 + _squares_within(theta)
         of_tau2 = (_TAU_DF + 9) * log_tau2 + between * jnp.exp(-log_tau2)
         of_sigma2 = (_SIGMA_DF + _STUDENTS) * log_sigma2 + within * jnp.exp(-log_sigma2)
         return -0.5 * (of_tau2 + jnp.sum(of_sigma2))
@@ -100,7 +92,7 @@ def eight_schools_gibbs() -> Target:
 
     def step(position: jax.Array, noise: dict[str, jax.Array]) -> jax.Array:
         mu, _, theta, log_sigma2 = _split(position)
-        between = _TAU_DF * _TAU_SCALE2 + squares_between(mu, theta)
+        between = _TAU_DF * _TAU_SCALE2 + _squares_between(mu, theta)
         log_tau2 = jnp.log(between / 2) - noise["log_gamma_tau"]
         tau2 = jnp.exp(log_tau2)
         strength = _MU_STRENGTH + 8
@@ -110,21 +102,9 @@ def eight_schools_gibbs() -> Target:
         effects = jnp.asarray(_EFFECTS, position.dtype)
         mean = variance * (precision * effects + mu / tau2)
         theta = mean + jnp.sqrt(variance) * noise["theta"]
-        within = _SIGMA_DF * _SIGMA_SCALE2 + squares_within(theta)
+        within = _SIGMA_DF * _SIGMA_SCALE2 + _squares_within(theta)
         log_sigma2 = jnp.log(within / 2) - noise["log_gamma_sigma"]
         return jnp.concatenate([mu[None], log_tau2[None], theta, log_sigma2])
-
-    def noise(rng_key: jax.Array, position: jax.Array) -> dict[str, jax.Array]:
-        keys = jax.random.split(rng_key, 4)
-        dtype = position.dtype
-        return {
-            "log_gamma_tau": jax.random.loggamma(keys[0], (_TAU_DF + 9) / 2, (), dtype),
-            "mu": jax.random.normal(keys[1], (), dtype),
-            "theta": jax.random.normal(keys[2], (8,), dtype),
-            "log_gamma_sigma": jax.random.loggamma(
-                keys[3], (_SIGMA_DF + _STUDENTS) / 2, (8,), dtype
-            ),
-        }
 
     return Target(
         name="eight schools, Gibbs",
@@ -142,9 +122,30 @@ def eight_schools_gibbs() -> Target:
         "Zoltowski, D., et al. (2025). Parallelizing MCMC across the sequence length. "
         "arXiv:2508.18413",
         constrain=constrain,
-        gibbs=Transition(step, noise),
+        gibbs=Transition(step, _draw_gibbs_noise),
     )
 
 
 def _split(position: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
     return position[0], position[1], position[2:10], position[10:]
+
+
+def _squares_within(theta: jax.Array) -> jax.Array:
+    dtype = theta.dtype
+    offsets = jnp.asarray(_EFFECTS, dtype) - theta
+    return jnp.asarray(_SQUARES, dtype) + _STUDENTS * offsets**2
+
+
+def _squares_between(mu: jax.Array, theta: jax.Array) -> jax.Array:
+    return jnp.sum((theta - mu) ** 2) + _MU_STRENGTH * mu**2
+
+
+def _draw_gibbs_noise(rng_key: jax.Array, position: jax.Array) -> dict[str, jax.Array]:
+    keys = jax.random.split(rng_key, 4)
+    dtype = position.dtype
+    return {
+        "log_gamma_tau": jax.random.loggamma(keys[0], (_TAU_DF + 9) / 2, (), dtype),
+        "mu": jax.random.normal(keys[1], (), dtype),
+        "theta": jax.random.normal(keys[2], (8,), dtype),
+        "log_gamma_sigma": jax.random.loggamma(keys[3], (_SIGMA_DF + _STUDENTS) / 2, (8,), dtype),
+    }

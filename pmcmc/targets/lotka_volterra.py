@@ -31,30 +31,14 @@ def lotka_volterra() -> Target:
     """
     log_counts = np.log(read_numbers("hudson_lynx_hare.csv")[:, 1:])  # (year, 2)
 
-    def derivative(theta: Sequence[jax.Array], state: State) -> State:
-        hares, lynxes = state
-        return (theta[0] - theta[1] * lynxes) * hares, (theta[3] * hares - theta[2]) * lynxes
-
-    # Numbers on their own, not stacked: faster where one step waits for another.
-    def runge_kutta(theta: Sequence[jax.Array], state: State) -> State:
-        def shifted(slope: State, size: float) -> State:
-            return state[0] + size * slope[0], state[1] + size * slope[1]
-
-        h = 1 / _STEPS_PER_YEAR
-        first = derivative(theta, state)
-        second = derivative(theta, shifted(first, h / 2))
-        third = derivative(theta, shifted(second, h / 2))
-        fourth = derivative(theta, shifted(third, h))
-        slopes = zip(first, second, third, fourth, strict=True)
-        hares, lynxes = ((a + 2 * b + 2 * c + d) / 6 for a, b, c, d in slopes)
-        return shifted((hares, lynxes), h)
-
     def solve(parameters: jax.Array) -> jax.Array:
         theta = list(parameters[:4])
         start = (parameters[4], parameters[5])
 
         def year(state: State, _: None) -> tuple[State, State]:
-            state = jax.lax.fori_loop(0, _STEPS_PER_YEAR, lambda _, s: runge_kutta(theta, s), state)
+            state = jax.lax.fori_loop(
+                0, _STEPS_PER_YEAR, lambda _, s: _runge_kutta(theta, s), state
+            )
             return state, state
 
         _, rest = jax.lax.scan(year, start, None, length=len(log_counts) - 1)
@@ -102,3 +86,23 @@ def lotka_volterra() -> Target:
         "(2018). Predator-prey population dynamics: the Lotka-Volterra model in Stan",
         constrain=constrain,
     )
+
+
+def _derivative(theta: Sequence[jax.Array], state: State) -> State:
+    hares, lynxes = state
+    return (theta[0] - theta[1] * lynxes) * hares, (theta[3] * hares - theta[2]) * lynxes
+
+
+# Numbers on their own, not stacked: faster where one step waits for another.
+def _runge_kutta(theta: Sequence[jax.Array], state: State) -> State:
+    def shifted(slope: State, size: float) -> State:
+        return state[0] + size * slope[0], state[1] + size * slope[1]
+
+    h = 1 / _STEPS_PER_YEAR
+    first = _derivative(theta, state)
+    second = _derivative(theta, shifted(first, h / 2))
+    third = _derivative(theta, shifted(second, h / 2))
+    fourth = _derivative(theta, shifted(third, h))
+    slopes = zip(first, second, third, fourth, strict=True)
+    hares, lynxes = ((a + 2 * b + 2 * c + d) / 6 for a, b, c, d in slopes)
+    return shifted((hares, lynxes), h)
