@@ -5,13 +5,9 @@ import pytest
 
 import pmcmc
 
-from .helpers.densities import DENSITIES, double_well, double_well_numpy
+from .helpers.densities import DENSITIES, double_well, double_well_numpy, start
 from .helpers.kernels import mala_loop, noise_of
 from .helpers.methods import SOLVERS
-
-
-def start(seed, *shape):
-    return np.random.default_rng(seed).normal(size=shape)
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
@@ -85,30 +81,6 @@ def test_segments_do_not_change_the_chain():
     result = pmcmc.sample(double_well, x0, 1100, kernel=kernel, solver=solver)
     np.testing.assert_array_equal(result.stats["is_accepted"], loop.stats["is_accepted"])
     np.testing.assert_allclose(result.positions, loop.positions, rtol=0, atol=1e-8)
-
-
-def test_starved_solver_returns_the_sequential_chain_and_counts_its_steps():
-    kernel = pmcmc.MALA(step_size=0.1)
-    x0 = start(3, 2, 4)
-    loop, starved = (
-        pmcmc.sample(double_well, x0, 300, kernel=kernel, solver=solver, n_chains=2)
-        for solver in ("sequential", pmcmc.ParallelNewton(max_sweeps=1, window=50))
-    )
-    np.testing.assert_array_equal(starved.stats["is_accepted"], loop.stats["is_accepted"])
-    np.testing.assert_allclose(starved.positions, loop.positions, rtol=0, atol=1e-12)
-    assert starved.info.sequential_steps.tolist() == [294, 294]
-    assert starved.info.converged.all()
-    assert "588 steps one at a time" in repr(starved)
-
-
-def test_giving_up_without_fallback_is_marked_everywhere():
-    solver = pmcmc.ParallelNewton(max_sweeps=2, window=50, fallback=None)
-    result = pmcmc.sample(
-        double_well, start(4, 2), 100, kernel=pmcmc.MALA(step_size=0.1), solver=solver
-    )
-    assert not result.info.converged.any()
-    assert result.info.scaled_residual[0] > 1
-    assert "NOT CONVERGED in chain 0" in repr(result)
 
 
 def test_pytrees_keep_structure_shapes_and_dtypes():
@@ -250,66 +222,6 @@ def test_auto_takes_the_loop_on_a_cpu():
     assert isinstance(result.info.solver, expected)
 
 
-@pytest.mark.parametrize("scale", [1e-12, pytest.param(1e-6, marks=pytest.mark.slow), 1e6])
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_small_and_large_scales_are_judged_by_their_own_size(dtype, scale):
-    def logdensity(x):
-        return -0.5 * jnp.sum((x / scale) ** 2)
-
-    kernel = pmcmc.MALA(step_size=0.3 * scale**2)
-    loop, quasi = (
-        pmcmc.sample(logdensity, np.zeros(3, dtype), 500, kernel=kernel, solver=solver)
-        for solver in ("sequential", "quasi")
-    )
-    assert loop.positions.std() > 0.5 * scale
-    assert quasi.info.converged.all()
-    np.testing.assert_array_equal(quasi.stats["is_accepted"], loop.stats["is_accepted"])
-    np.testing.assert_allclose(quasi.positions, loop.positions, rtol=0, atol=1e-4 * scale)
-
-
-@pytest.mark.parametrize("place", [10.0, 100.0])
-def test_far_from_the_origin_residuals_are_judged_by_the_moves(place, float32):
-    def logdensity(x):
-        return -0.5 * jnp.sum(((x - place) / 1e-3) ** 2)
-
-    x0 = np.full(3, place, np.float32)
-    result = pmcmc.sample(logdensity, x0, 1000, kernel=pmcmc.MALA(step_size=3e-7), solver="quasi")
-    assert result.info.converged.all()
-    # Not 1e-5 * place, which would be 10 % and 100 % of the standard deviation.
-    assert result.info.residual[0] <= 2.1 * np.spacing(np.float32(place)) + 1e-8
-
-
-def test_coordinates_of_different_scale_are_judged_each_by_its_own():
-    scale = np.array([1.0, 1e-7])
-
-    def logdensity(x):
-        return -0.5 * jnp.sum((x / jnp.asarray(scale)) ** 2)
-
-    loop, quasi = (
-        pmcmc.sample(
-            logdensity, np.array([0.5, 0.0]), 300, kernel=pmcmc.MALA(step_size=1e-15), solver=solver
-        )
-        for solver in ("sequential", pmcmc.ParallelNewton(atol=1e-5, rtol=1e-5))
-    )
-    assert quasi.info.converged.all()
-    difference = np.abs(loop.positions - quasi.positions).max(axis=(0, 1))
-    assert difference[1] < 1e-2 * loop.positions[..., 1].std()
-
-
-def test_an_unconverged_warmup_is_not_hidden_by_converged_draws():
-    def run(solver):
-        return pmcmc.sample(double_well, 3 * start(10, 4), 1, n_warmup=100, solver=solver)
-
-    result = run(pmcmc.ParallelNewton(max_sweeps=2, fallback=None))
-    assert result.info.scaled_residual[0] <= 1  # of the draw
-    assert not result.info.warmup.converged.any()
-    assert not result.info.converged.any()
-    completed = run(pmcmc.ParallelNewton(max_sweeps=2))
-    assert completed.info.converged.all()
-    assert completed.info.warmup.sequential_steps[0] > 0
-    assert "steps one at a time" in repr(completed)
-
-
 def test_infinite_gradients_are_rejected_and_counted():
     def logdensity(x):
         return jnp.sum(-jnp.sqrt(jnp.abs(x)) - 0.5 * x**2)
@@ -321,35 +233,3 @@ def test_infinite_gradients_are_rejected_and_counted():
     state, info = kernel.transition(logdensity, state, noise)
     assert state.position == 1.0
     assert info.is_divergent
-
-
-def test_chains_that_run_out_of_budget_at_different_times_stay_themselves():
-    # Some blocks are completed one step at a time in one chain only.
-    kernel = pmcmc.MALA(step_size=0.25)
-    x0 = np.stack([start(11, 4), 0 * start(11, 4), 3 * start(12, 4)])
-    solver = pmcmc.ParallelNewton(basis=None, window=20, max_sweeps=13)
-    loop = pmcmc.sample(double_well, x0, 330, kernel=kernel, n_chains=3, solver="sequential")
-    batch = pmcmc.sample(double_well, x0, 330, kernel=kernel, n_chains=3, solver=solver)
-    assert len(set(batch.info.sequential_steps.tolist())) > 1
-    assert (batch.info.sequential_steps < 300).all()
-    np.testing.assert_array_equal(batch.stats["is_accepted"], loop.stats["is_accepted"])
-    np.testing.assert_allclose(batch.positions, loop.positions, rtol=0, atol=1e-8)
-
-
-def test_counts_add_up_over_segments():
-    solver = pmcmc.ParallelNewton(basis=None, window=4, max_sweeps=1)  # segments of 64 steps
-    info = pmcmc.sample(
-        double_well, start(13, 2), 200, kernel=pmcmc.MALA(step_size=0.1), solver=solver
-    ).info
-    assert info.sweeps.tolist() == [50]
-    assert info.sequential_steps.tolist() == [150]
-    assert info.work_per_step.tolist() == [(50 * 4 + 150) / 200]
-
-
-def test_each_chain_counts_its_own_sweeps():
-    kernel = pmcmc.MALA(step_size=0.25)
-    x0 = np.stack([start(14, 4), 3 * start(15, 4)])
-    solver = pmcmc.ParallelNewton(basis=None, window=25)
-    batch = pmcmc.sample(double_well, x0, 200, kernel=kernel, n_chains=2, solver=solver)
-    alone = pmcmc.sample(double_well, x0[0], 200, kernel=kernel, solver=solver)
-    assert batch.info.sweeps[0] == alone.info.sweeps[0] != batch.info.sweeps[1]

@@ -10,37 +10,8 @@ from scipy import stats
 
 import pmcmc
 from pmcmc import diagnostics
-from pmcmc.kernels import MALA
 
-N_STEPS = 4000
-STEP_SIZE = 0.35
-
-
-def skewed(x):
-    """Two independent Gumbel variables, whose density falls off unevenly."""
-    return jnp.sum(-x - jnp.exp(-x))
-
-
-class Careless(MALA):
-    """MALA whose acceptance ratio leaves out the density of the proposal."""
-
-    def log_proposal_ratio(self, state, proposal, noise):
-        return 0.0
-
-
-def run(kernel=None, **options):
-    kernel = MALA(STEP_SIZE) if kernel is None else kernel
-    options = {"n_chains": 4, "solver": "sequential"} | options
-    return pmcmc.sample(skewed, np.zeros((4, 2)), N_STEPS, kernel=kernel, **options)
-
-
-@pytest.fixture(scope="module")
-def honest():
-    return run()
-
-
-def exact_draws(seed):
-    return np.random.default_rng(seed).gumbel(size=(4, N_STEPS, 2))
+from .gumbel import N_STEPS, STEP_SIZE, Careless, exact_draws, run
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -67,30 +38,6 @@ def test_a_wrong_acceptance_ratio_is_found(honest):
         compared = diagnostics.compare(careless, reference)
         assert any("standard errors apart" in problem for problem in compared.problems)
         assert "NOT IN AGREEMENT" in repr(compared)
-
-
-def test_one_changed_decision_is_found(honest):
-    draw = 1234
-    stats = {name: value.copy() for name, value in honest.stats.items()}
-    stats["is_accepted"][2, draw] ^= True
-    positions = honest.positions.copy()
-    positions[2, draw] = positions[2, draw - 1]
-    compared = diagnostics.compare(
-        dataclasses.replace(honest, stats=stats, positions=positions), honest
-    )
-    assert compared.same_noise.first_difference.tolist() == [-1, -1, draw, -1]
-    (problem,) = compared.problems
-    assert problem.startswith(f"chain 2: decisions differ from draw {draw} on, in 1 of 4,000 draws")
-
-
-def test_a_shifted_position_is_found_where_all_decisions_are_the_same(honest):
-    positions = honest.positions.copy()
-    positions[1, 7] += 1e-3
-    shifted = dataclasses.replace(honest, positions=positions)
-    (problem,) = diagnostics.compare(shifted, honest).problems
-    assert problem.startswith(
-        "chain 1: decisions are the same, but positions differ by up to 1.0e-03"
-    )
 
 
 def test_variables_of_every_shape_and_kind(honest):
@@ -131,52 +78,6 @@ def test_events_are_compared_by_their_dimensions():
     assert (diagnostics.compare(dataset, dataset.transpose()).table["difference"] == 0).all()
     named = dataset.rename({"x_dim_0": "run", "x_dim_1": "statistic"})
     assert diagnostics.compare(named, named).problems == ()
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        dict(dtype=np.dtype(np.float32)),
-        dict(kernel=MALA(0.4)),
-        dict(kernel=Careless(STEP_SIZE)),
-        dict(rng_key_impl="rbg"),
-    ],
-)
-def test_another_kernel_precision_or_kind_of_key_is_other_noise(change, honest):
-    other = dataclasses.replace(honest, info=dataclasses.replace(honest.info, **change))
-    assert diagnostics.compare(other, honest).same_noise is None
-    assert diagnostics.compare(honest, honest).same_noise is not None
-
-
-def test_float32_runs_that_part_are_told_to_be_compared_in_float64(honest):
-    narrow = {name: values.copy() for name, values in honest.stats.items()}
-    narrow["is_accepted"][0, 50] ^= True
-    positions = honest.positions.astype(np.float32)
-    moved = positions.copy()
-    moved[0, 40:, 0] += 1.0
-    info = dataclasses.replace(honest.info, dtype=np.dtype(np.float32))
-    one = dataclasses.replace(honest, positions=positions, info=info)
-    other = dataclasses.replace(honest, positions=moved, stats=narrow, info=info)
-    problem = diagnostics.compare(other, one).problems[0]
-    assert problem.startswith("chain 0: decisions differ from draw 50 on")
-    assert "compare in float64" in problem
-
-
-def test_runs_that_part_at_once_have_another_start(honest):
-    other = pmcmc.sample(
-        skewed, np.full((4, 2), 3.0), N_STEPS, kernel=MALA(STEP_SIZE), n_chains=4,
-        solver="sequential",
-    )  # fmt: skip
-    problems = diagnostics.compare(other, honest).problems
-    assert any("The runs part before: compare kernels, starts" in problem for problem in problems)
-
-
-def test_runs_that_part_with_the_first_decision(honest):
-    stats = honest.stats | {"is_accepted": ~honest.stats["is_accepted"]}
-    problems = diagnostics.compare(dataclasses.replace(honest, stats=stats), honest).problems
-    assert len(problems) == 4
-    assert all("from draw 0 on" in problem for problem in problems)
-    assert all("The runs part at once: compare kernels" in problem for problem in problems)
 
 
 def test_figures_are_those_of_numpy_and_arviz(honest):

@@ -5,6 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 
 
+def start(seed, *shape):
+    """A position drawn from a standard normal."""
+    return np.random.default_rng(seed).normal(size=shape)
+
+
 def gaussian(x):
     """Independent normals with standard deviations 1, 1/2, 1/3, ..."""
     return -0.5 * jnp.sum((x * jnp.arange(1, x.shape[-1] + 1)) ** 2)

@@ -106,3 +106,11 @@ def test_functions_are_named_when_they_are_first_called(kernel, message, solver)
 def test_a_kernel_with_a_log_density_says_that_it_needs_one():
     with pytest.raises(ValueError, match="logdensity must be a function of the position, got None"):
         pmcmc.sample(None, np.zeros(2), 5, kernel=pmcmc.MALA(0.1))
+
+
+@pytest.mark.parametrize(
+    "step_size", [0.0, -1.0, np.nan, np.inf, "0.1", None, True, np.zeros(2), [0.1], 1j]
+)
+def test_step_sizes_must_be_positive_numbers(step_size):
+    with pytest.raises(ValueError, match=r"step_size must be a positive .*write MALA\(step_size="):
+        pmcmc.MALA(step_size=step_size)

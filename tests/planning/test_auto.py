@@ -12,6 +12,7 @@ from pmcmc._planning import pilot, runner
 from pmcmc._planning.choice import Candidate, Measurements, choose, decided, ladder
 from pmcmc._planning.pilot import measure
 
+from ..chain.test_mode import shell
 from ..helpers.densities import double_well, logistic, reverse_mode_only
 
 SWEEPS = pmcmc.ParallelNewton(window=64)
@@ -187,3 +188,13 @@ def test_probes_of_a_step_size_are_not_counted_as_the_chain(monkeypatch):
     ((first_step, step_size),) = places
     assert 200 <= first_step < 400
     assert step_size in result.report.step_size
+
+
+def test_a_plan_says_that_sweeps_go_without_a_basis(eager_pilot, monkeypatch):
+    monkeypatch.setattr(pilot, "_structures", lambda *_: [pmcmc.solvers.Diagonal()])
+    x0 = np.random.default_rng(1).normal(size=30)
+    plan = pmcmc.sample(shell, x0, 200, kernel=pmcmc.MALA(0.2)).info.plan
+    (candidate,) = plan.measurements.candidates
+    assert "no basis" in candidate.remark
+    assert "too close to the mode" in candidate.remark
+    assert candidate.remark in str(plan)

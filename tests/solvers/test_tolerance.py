@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 import pmcmc
-from pmcmc.solvers import PRESETS
+from pmcmc.solvers import PRESETS, Dense, Recursion, ScaledIdentity
+
+from ..helpers.recursions import loop
 
 T = 400
 WEIGHTS = 0.5 * np.random.default_rng(0).normal(size=(20, 20)) / np.sqrt(20)
@@ -94,3 +96,50 @@ def test_a_gradient_that_vanishes_is_zero():
         )
 
     assert jax.grad(loss)(1.0) == 0.0
+
+
+def test_one_jump_does_not_loosen_the_tolerance_of_the_small_steps_around_it():
+    inputs = 0.7e-6 * np.random.default_rng(9).normal(size=(300, 3))[:, :1]
+    inputs[0] = 1.0
+
+    def step(s, u):
+        return jnp.where(u > 0.5, u, 1.0 + 0.9 * (s - 1.0) + u * jnp.cos(1e6 * s))
+
+    def step_numpy(s, u):
+        return u if u > 0.5 else 1.0 + 0.9 * (s - 1.0) + u * np.cos(1e6 * s)
+
+    oracle = loop(step_numpy, np.zeros(1), inputs)
+    chain = Recursion(lambda s: s, lambda s, u: (step(s, u), None), lambda s: s, is_chain=True)
+    solver = pmcmc.ParallelNewton(rtol=1e-5, atol=1e-5)
+    found = jax.jit(lambda u: solver.run(chain, jnp.zeros((1, 1)), u, 300))(inputs[None])
+    assert found.scaled_residual[0] <= 1
+    assert np.abs(found.states[0] - oracle).max() < 1e-3 * oracle[1:].std()
+
+
+def decaying_network(n):
+    matrix = np.random.default_rng(0).normal(size=(n, n))
+    matrix *= 0.5 / np.linalg.norm(matrix, ord=2)
+    return (lambda s, u: jnp.tanh(jnp.asarray(matrix) @ s)), lambda s, u: np.tanh(matrix @ s)
+
+
+@pytest.mark.parametrize(
+    ("recursion", "n", "alpha", "most"),
+    [
+        (decaying_network(20), 20, None, 8),
+        (decaying_network(20), 20, 0.0, 16),
+        (((lambda s, u: 0.5 * s), (lambda s, u: 0.5 * s)), 1, 0.0, 17),
+    ],
+)
+def test_atol_is_an_absolute_bound_that_holds_and_is_enough(recursion, n, alpha, most):
+    step, step_numpy = recursion
+    s0, tolerance = np.ones(n), 1e-4
+    jacobian = Dense() if alpha is None else ScaledIdentity(alpha)
+    solver = pmcmc.ParallelNewton(jacobian=jacobian, window=400, atol=tolerance, rtol=tolerance)
+    solution = pmcmc.solve(step, s0, np.zeros(400), solver=solver)
+    states = np.asarray(solution.states)
+    previous = np.vstack([s0, states[:-1]])
+    error = np.abs(states - np.array([step_numpy(s, None) for s in previous]))
+    assert solution.converged
+    assert np.all(error <= tolerance * (1 + np.abs(states)) * (1 + 1e-9))
+    np.testing.assert_allclose(states, loop(step_numpy, s0, np.zeros(400)), rtol=0, atol=4e-4)
+    assert solution.sweeps <= most  # 400 where steps that decay were the measure
