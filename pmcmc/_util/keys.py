@@ -29,7 +29,7 @@ def can_be_batched(implementation: Any) -> bool:
 
 def check_no_keys(noise: Any) -> None:
     """Raise where noise has keys in it: what is drawn with them later depends on the batch."""
-    if any(jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) for leaf in jax.tree.leaves(noise)):
+    if any(map(_is_typed, jax.tree.leaves(noise))):
         raise ValueError(
             "noise must be made of numbers, got keys: draw with them there, e.g. "
             "noise=lambda key, x: jax.random.normal(key, x.shape, x.dtype)."
@@ -52,12 +52,21 @@ def as_key(rng_key: jax.Array | int) -> jax.Array:
     Raises:
         ValueError: it is neither.
     """
+    key = check_key(rng_key)
+    return key if _is_typed(key) else jax.random.wrap_key_data(key)
+
+
+def check_key(rng_key: jax.Array | int) -> jax.Array:
+    """One key, typed or raw, as it is; a seed as the typed key that it stands for.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if key_axes(rng_key) == 0:
+        if not _is_typed(rng_key):
+            _check_size(rng_key)
+        return jnp.asarray(rng_key)
     try:
-        if isinstance(rng_key, np.ndarray | jax.Array):
-            if rng_key.shape == () and jnp.issubdtype(rng_key.dtype, jax.dtypes.prng_key):
-                return rng_key
-            if rng_key.dtype == np.uint32 and rng_key.ndim == 1:
-                return _wrap(rng_key)
         if not isinstance(rng_key, bool | np.bool_):
             return jax.random.key(operator.index(rng_key))
     except (TypeError, OverflowError):
@@ -68,13 +77,39 @@ def as_key(rng_key: jax.Array | int) -> jax.Array:
     )
 
 
-def _wrap(data: np.ndarray | jax.Array) -> jax.Array:
+def check_keys(keys: jax.Array) -> jax.Array:
+    """Keys, one a step, typed or raw, as they are.
+
+    Raises:
+        ValueError: they are not.
+    """
+    if key_axes(keys) == 1 and len(keys):
+        return jnp.asarray(keys)
+    raise ValueError(
+        f"keys must be one key a step, got {short(keys)}: write "
+        "keys=jax.random.split(rng_key, n_steps)."
+    )
+
+
+def key_axes(keys: Any) -> int | None:
+    """The number of axes of an array of keys, typed or raw; `None` for anything else."""
+    if not isinstance(keys, np.ndarray | jax.Array):
+        return None
+    if _is_typed(keys):
+        return keys.ndim
+    return keys.ndim - 1 if keys.dtype == np.uint32 and keys.ndim else None
+
+
+def _is_typed(keys: Any) -> bool:
+    return bool(jnp.issubdtype(keys.dtype, jax.dtypes.prng_key))
+
+
+def _check_size(raw: Any) -> None:
     default = jax.random.key_impl(jax.random.key(0))
     size = jax.random.key_data(jax.random.key(0)).shape[0]
-    if data.shape != (size,):
-        other = {2: _OURS, 4: "rbg"}.get(data.shape[0], default)
+    if raw.shape != (size,):
+        other = {2: _OURS, 4: "rbg"}.get(raw.shape[0], default)
         raise ValueError(
-            f"rng_key of shape {data.shape} is no raw key of {default}, JAX's default here, which "
+            f"rng_key of shape {raw.shape} is no raw key of {default}, JAX's default here, which "
             f"has shape ({size},): write rng_key=jax.random.wrap_key_data(rng_key, impl={other!r})."
         )
-    return jax.random.wrap_key_data(jnp.asarray(data))

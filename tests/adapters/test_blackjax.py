@@ -291,22 +291,23 @@ def test_one_start_is_needed(given):
     [
         (jax.random.split(jax.random.key(0), 50), "an array of shape (50,) and dtype key<fry>"),
         (np.zeros((50, 50)), "an array of shape (50, 50) and dtype float64"),
-        ([1] * 500, "an instance of list"),
-        (2**70, "an instance of int"),
-        (None, "an instance of NoneType"),
+        ([1] * 500, "[1, 1, 1, 1,"),
+        (2**70, f"{2**70}"),
+        (None, "None"),
     ],
 )
 def test_keys_are_checked_with_one_line(rng_key, got):
     algorithm = ALGORITHMS["mala"][0]()
-    remedy = "write rng_key=jax.random.key(0)."
+    remedy = "write rng_key=0 or rng_key=jax.random.key(0)."
     for call in (
         lambda: adapter.run_inference_algorithm(rng_key, algorithm, 10, initial_position=X0),
         lambda: adapter.step_keys(rng_key, 10),
     ):
         with pytest.raises(ValueError, match="rng_key must be one key or an integer") as error:
             call()
-        assert got in str(error.value)
+        assert f"got {got}" in str(error.value)
         assert str(error.value).endswith(remedy)
+        assert len(str(error.value)) < 300
     if got.endswith("key<fry>"):
         return
     with pytest.raises(ValueError, match=r"keys must be one key a step, .*jax.random.split"):

@@ -12,7 +12,7 @@ from blackjax.base import SamplingAlgorithm
 from blackjax.mcmc.elliptical_slice import EllipSliceState
 from jax.flatten_util import ravel_pytree
 
-from pmcmc.adapters._keys import as_key
+from pmcmc._util.keys import as_key
 from pmcmc.adapters.blackjax._states import check_algorithm
 from pmcmc.adapters.blackjax._step_key import StepKey
 from pmcmc.kernels import GradientState, Kernel, State

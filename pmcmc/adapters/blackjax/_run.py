@@ -9,7 +9,7 @@ import numpy as np
 from blackjax.base import SamplingAlgorithm
 
 from pmcmc._util.checks import check_count
-from pmcmc.adapters._keys import as_key, as_keys
+from pmcmc._util.keys import check_key, check_keys
 from pmcmc.adapters.blackjax._advance import Transform, Verdict, advance
 from pmcmc.adapters.blackjax._host import is_traced, joined, nan_unless, on_host
 from pmcmc.adapters.blackjax._recursion import AlgorithmSetting
@@ -100,7 +100,7 @@ def run_inference_algorithm(
         )
     check_algorithm(inference_algorithm)
     check_count("num_steps", num_steps)
-    key = StepKey.of(as_key(rng_key))
+    key = StepKey.of(check_key(rng_key))
     if initial_state is None:
         key, init_key = key.split(2).rows()
         initial_state = init_key.use(
@@ -154,7 +154,7 @@ def sample_algorithm(
         ValueError: an argument cannot be used; the message says why and what to write.
     """
     check_algorithm(algorithm)
-    step_keys = StepKey.of(as_keys(keys))
+    step_keys = StepKey.of(check_keys(keys))
     state = jax.tree.map(jnp.asarray, initial_state)
     layout = StateLayout.of(algorithm, state)
     vector = layout.vector(state)

@@ -1,6 +1,5 @@
 """The key of a step: an array like any other noise, with the bits of a loop also under `vmap`."""
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 from jax import lax
 from jax.custom_batching import custom_vmap
 
+from pmcmc._util.keys import can_be_batched
 from pmcmc._util.pytree import Pytree
 
 
@@ -41,9 +41,8 @@ class StepKey(Pytree, static=("implementation",)):
     @property
     def is_batched_faithfully(self) -> bool:
         """Whether `jax.vmap` over keys draws what each of them draws alone."""
-        if self.implementation is None:
-            return _is_batched_faithfully(jax.random.key_impl(jax.random.key(0)))
-        return _is_batched_faithfully(self.implementation)
+        # Raw keys are of JAX's default implementation.
+        return can_be_batched(self.implementation or jax.random.key_impl(jax.random.key(0)))
 
     def rows(self) -> list["StepKey"]:
         """Several keys one by one."""
@@ -67,21 +66,6 @@ class StepKey(Pytree, static=("implementation",)):
             self.data,
             *arguments,
         )
-
-
-@functools.cache
-def _is_batched_faithfully(implementation: Any) -> bool:
-    def draw(key: jax.Array) -> tuple[jax.Array, jax.Array]:
-        key, other = jax.random.split(key)
-        return jax.random.key_data(other), jax.random.bits(key, (2,))
-
-    def keys() -> jax.Array:  # new ones each time, for the checker of their reuse
-        return jax.random.split(jax.random.key(0, impl=implementation))
-
-    with jax.ensure_compile_time_eval():
-        together = jax.vmap(draw)(keys())
-        alone = jax.tree.map(lambda *rows: jnp.stack(rows), *map(draw, keys()))
-        return all(map(np.array_equal, together, alone))
 
 
 def _row_by_row(function: Callable[..., Any], *arguments: Any) -> Any:

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pmcmc.adapters._keys import as_key
+from pmcmc._util.keys import check_key, key_axes
 
 
 def check_outside_of_jax(rng_key: Any, *values: Any) -> None:
@@ -37,10 +37,10 @@ def one_key(rng_key: Any, num_chains: int) -> jax.Array:
     Raises:
         ValueError: it is none of these.
     """
-    if not _is_array_of_keys(rng_key):
-        return as_key(rng_key)
+    if not key_axes(rng_key):  # of several keys it has some
+        return check_key(rng_key)
     keys = jnp.asarray(rng_key)
-    data = np.asarray(jax.random.key_data(keys) if _is_typed(keys) else keys)
+    data = np.asarray(jax.random.key_data(keys))
     if data.ndim != 2 or len(data) != num_chains:
         raise ValueError(
             f"rng_key must be one key, or num_chains={num_chains} of them, got keys of shape "
@@ -50,15 +50,3 @@ def one_key(rng_key: Any, num_chains: int) -> jax.Array:
     for word in data[1:].ravel():
         key = jax.random.fold_in(key, word)
     return key
-
-
-def _is_array_of_keys(rng_key: Any) -> bool:
-    if not isinstance(rng_key, np.ndarray | jax.Array):
-        return False
-    if _is_typed(rng_key):
-        return rng_key.ndim > 0
-    return rng_key.dtype == np.uint32 and rng_key.ndim > 1
-
-
-def _is_typed(keys: Any) -> bool:
-    return bool(jnp.issubdtype(keys.dtype, jax.dtypes.prng_key))

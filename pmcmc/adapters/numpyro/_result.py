@@ -10,7 +10,7 @@ import numpy as np
 
 from pmcmc._result import Result, RunInfo
 from pmcmc._util import arviz_compat
-from pmcmc.adapters._keys import as_key
+from pmcmc._util.keys import as_key
 from pmcmc.adapters.numpyro._model import UnconstrainedModel
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpyro.infer import init_to_uniform
 
 from pmcmc._sample import sample
-from pmcmc.adapters._keys import as_key
+from pmcmc._util.keys import as_key
 from pmcmc.adapters.numpyro._model import from_model
 from pmcmc.adapters.numpyro._result import ModelResult
 from pmcmc.adapters.numpyro._start import check_position
