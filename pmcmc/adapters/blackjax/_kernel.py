@@ -9,15 +9,15 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from blackjax.base import SamplingAlgorithm
-from blackjax.mcmc.elliptical_slice import EllipSliceState
 from jax.flatten_util import ravel_pytree
 
 from pmcmc._util.keys import as_key
+from pmcmc.adapters.blackjax._compat import GRADIENT, LOGDENSITY, fields_of, is_slice_state
 from pmcmc.adapters.blackjax._states import check_algorithm
 from pmcmc.adapters.blackjax._step_key import StepKey
 from pmcmc.kernels import GradientState, Kernel, State
 
-_FIELDS = {"position", "logdensity", "logdensity_grad"}
+_FIELDS = {"position", LOGDENSITY, GRADIENT}
 
 
 def from_algorithm(algorithm: SamplingAlgorithm) -> "AlgorithmKernel":
@@ -97,7 +97,7 @@ class AlgorithmKernel(Kernel, static=("algorithm", "unravel")):
 
     def _unravel_state(self, state: State | GradientState) -> Any:
         fields = state._asdict()
-        for name in _FIELDS - {"logdensity"}:
+        for name in _FIELDS - {LOGDENSITY}:
             if name in fields:
                 fields[name] = self._unravel(fields[name])
         shape = jax.eval_shape(self.algorithm.init, fields["position"], jax.random.key(0))
@@ -106,9 +106,9 @@ class AlgorithmKernel(Kernel, static=("algorithm", "unravel")):
 
 def _flat(state: Any) -> State | GradientState:
     """The algorithm's state with its pytrees as vectors."""
-    fields = getattr(state, "_fields", ())
-    is_known = {"position", "logdensity"} <= set(fields) <= _FIELDS
-    if not is_known or isinstance(state, EllipSliceState):  # which not every solver can run
+    fields = fields_of(state)
+    is_known = {"position", LOGDENSITY} <= set(fields) <= _FIELDS
+    if not is_known or is_slice_state(state):  # which not every solver can run
         raise ValueError(
             "kernel=from_algorithm(...) needs an algorithm whose state is a function of the "
             f"position, got {type(state).__name__} with the fields {', '.join(fields)}: write "
@@ -116,7 +116,7 @@ def _flat(state: Any) -> State | GradientState:
         )
     position = ravel_pytree(state.position)[0]
     logdensity = jnp.asarray(state.logdensity)
-    if "logdensity_grad" in fields:
+    if GRADIENT in fields:
         return GradientState(position, logdensity, ravel_pytree(state.logdensity_grad)[0])
     return State(position, logdensity)
 

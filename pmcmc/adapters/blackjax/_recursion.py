@@ -7,10 +7,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from blackjax.mcmc.elliptical_slice import EllipSliceState
 
 from pmcmc._chain.basis import hessian_basis
 from pmcmc._util.programs import jit_of_function
+from pmcmc.adapters.blackjax._compat import GRADIENT, is_slice_state
 from pmcmc.adapters.blackjax._states import StateLayout
 from pmcmc.adapters.blackjax._step_key import StepKey
 from pmcmc.solvers import Recursion, ScaledIdentity, Structure
@@ -58,7 +58,7 @@ class AlgorithmSetting(Setting):
         self._layout, self._state, self._keys = layout, state, keys
 
     def check(self, structure: Structure) -> None:
-        if isinstance(self._state, EllipSliceState) and structure != ScaledIdentity(0.0):
+        if is_slice_state(self._state) and structure != ScaledIdentity(0.0):
             raise ValueError(
                 "elliptical slice sampling shrinks its slice until a draw is found, which never "
                 "ends at some of the iterates that this solver passes on its way: write "
@@ -80,7 +80,7 @@ class AlgorithmSetting(Setting):
                 "basis='hessian' is one of positions, and this algorithm's state is more than "
                 "that: write basis='jacobian' or basis=None."
             )
-        has_gradient = is_of_positions and "logdensity_grad" in layout.rebuilt
+        has_gradient = is_of_positions and GRADIENT in layout.rebuilt
         is_small = structure.uses_basis and vector.size <= _MAX_HESSIAN_DIM
         if name == "auto" and not (has_gradient and is_small):
             return None

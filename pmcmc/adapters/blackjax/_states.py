@@ -9,10 +9,11 @@ import jax.numpy as jnp
 from blackjax.base import SamplingAlgorithm
 from jax.flatten_util import ravel_pytree
 
+from pmcmc.adapters.blackjax._compat import GRADIENT, LOGDENSITY, fields_of
 from pmcmc.adapters.blackjax._step_key import StepKey
 
 # Functions of the position, which a sweep rebuilds from it as `init` does.
-_OF_THE_POSITION = ("logdensity", "logdensity_grad")
+_OF_THE_POSITION = (LOGDENSITY, GRADIENT)
 
 
 def check_algorithm(algorithm: Any) -> None:
@@ -65,7 +66,7 @@ class StateLayout:
         Raises:
             ValueError: there is no float in it.
         """
-        fields = getattr(state, "_fields", ())
+        fields = fields_of(state)
         rebuilt = tuple(name for name in _OF_THE_POSITION if {name, "position"} <= set(fields))
         leaves, treedef = jax.tree.flatten(_without(state, rebuilt))
         is_float = tuple(jnp.issubdtype(jnp.result_type(leaf), jnp.floating) for leaf in leaves)

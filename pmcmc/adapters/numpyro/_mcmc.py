@@ -1,27 +1,18 @@
 """A drop-in for `numpyro.infer.MCMC`."""
 
-import copy
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
-import numpyro.infer
 
-from pmcmc._result import Result
-from pmcmc._sample import sample
 from pmcmc._util.checks import check_count
 from pmcmc.adapters.numpyro import _fields
-from pmcmc.adapters.numpyro._calls import check_outside_of_jax, one_key
-from pmcmc.adapters.numpyro._collected import Collected, Drawn
-from pmcmc.adapters.numpyro._draws import OverDraws
-from pmcmc.adapters.numpyro._model import UnconstrainedModel, from_model
-from pmcmc.adapters.numpyro._result import ModelResult
-from pmcmc.adapters.numpyro._specification import ModelKernel, check_sampler, kernel_of
-from pmcmc.adapters.numpyro._state import ChainState, from_state, to_state
+from pmcmc.adapters.numpyro._chains import Chains
+from pmcmc.adapters.numpyro._specification import ModelKernel, check_sampler
 from pmcmc.solvers import Auto, Solver
 
 
-class MCMC(Collected):
+class MCMC(Chains):
     """`numpyro.infer.MCMC` whose draws after the warm-up are found in parallel in time.
 
     With a sampler of NumPyro's, its own warm-up runs first, step by step, with all of its settings;
@@ -86,10 +77,6 @@ class MCMC(Collected):
         self.jit_model_args = jit_model_args
         self.solver = solver
         super().__init__()
-        self.post_warmup_state: Any = None
-        self._fields: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
-        self._args: tuple[Any, ...] = ()
-        self._kwargs: dict[str, Any] = {}
 
     def warmup(
         self,
@@ -126,7 +113,7 @@ class MCMC(Collected):
                 "got True: leave it out, or take numpyro.infer.HMC(model) for sampler."
             )
         else:
-            self._run_ours(key, init_params, n_steps=1)
+            self._run_kernel(key, init_params, n_steps=1)
             self._drawn = self._result = None
         self.post_warmup_state = self._last_state
 
@@ -156,104 +143,6 @@ class MCMC(Collected):
         self._fields = _fields.split(extra_fields)
         key = self._begin(rng_key, args, kwargs, init_params)
         if isinstance(self.sampler, ModelKernel):
-            self._run_ours(key, init_params, n_steps=self.num_samples)
-            return
-        warmup_key, key, next_key = jax.random.split(key, 3)
-        state = self.post_warmup_state
-        if state is None:
-            state = self._warm_up(warmup_key, init_params).last_state
-        adapted = from_state(state)
-        model = self._model()
-        potential_fn = self.sampler._potential_fn
-        result = self._sample(
-            _fields.NegativePotential(potential_fn) if model is None else self._logdensity(model),
-            adapted.position,
-            self.num_samples,
-            kernel=kernel_of(self.sampler, adapted),
-            rng_key=key,
-        )
-        self._keep(result, model)
-        self._last_state = to_state(state, result.final_state, next_key)
-
-    def _begin(self, rng_key: Any, args: Any, kwargs: Any, init_params: Any) -> jax.Array:
-        """The key of a call that can be made."""
-        check_outside_of_jax(rng_key, args, kwargs, init_params)
-        key = one_key(rng_key, self.num_chains)
-        self._args, self._kwargs = args, kwargs
-        self._drawn = self._result = None
-        return key
-
-    def _model(self) -> UnconstrainedModel | None:
-        model = self.sampler.model
-        return None if model is None else from_model(model, *self._args, **self._kwargs)
-
-    def _warm_up(
-        self,
-        rng_key: jax.Array,
-        init_params: Any,
-        collect_warmup: bool = False,
-        extra_fields: Sequence[str] = (),
-    ) -> numpyro.infer.MCMC:
-        """NumPyro's own `MCMC` after its warm-up."""
-        self._model()  # says what it is that cannot be sampled
-        rate = {} if self.progress_rate is None else {"progress_rate": self.progress_rate}
-        theirs = numpyro.infer.MCMC(
-            copy.copy(self.sampler),  # each start maps the steps of one over chains once more
-            num_warmup=self.num_warmup,
-            num_samples=self.thinning,
-            num_chains=self.num_chains,
-            thinning=self.thinning,
-            postprocess_fn=self.postprocess_fn,
-            chain_method="vectorized",
-            progress_bar=self.progress_bar,
-            jit_model_args=self.jit_model_args,
-            **rate,
-        )
-        theirs.warmup(
-            rng_key,
-            *self._args,
-            extra_fields=tuple(extra_fields),
-            collect_warmup=collect_warmup,
-            init_params=init_params,
-            **self._kwargs,
-        )
-        return theirs
-
-    def _run_ours(self, rng_key: jax.Array, init_params: Any, n_steps: int) -> None:
-        sampler = self.sampler
-        model = from_model(sampler.model, *self._args, **self._kwargs)
-        start_key, key, next_key = jax.random.split(rng_key, 3)
-        state = self.post_warmup_state
-        position, kernel, n_warmup = init_params, sampler.kernel, self.num_warmup
-        if state is not None:
-            position, kernel, n_warmup = state.position, state.kernel, 0
-        if position is None:
-            position = model.initial_positions(start_key, self.num_chains, sampler.init_strategy)
-        settings = {"kernel": kernel, "n_warmup": n_warmup, "rng_key": key}
-        result = self._sample(self._logdensity(model), position, n_steps, **settings)
-        self._keep(result, model)
-        self._last_state = ChainState(result.final_state.position, result.info.kernel, next_key)
-
-    def _logdensity(self, model: UnconstrainedModel) -> Callable[[Any], jax.Array]:
-        return model.logdensity_of_data if self.jit_model_args else model.logdensity
-
-    def _sample(self, logdensity: Any, position: Any, n_steps: int, **settings: Any) -> Result:
-        return sample(
-            logdensity,
-            position,
-            n_steps,
-            solver=self.solver,
-            n_chains=self.num_chains,
-            thin=min(self.thinning, n_steps),
-            progress=self.progress_bar and None,
-            **settings,
-        )
-
-    def _keep(self, result: Result, model: UnconstrainedModel | None) -> None:
-        self._result, samples = result, result.positions
-        if model is not None:
-            samples = model.constrain_draws(result.positions)
-            self._result = ModelResult(samples, result, model)
-        if self.postprocess_fn is not None:
-            samples = OverDraws(self.postprocess_fn)(result.positions)
-        self._drawn = Drawn(samples, result, *self._fields)
+            self._run_kernel(key, init_params, n_steps=self.num_samples)
+        else:
+            self._run_hmc(key, init_params)

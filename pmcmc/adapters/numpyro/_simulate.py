@@ -6,11 +6,10 @@ from typing import Any
 import jax
 import numpyro
 from numpyro import handlers
-from numpyro.contrib.control_flow.cond import cond_wrapper
-from numpyro.contrib.control_flow.scan import scan_wrapper
 from numpyro.infer import init_to_uniform
 from numpyro.primitives import Messenger
 
+from pmcmc.adapters.numpyro._compat import loop_of, pop_conditions
 from pmcmc.adapters.numpyro._dependence import sources
 from pmcmc.adapters.numpyro._sites import seeded
 
@@ -38,10 +37,10 @@ class simulate(Messenger):  # type: ignore[misc]  # noqa: N801 - named like NumP
             msg["value"] = None
             if msg["kwargs"]["rng_key"] is None:
                 msg["kwargs"]["rng_key"] = numpyro.prng_key()
-        if msg["type"] == "control_flow" and msg["fn"] is scan_wrapper:
+        if loop_of(msg) == "scan":
             body, *rest = msg["args"]
             msg["args"] = (_simulated_body(body, self._names | _conditioned(msg)), *rest)
-        if msg["type"] == "control_flow" and msg["fn"] is cond_wrapper:
+        if loop_of(msg) == "cond":
             predicate, *branches, operand = msg["args"]
             names = self._names | _conditioned(msg)
             msg["args"] = (predicate, *(simulate(branch, names) for branch in branches), operand)
@@ -66,14 +65,12 @@ class _Collect(simulate):
 
 def _conditioned(msg: Any) -> frozenset[str]:
     """Names of sites that conditions around a loop observe; the conditions are taken off it."""
-    stack = msg["kwargs"]["substitute_stack"]
-    conditions = [data for kind, data in stack if kind == "condition"]
+    conditions = pop_conditions(msg)
     if not all(isinstance(data, Mapping) for data in conditions):
         raise ValueError(
             "observations inside scan or cond cannot be drawn anew where condition has a function: "
             "write numpyro.handlers.condition(model, data={'y': y})."
         )
-    msg["kwargs"]["substitute_stack"] = [entry for entry in stack if entry[0] != "condition"]
     return frozenset().union(*conditions)
 
 

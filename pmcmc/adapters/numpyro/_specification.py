@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from numpyro.infer import HMC, NUTS, init_to_uniform
-from numpyro.infer.hmc_util import euclidean_kinetic_energy
 
 from pmcmc import kernels
+from pmcmc.adapters.numpyro._compat import is_euclidean, is_forward_mode, trajectory_of
 from pmcmc.adapters.numpyro._state import Adapted
 
 # A quarter of the period of a standard normal, which the adapted metric makes of a target.
@@ -75,12 +75,12 @@ def check_sampler(sampler: Any) -> None:
             "sampler must be a numpyro.infer.HMC or NUTS, or ModelKernel(model, kernel), got "
             f"{type(sampler).__name__}, {reason}: write {remedy}, or run it by numpyro.infer.MCMC."
         )
-    if sampler._kinetic_fn is not euclidean_kinetic_energy:
+    if not is_euclidean(sampler):
         raise ValueError(
             "kinetic_fn of HMC must be the Euclidean one, got another function: leave it out and "
             "give inverse_mass_matrix."
         )
-    if sampler._forward_mode_differentiation:
+    if is_forward_mode(sampler):
         warnings.warn(
             "forward_mode_differentiation=True is used in NumPyro's warm-up only: our chains take "
             "gradients in reverse mode.",
@@ -109,8 +109,7 @@ def kernel_of(sampler: HMC, adapted: Adapted) -> kernels.HMC:
     """Our HMC with the settings of NumPyro's and what its warm-up found."""
     if type(sampler) is NUTS:
         return adapted.hmc(math.ceil(_NUTS_LENGTH / adapted.step_size), _NUTS_JITTER)
-    length = sampler._trajectory_length
-    n_steps = sampler._num_steps
+    length, n_steps = trajectory_of(sampler)
     if n_steps is None:
         n_steps = math.ceil(length / adapted.step_size)
     if length is not None:  # NumPyro keeps the length, not the step size

@@ -13,6 +13,7 @@ from numpyro.infer import init_to_uniform, init_to_value
 from numpyro.infer.util import initialize_model
 from numpyro.primitives import Messenger
 
+from pmcmc.adapters.numpyro._compat import values_of
 from pmcmc.adapters.numpyro._sites import Sites, Trace, seeded
 
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
@@ -125,9 +126,9 @@ def as_strategy(init_strategy: Any, sites: Sites) -> Any:
     Warns:
         UserWarning: it has values of sites that are not latent.
     """
-    if not hasattr(init_strategy, "func") or init_strategy.func is not init_to_value:
+    values = values_of(init_strategy)
+    if values is None:
         return init_strategy
-    values = init_strategy.keywords.get("values", {})
     unknown = [name for name in values if name not in (*sites.latent, *sites.discrete)]
     if unknown:
         warnings.warn(
@@ -139,7 +140,7 @@ def as_strategy(init_strategy: Any, sites: Sites) -> Any:
         name: jnp.asarray(value, jnp.result_type(float)) if name in sites.latent else value
         for name, value in values.items()
     }
-    return functools.partial(init_to_value, values=cast)
+    return init_to_value(values=cast)
 
 
 def check_position(position: Any, start: dict[str, jax.Array], n_chains: int) -> None:
