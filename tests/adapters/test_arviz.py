@@ -62,6 +62,13 @@ def matrices_of_vectors():
         numpyro.sample("y", dist.Normal(w, 1).to_event(1), obs=np.zeros((2, 2)))
 
 
+def of_one_column():
+    with numpyro.plate("row", 3, dim=-2):
+        with numpyro.plate("column", 2, dim=-1):
+            w = numpyro.sample("w", dist.Normal())
+        numpyro.deterministic("first", w[:, 0])
+
+
 def with_names_of_events():
     with numpyro.plate("school", 3):
         b = vectors("b", 3, event_dims=["time"])
@@ -76,6 +83,7 @@ MODELS = [
     of_one,
     outside,
     matrices_of_vectors,
+    of_one_column,
     with_names_of_events,
 ]
 
@@ -111,6 +119,7 @@ def test_plates_that_have_no_axis_of_a_value_leave_the_other_ones_theirs():
             numpyro.deterministic("of_columns", z.mean(axis=0))
             numpyro.deterministic("vector_of_columns", z[0][:, None] * jnp.ones(2))
             numpyro.deterministic("stacked", jnp.stack([z, z]))
+            numpyro.deterministic("of_rows", z[:, 0])
             numpyro.deterministic("same", jnp.float_(1.0))
             numpyro.sample("y", dist.Normal(z, 1), obs=np.zeros(5))
 
@@ -122,6 +131,7 @@ def test_plates_that_have_no_axis_of_a_value_leave_the_other_ones_theirs():
         "of_columns": ("column",),
         "vector_of_columns": ("column", "vector_of_columns_dim_1"),
         "stacked": ("stacked_dim_0", "row", "column"),
+        "of_rows": ("row",),
         "same": (),
     }
     assert data.observed_data["y"].dims == ("column",)

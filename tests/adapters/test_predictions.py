@@ -69,6 +69,19 @@ def scan_over_inputs(y):
     scan(step, jnp.zeros(()), jnp.arange(LENGTH))
 
 
+def scan_of_rows(y):
+    """A covariate that feeds back, and data that do not, in one array."""
+    a = numpyro.sample("a", dist.Normal())
+
+    def step(before, row):
+        y_t = None if y is None else row[1]
+        y_t = numpyro.sample("y", dist.Normal(a * before + row[0], 1), obs=y_t)
+        return 0.5 * row[0] + y_t, None
+
+    rows = jnp.stack([jnp.asarray(INPUTS), jnp.zeros(LENGTH) if y is None else y], axis=1)
+    scan(step, jnp.zeros(()), rows)
+
+
 def scan_of_hidden_states(y):
     """A latent site inside, a plate, and observations that do not feed back."""
     a = numpyro.sample("a", dist.Normal())
@@ -104,7 +117,7 @@ def branches(y):
 
 
 MODELS = [plain, plate, factor, python_loop, scan_with_feedback, scan_over_inputs]
-MODELS += [scan_of_hidden_states, scan_of_counts, branches]
+MODELS += [scan_of_rows, scan_of_hidden_states, scan_of_counts, branches]
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -163,7 +176,19 @@ def data_carried_on_by_index(y):
     scan(step, (0, jnp.zeros(())), None, length=LENGTH)
 
 
-@pytest.mark.parametrize("model", [data_carried_on, data_carried_on_by_index])
+def data_carried_on_in_rows(y):
+    def step(before, row):
+        numpyro.sample("y", dist.Normal(a * before, 1), obs=row[1])
+        return row.mean(), None
+
+    a = numpyro.sample("a", dist.Normal())
+    scan(step, jnp.zeros(()), jnp.stack([jnp.asarray(INPUTS), y], axis=1))
+
+
+CARRIED_ON = [data_carried_on, data_carried_on_by_index, data_carried_on_in_rows]
+
+
+@pytest.mark.parametrize("model", CARRIED_ON)
 def test_data_that_the_model_carries_on_itself_are_refused(model):
     bound = from_model(model, Y)
     keys = jax.random.split(jax.random.key(2), (1, 2))

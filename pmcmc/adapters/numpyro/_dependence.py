@@ -1,6 +1,7 @@
-"""Which inputs the numbers that a function returns are made of."""
+"""Which numbers of its argument those that a function returns are made of."""
 
 import itertools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,6 +10,8 @@ import numpy as np
 from jax.extend.core import Jaxpr, Literal
 
 Sources = frozenset[int]
+# Of each element the number that it is, or of all elements the numbers that they are made of.
+Origin = np.ndarray | Sources
 
 # What selects numbers is not what they are made of: the first operand only, or all but the first.
 _SELECTIONS = {
@@ -20,43 +23,67 @@ _CALLS = ("jit", "pjit")
 
 
 def sources(function: Callable[[Any], Any], x: Any) -> Any:
-    """The arrays that each output is made of, as a set of numbers in the place of each leaf.
+    """The numbers that each output is made of, as a set in the place of each leaf.
 
-    Arrays are the leaves of the argument, and those that the function closes over, unless they
-    are scalars or themselves being traced.
+    They are counted: first the elements of the leaves of the argument, then the arrays that the
+    function closes over, each as a whole, unless they are scalars or themselves being traced.
 
     Args:
         function: of a pytree of arrays.
         x: its argument.
     """
     closed, out = jax.make_jaxpr(function, return_shape=True)(x)
-    n_leaves = len(closed.jaxpr.invars)
-    constants = [
-        frozenset() if isinstance(value, jax.core.Tracer) or np.ndim(value) == 0 else {n_leaves + i}
-        for i, value in enumerate(closed.consts)
-    ]
-    inputs = [frozenset({i}) for i in range(n_leaves)]
-    found = _through(closed.jaxpr, inputs, [frozenset(c) for c in constants])
-    return jax.tree.unflatten(jax.tree.structure(out), found)
+    count = itertools.count()
+    inputs: list[Origin] = []
+    for variable in closed.jaxpr.invars:
+        shape = variable.aval.shape
+        numbers = itertools.islice(count, math.prod(shape))
+        inputs.append(np.fromiter(numbers, np.int64).reshape(shape))
+    constants: list[Origin] = []
+    for value in closed.consts:
+        is_left_out = isinstance(value, jax.core.Tracer) or np.ndim(value) == 0
+        constants.append(frozenset() if is_left_out else frozenset({next(count)}))
+    found = _through(closed.jaxpr, inputs, constants)
+    return jax.tree.unflatten(jax.tree.structure(out), list(map(_as_set, found)))
 
 
-def _through(
-    jaxpr: Jaxpr, inputs: Sequence[Sources], constants: Sequence[Sources]
-) -> list[Sources]:
+def _through(jaxpr: Jaxpr, inputs: Sequence[Origin], constants: Sequence[Origin]) -> list[Origin]:
     known = dict(zip([*jaxpr.invars, *jaxpr.constvars], [*inputs, *constants], strict=True))
 
-    def of(variable: Any) -> Sources:
+    def of(variable: Any) -> Origin:
         return frozenset() if isinstance(variable, Literal) else known.get(variable, frozenset())
 
     for equation in jaxpr.eqns:
         operands = [of(variable) for variable in equation.invars]
         name = equation.primitive.name
+        moved = _moved(name, equation.params, *operands[:1])
         if name in _CALLS:
             inner = equation.params["jaxpr"]
             results = _through(inner.jaxpr, operands, [frozenset()] * len(inner.consts))
+        elif moved is not None:
+            results = [moved]
         else:
             used = operands[_SELECTIONS.get(name, slice(None))]
-            union: Sources = frozenset(itertools.chain.from_iterable(used))
+            union = frozenset(itertools.chain.from_iterable(map(_as_set, used)))
             results = [union] * len(equation.outvars)
         known.update(zip(equation.outvars, results, strict=True))
     return [of(variable) for variable in jaxpr.outvars]
+
+
+def _moved(name: str, params: Any, numbers: Origin = frozenset()) -> np.ndarray | None:
+    """The numbers after an operation that only picks or moves them; `None` for others."""
+    if not isinstance(numbers, np.ndarray):
+        return None
+    if name == "slice":
+        bounds = params["start_indices"], params["limit_indices"]
+        steps = params["strides"] or (1,) * numbers.ndim
+        return numbers[tuple(map(slice, *bounds, steps))]
+    if name == "squeeze":
+        return np.squeeze(numbers, params["dimensions"])
+    if name == "reshape":
+        return numbers.reshape(params["new_sizes"])
+    return numbers if name == "convert_element_type" else None
+
+
+def _as_set(origin: Origin) -> Sources:
+    return frozenset(origin.ravel().tolist() if isinstance(origin, np.ndarray) else origin)

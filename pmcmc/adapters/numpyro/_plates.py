@@ -54,15 +54,18 @@ class Axes(NamedTuple):
 
     def _found(self, shape: tuple[int, ...], n_batch: int) -> list[Plate]:
         """Plates that have an axis: a value that is the same in all of a plate may have none."""
-        return [p for p in self.plates if n_batch + p.dim >= 0 and shape[n_batch + p.dim] == p.size]
+        axes = {plate: n_batch + plate.dim for plate in self.plates}
+        return [p for p, i in axes.items() if 0 <= i < len(shape) and shape[i] == p.size]
 
     def _guess(self, shape: tuple[int, ...]) -> int:
         """The number of axes before the event of a deterministic site, which says nothing of it.
 
-        Plates come first, as ArviZ has it, unless more of them are found otherwise.
+        Plates come first, as ArviZ has it, unless more of them are found otherwise. It is larger
+        than the number of axes where the last ones before the event are not there.
         """
         depth = max((-plate.dim for plate in self.plates), default=0)
-        order = [*range(depth, len(shape) + 1), *reversed(range(min(depth, len(shape) + 1)))]
+        fewer = reversed(range(min(depth, len(shape) + 1)))
+        order = [*range(depth, len(shape) + 1), *fewer, *range(len(shape) + 1, depth + 1)]
         return max(order, key=lambda n_batch: len(self._found(shape, n_batch)))
 
 
