@@ -51,7 +51,7 @@ def test_memory_of_many_functions_stays_bounded():
         import gc
         import numpy as np
         import pmcmc
-        from tests.test_programs import density
+        from tests.util.test_programs import density
 
         def megabytes():
             with open("/proc/self/status") as status:
