@@ -33,6 +33,11 @@ class RunInfo:
             noise with another one.
         sweeps: parallel sweeps taken; 0 for the loop.
         work_per_step: evaluations of the transition per step of the chain: 1 for the loop.
+        logdensity_evaluations: of the log density. A sweep starts from bare states, so that a step
+            that needs one evaluation in the loop takes two there.
+        gradient_evaluations: how many of them came with the gradient.
+        jacobian_products: derivatives of a step in a direction, by sweeps; each costs about as much
+            as differentiating its evaluations once more.
         sequential_steps: steps taken one at a time.
         residual: largest `|s_t - f_t(s_{t-1})|` over all steps and coordinates, where `f_t` is the
             transition with the noise of step `t`; 0 for the loop, infinite where the chain is.
@@ -59,6 +64,9 @@ class RunInfo:
     rng_key_impl: str
     sweeps: np.ndarray
     work_per_step: np.ndarray
+    logdensity_evaluations: np.ndarray
+    gradient_evaluations: np.ndarray
+    jacobian_products: np.ndarray
     sequential_steps: np.ndarray
     residual: np.ndarray
     scaled_residual: np.ndarray

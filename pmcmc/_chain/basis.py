@@ -38,12 +38,18 @@ class ChainSetting(Setting):
     def __init__(self, problem: Problem, kernel: Kernel, rng_key: jax.Array, n_steps: int) -> None:
         self._problem, self._kernel, self._n_steps = problem, kernel, n_steps
         self._rng_key = rng_key
+        self._is_of_inner_steps = False
         self._found: dict[str, Any] = {}
 
     def with_kernel(self, kernel: Kernel) -> "ChainSetting":
         """The same with another metric."""
         other = copy.copy(self)
         other._kernel = kernel
+        return other
+
+    def of_inner_steps(self) -> "ChainSetting":
+        other = copy.copy(self)
+        other._is_of_inner_steps = self._kernel.inner_steps(self._problem.logdensity) is not None
         return other
 
     def check(self, structure: Structure) -> None:
@@ -81,11 +87,10 @@ class ChainSetting(Setting):
         return None if hessian is None else _hessian_basis(hessian, metric)
 
     def _gains_by_a_basis(self, structure: Structure) -> bool:
-        # With blocks the parts of the state are position and momentum, which share the basis.
-        recursion = as_recursion(self._problem.logdensity, self._kernel)
-        has_parts = structure.n_parts == 1 or recursion.stages is not None
+        # The parts of an inner state are position and momentum, which share the basis.
+        is_of_position = (structure.n_parts == 2) == self._is_of_inner_steps
         is_small = self._problem.positions.shape[1] <= _MAX_HESSIAN_DIM
-        return is_small and structure.uses_basis and has_parts and self._kernel.uses_gradient
+        return is_small and structure.uses_basis and is_of_position and self._kernel.uses_gradient
 
 
 def hessian_basis(logdensity: Any, position: jax.Array, is_asked_for: bool) -> jax.Array | None:

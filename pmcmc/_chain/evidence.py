@@ -10,11 +10,13 @@ from pmcmc.solvers import Outcome, SweepLog
 
 
 class Evidence(NamedTuple):
-    """Arrays with one entry a chain; the fields are explained in `Info`."""
+    """Arrays with one entry a chain; the fields are explained in `RunInfo`."""
 
     n_steps: int
     sweeps: np.ndarray
     evaluations: np.ndarray
+    calls: np.ndarray
+    products: np.ndarray
     sequential_steps: np.ndarray
     residual: np.ndarray
     scaled_residual: np.ndarray
@@ -25,7 +27,7 @@ class Evidence(NamedTuple):
     def none(cls, n_chains: int) -> "Evidence":
         """Of no steps at all."""
         count, zero = np.zeros(n_chains, int), np.zeros(n_chains)
-        return cls(0, count, count, count, zero, zero, count, [])
+        return cls(0, count, count, zero, zero, count, zero, zero, count, [])
 
     def add(self, segment: Segment) -> "Evidence":
         """With the next segment taken into account."""
@@ -35,6 +37,8 @@ class Evidence(NamedTuple):
             n_steps=self.n_steps + segment.positions.shape[1],
             sweeps=self.sweeps + report.sweeps,
             evaluations=self.evaluations + report.evaluations,
+            calls=self.calls + report.calls,
+            products=self.products + report.products,
             sequential_steps=self.sequential_steps + report.sequential_steps,
             residual=np.maximum(self.residual, np.where(is_finite, report.residual, np.inf)),
             scaled_residual=np.maximum(

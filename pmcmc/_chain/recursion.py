@@ -9,7 +9,7 @@ from pmcmc._chain.problem import Problem, with_dtype
 from pmcmc._util.checks import first_line
 from pmcmc._util.keys import internal_key
 from pmcmc.kernels import Kernel
-from pmcmc.solvers import Recursion, Stages
+from pmcmc.solvers import Calls, Parts, Recursion, Stages
 
 
 def as_recursion(logdensity: FlatLogDensity | None, kernel: Kernel) -> Recursion:
@@ -25,11 +25,28 @@ def as_recursion(logdensity: FlatLogDensity | None, kernel: Kernel) -> Recursion
     def advance(state: Any, noise: Any) -> tuple[Any, dict[str, jax.Array]]:
         return described(*kernel.transition(logdensity, state, noise))
 
-    inner = kernel.inner_steps(logdensity)
-    stages = None
+    inner, parts = kernel.inner_steps(logdensity), kernel.parts()
+    stages, in_parts = None, None
     if inner is not None:
         stages = Stages(*inner[:3], lambda *end: described(*inner.finish(*end)))
-    return Recursion(carry, advance, lambda state: state.position, stages, is_chain=True)
+    if parts is not None:
+        in_parts = Parts(
+            propose=parts.propose,
+            evaluate=jax.vmap(lambda point: parts.evaluate(logdensity, point)),
+            predict=parts.evaluate,
+            decide=lambda *arguments: described(*parts.decide(*arguments)),
+            proposes_from_state=parts.proposes_from_position,
+        )
+    n_calls = 0.0 if logdensity is None else kernel.evaluations_per_step()
+    return Recursion(
+        carry=carry,
+        advance=advance,
+        state=lambda state: state.position,
+        stages=stages,
+        parts=in_parts,
+        calls=Calls(min(n_calls, 1.0), n_calls),
+        is_chain=True,
+    )
 
 
 def check_linearizable(problem: Problem, kernel: Kernel) -> None:

@@ -4,6 +4,7 @@ from pmcmc.kernels.barker import Barker as Barker
 from pmcmc.kernels.barker import BarkerNoise as BarkerNoise
 from pmcmc.kernels.base import GradientState as GradientState
 from pmcmc.kernels.base import Kernel as Kernel
+from pmcmc.kernels.base import Parts as Parts
 from pmcmc.kernels.base import State as State
 from pmcmc.kernels.custom import CustomKernel as CustomKernel
 from pmcmc.kernels.hmc import HMC as HMC
@@ -18,5 +19,8 @@ from pmcmc.kernels.metropolis import Info as Info
 from pmcmc.kernels.metropolis import MetropolisKernel as MetropolisKernel
 from pmcmc.kernels.metropolis_hastings import MetropolisHastings as MetropolisHastings
 from pmcmc.kernels.metropolis_hastings import MetropolisHastingsNoise as MetropolisHastingsNoise
+from pmcmc.kernels.proposal import ProposalKernel as ProposalKernel
 from pmcmc.kernels.random_walk import RandomWalkMetropolis as RandomWalkMetropolis
 from pmcmc.kernels.random_walk import RandomWalkNoise as RandomWalkNoise
+from pmcmc.kernels.surrogate_hmc import SurrogateHMC as SurrogateHMC
+from pmcmc.kernels.surrogate_hmc import SurrogateHMCNoise as SurrogateHMCNoise

@@ -43,6 +43,23 @@ class InnerSteps(NamedTuple):
     finish: Callable[[Any, Any, jax.Array], tuple[Any, Any]]
 
 
+class Parts(NamedTuple):
+    """A transition in three parts, of which only one asks for the log density.
+
+    Args:
+        propose: `(state, noise) -> (proposal, kept)`, a position `(D,)` and what else the decision
+            needs; cheap.
+        evaluate: `(logdensity, proposal) -> evaluated proposal`, a state.
+        decide: `(state, evaluated proposal, kept, noise) -> (state, info)`; cheap.
+        proposes_from_position: whether `propose` reads nothing of a state but its position.
+    """
+
+    propose: Callable[[Any, Any], tuple[jax.Array, Any]]
+    evaluate: Callable[[Any, jax.Array], Any]
+    decide: Callable[[Any, Any, Any, Any], tuple[Any, Any]]
+    proposes_from_position: bool
+
+
 class Kernel(Pytree, abc.ABC):
     """A Markov transition with its randomness taken out.
 
@@ -52,7 +69,8 @@ class Kernel(Pytree, abc.ABC):
 
     A kernel is a frozen dataclass registered as a pytree whose hyperparameters are leaves, so that
     changing their values never recompiles. A state is a named tuple with at least a `position` and
-    its `logdensity`. A kernel of your own needs `draw_noise` and `transition`.
+    its `logdensity`. A kernel of your own needs `draw_noise` and `transition`; if it proposes,
+    evaluates the log density once and decides, derive from `ProposalKernel`.
     """
 
     uses_logdensity: ClassVar[bool] = True
@@ -94,6 +112,14 @@ class Kernel(Pytree, abc.ABC):
     def acceptance_rate_to_aim_at(self, dim: int) -> float | None:
         """The acceptance rate that suits positions of `dim` numbers, for tuning the step size."""
         return self.target_acceptance_rate
+
+    def evaluations_per_step(self) -> float:
+        """How often a transition evaluates the log density, on average, where there is one."""
+        return 1.0
+
+    def parts(self) -> Parts | None:
+        """The transition in three parts, where it has them."""
+        return None
 
     def inner_steps(self, logdensity: Any) -> InnerSteps | None:
         """The transition as a recursion of its own, where it is one."""

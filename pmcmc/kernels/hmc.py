@@ -83,6 +83,9 @@ class HMC(Kernel, static=("num_integration_steps", "jitter")):
         """The most leapfrog steps that a trajectory can have."""
         return max(1, round(self.num_integration_steps * (1 + self.jitter)))
 
+    def evaluations_per_step(self) -> float:
+        return float(self.num_integration_steps)
+
     def leapfrog_step_size(self, dim: int) -> float:
         return float(self.step_size)
 

@@ -7,8 +7,9 @@ import jax.numpy as jnp
 
 from pmcmc._util.checks import check_positive
 from pmcmc.kernels import metric
-from pmcmc.kernels.base import GradientState, Kernel, LogDensity
+from pmcmc.kernels.base import GradientState
 from pmcmc.kernels.metropolis import Info, always_accepted
+from pmcmc.kernels.proposal import ProposalKernel
 
 
 class LangevinNoise(NamedTuple):
@@ -17,7 +18,7 @@ class LangevinNoise(NamedTuple):
     normal: jax.Array
 
 
-class Langevin(Kernel):
+class Langevin(ProposalKernel):
     """Langevin step without a correction (Roberts & Tweedie, 1996).
 
     The next position is `x + step_size * C @ grad + sqrt(2 * step_size) * normal`, where `normal`
@@ -47,11 +48,13 @@ class Langevin(Kernel):
         normal = jax.random.normal(rng_key, position.shape, position.dtype)
         return LangevinNoise(metric.scale_move(self.inverse_mass_matrix, normal))
 
-    def transition(
-        self, logdensity: LogDensity, state: GradientState, noise: LangevinNoise
+    def propose(self, state: GradientState, noise: LangevinNoise) -> jax.Array:
+        return state.position + diffuse(self, state, noise.normal)
+
+    def decide(
+        self, state: GradientState, proposal: GradientState, noise: LangevinNoise
     ) -> tuple[GradientState, Info]:
-        move = diffuse(self, state, noise.normal)
-        return self.init(logdensity, state.position + move), always_accepted(move)
+        return proposal, always_accepted(proposal.position)
 
 
 def diffuse(kernel: Any, state: GradientState, normal: jax.Array) -> jax.Array:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from pmcmc.kernels.base import Kernel, LogDensity
+from pmcmc.kernels.proposal import ProposalKernel
 
 
 class Info(NamedTuple):
@@ -48,25 +48,17 @@ def accept(state: Any, proposal: Any, log_ratio: jax.Array, uniform: jax.Array) 
     return kept, Info(rate, is_accepted, is_divergent)
 
 
-class MetropolisKernel(Kernel):
+class MetropolisKernel(ProposalKernel):
     """A kernel that proposes a position from the state alone, evaluates it, and decides.
 
     Its noise is a named tuple with a draw `uniform` for the decision.
     """
 
     @abc.abstractmethod
-    def propose(self, state: Any, noise: Any) -> jax.Array:
-        """The proposal `(D,)`."""
-
-    @abc.abstractmethod
     def log_proposal_ratio(self, state: Any, proposal: Any, noise: Any) -> jax.Array | float:
         """`log q(state|proposal) - log q(proposal|state)` for the densities `q` of proposals."""
 
     def decide(self, state: Any, proposal: Any, noise: Any) -> tuple[Any, Info]:
-        """The state after the decision about an evaluated proposal."""
         log_ratio = proposal.logdensity - state.logdensity
         log_ratio += self.log_proposal_ratio(state, proposal, noise)
         return accept(state, proposal, log_ratio, noise.uniform)
-
-    def transition(self, logdensity: LogDensity, state: Any, noise: Any) -> tuple[Any, Info]:
-        return self.decide(state, self.init(logdensity, self.propose(state, noise)), noise)

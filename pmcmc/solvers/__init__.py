@@ -1,7 +1,9 @@
 """Ways to evaluate a recursion `s_t = f(s_{t-1}, u_t)`; they know maps and arrays only."""
 
 from pmcmc.solvers.auto import Auto as Auto
+from pmcmc.solvers.base import Calls as Calls
 from pmcmc.solvers.base import Outcome as Outcome
+from pmcmc.solvers.base import Parts as Parts
 from pmcmc.solvers.base import Recursion as Recursion
 from pmcmc.solvers.base import Solver as Solver
 from pmcmc.solvers.base import Stages as Stages
@@ -19,10 +21,12 @@ from pmcmc.solvers.guesses import LastStateGuess as LastStateGuess
 from pmcmc.solvers.guesses import RandomGuess as RandomGuess
 from pmcmc.solvers.guesses import SurrogateGuess as SurrogateGuess
 from pmcmc.solvers.guesses import TrajectoryGuess as TrajectoryGuess
+from pmcmc.solvers.nested import Nested as Nested
 from pmcmc.solvers.newton import ParallelNewton as ParallelNewton
 from pmcmc.solvers.presets import PRESETS as PRESETS
 from pmcmc.solvers.presets import as_solver as as_solver
 from pmcmc.solvers.sequential import Sequential as Sequential
+from pmcmc.solvers.speculative import Speculative as Speculative
 from pmcmc.solvers.structures import Constant as Constant
 from pmcmc.solvers.structures import Dense as Dense
 from pmcmc.solvers.structures import Diagonal as Diagonal

@@ -30,6 +30,36 @@ class Stages(NamedTuple):
     finish: Callable[[Any, Any, jax.Array], tuple[Any, Any]]
 
 
+class Parts(NamedTuple):
+    """A step in three parts, of which only `evaluate` is dear.
+
+    Args:
+        propose: `(carry, input) -> (point, kept)`, shape `(D,)`, and what else the decision needs.
+        evaluate: from points `(W, D)` to what is known of them, leading axis `W`.
+        predict: `(surrogate, point)` to the same of one point, as a surrogate has it.
+        decide: `(carry, evaluated point, kept, input) -> (carry, aux)`.
+        proposes_from_state: whether `propose` reads nothing of what is carried but the state.
+    """
+
+    propose: Callable[[Any, Any], tuple[jax.Array, Any]]
+    evaluate: Callable[[jax.Array], Any]
+    predict: Callable[[Any, jax.Array], Any]
+    decide: Callable[[Any, Any, Any, Any], tuple[Any, Any]]
+    proposes_from_state: bool
+
+
+class Calls(NamedTuple):
+    """How often the parts of a step call the function that is dear (a log density, say)."""
+
+    carry: float = 0.0
+    advance: float = 1.0
+
+    @property
+    def step(self) -> float:
+        """Of a step from the bare state."""
+        return self.carry + self.advance
+
+
 class Recursion(NamedTuple):
     """The recursion `s_t = f(s_{t-1}, u_t)`, in the form a loop likes and the form sweeps like.
 
@@ -41,6 +71,8 @@ class Recursion(NamedTuple):
         advance: `(carry, input) -> (carry, aux)`, with `aux` a pytree that describes the step.
         state: from what a loop carries back to the state.
         stages: `advance` as a recursion of its own, where it is one.
+        parts: `advance` in three parts, where it has them.
+        calls: of the function that is dear, by a step.
         is_chain: whether steps are moves of a Markov chain: residuals are then judged by the size
             of the moves too, and sweeps stay in the region that the chain has seen.
         seen: that region so far, with a leading chain axis, or `None` where nothing is known.
@@ -50,6 +82,8 @@ class Recursion(NamedTuple):
     advance: Callable[[Any, Any], tuple[Any, Any]]
     state: Callable[[Any], jax.Array]
     stages: Stages | None = None
+    parts: Parts | None = None
+    calls: Calls = Calls()
     is_chain: bool = False
     seen: Region | None = None
 
@@ -133,6 +167,26 @@ class SweepLog(NamedTuple):
         return SweepLog(*(old.at[sweep].set(new, mode="drop") for old, new in rows))
 
 
+class Tally(NamedTuple):
+    """What the evaluation of a chain took; the fields are explained in `Trajectories`."""
+
+    sweeps: jax.Array
+    sequential_steps: jax.Array
+    evaluations: jax.Array
+    calls: jax.Array
+    products: jax.Array
+    residual: jax.Array
+    scaled_residual: jax.Array
+    sweep_log: SweepLog
+
+    @classmethod
+    def empty(cls, n_logged: int, dtype: Any) -> "Tally":
+        """Of one chain before its first step."""
+        count, zero = jnp.int32(0), jnp.zeros((), dtype)
+        log = SweepLog.empty(n_logged, dtype)
+        return cls(count, count, count, zero, zero, zero, zero, log)
+
+
 class Trajectories(NamedTuple):
     """States of a batch of chains, and the evidence that they solve the recursion.
 
@@ -144,9 +198,11 @@ class Trajectories(NamedTuple):
         sequential_steps: steps that each chain took one at a time.
         evaluations: of the map that went into the chain. In a batch, a device also evaluates the
             windows of finished chains until the last one is finished.
+        calls: of the function that is dear (see `Recursion.calls`), which they took.
+        products: of a Jacobian of a step and a vector, which they took.
         residual: largest `|s_t - f(s_{t-1})|` over steps and coordinates, per chain.
         scaled_residual: the same in units of the solver's tolerance, per chain.
-        trace: of the first sweeps, as many as were asked for.
+        sweep_log: of the first sweeps, as many as were asked for.
     """
 
     states: jax.Array
@@ -154,9 +210,16 @@ class Trajectories(NamedTuple):
     sweeps: jax.Array
     sequential_steps: jax.Array
     evaluations: jax.Array
+    calls: jax.Array
+    products: jax.Array
     residual: jax.Array
     scaled_residual: jax.Array
     sweep_log: SweepLog
+
+    @classmethod
+    def of(cls, states: jax.Array, aux: Any, tally: Tally) -> "Trajectories":
+        """States and aux with what they took, leaves of which have a leading chain axis."""
+        return cls(states, aux, *tally)
 
 
 class Solver(Pytree, abc.ABC):
@@ -210,7 +273,7 @@ class Solver(Pytree, abc.ABC):
 
     @property
     def sweeps_inner_steps(self) -> bool:
-        """Whether steps that are recursions themselves are taken one by one, each by sweeps."""
+        """Whether sweeps are those of the inner steps of a step."""
         return False
 
     def segment(self, first_step: int, length: int) -> "Solver":

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from pmcmc.solvers.base import Recursion, SweepLog, Trajectories
+from pmcmc.solvers.base import Recursion, Tally, Trajectories
 from pmcmc.solvers.method import Method, Swept
 from pmcmc.solvers.region import Region
 from pmcmc.solvers.window import Chain, Sequence, View, look, slide
@@ -76,16 +76,8 @@ def drive(
         lambda out: jnp.where(_beside(is_finished, out), out, jnp.zeros_like(out)), (states, aux)
     )
     is_lost = ~is_finished & (row < end)  # behind NaN, where no chain goes on
-    return Trajectories(
-        states=jnp.where(is_lost[..., None], jnp.nan, states),
-        aux=aux,
-        sweeps=chains.sweeps,
-        sequential_steps=chains.sequential_steps,
-        evaluations=chains.evaluations,
-        residual=chains.residual,
-        scaled_residual=chains.scaled_residual,
-        sweep_log=chains.sweep_log,
-    )
+    states = jnp.where(is_lost[..., None], jnp.nan, states)
+    return Trajectories.of(states, aux, chains.tally)
 
 
 def _beside(flags: jax.Array, rows: jax.Array) -> jax.Array:
@@ -99,7 +91,7 @@ def _start(
     """One chain before its first sweep."""
     origin = sequence.origin
     row = jax.eval_shape(recursion.step, origin, jax.tree.map(lambda u: u[0], sequence.inputs))
-    zero, count = jnp.zeros((), origin.dtype), jnp.int32(0)
+    count = jnp.int32(0)
     everything = jnp.int32(window)
     constant = jnp.repeat(origin[None], window, axis=0)
     iterates = method.enter(constant, everything, count, origin, sequence)
@@ -113,12 +105,7 @@ def _start(
         store=jax.tree.map(lambda x: jnp.zeros((sequence.length + window, *x.shape), x.dtype), row),
         block=count,
         spent=count,
-        sweeps=count,
-        sequential_steps=count,
-        evaluations=count,
-        residual=zero,
-        scaled_residual=zero,
-        sweep_log=SweepLog.empty(budget.n_logged, origin.dtype),
+        tally=Tally.empty(budget.n_logged, origin.dtype),
     )
 
 
@@ -153,13 +140,13 @@ def _sweep(
         is_spent = view.is_live[0] & (chain.spent + 1 >= budget.max_sweeps)
     is_given_up = is_spent & (not budget.is_completed)
 
-    # Rows that are given up stay as they are; else the row behind the verified ones is exact.
+    # Rows that are given up stay as they are, with their residuals on record.
     n_given_up = jnp.maximum(block_end - chain.start, swept.n_verified)
-    n_exact = jnp.minimum(swept.n_verified + 1, jnp.sum(view.is_live, dtype=jnp.int32))
-    n_finished = jnp.where(is_given_up, n_given_up, n_exact)
+    n_standing = jnp.minimum(swept.n_finished, jnp.sum(view.is_live, dtype=jnp.int32))
+    n_finished = jnp.where(is_given_up, n_given_up, n_standing)
     is_left = is_given_up & (row >= swept.n_verified)
     finished = jnp.where(is_left[:, None], view.rows, swept.finished)
-    is_judged = (row < n_finished) & ((row != swept.n_verified) | is_given_up)
+    is_judged = (row < n_finished) & ((row < swept.n_verified) | is_given_up)
 
     start = chain.start + n_finished
     last = jnp.where(n_finished > 0, finished[jnp.maximum(n_finished - 1, 0)], chain.last)
@@ -170,8 +157,7 @@ def _sweep(
         # One step from the last finished state leads to where the chain may go, whatever the noise.
         is_next = jnp.all(view.previous == chain.last[None], axis=-1)
         region = region.include(finished, row < n_finished).include(swept.values, is_next)
-    counted = _counted(chain, view, swept, start, is_judged, budget.n_logged)
-    after = counted._replace(
+    after = chain._replace(
         start=start,
         last=last,
         iterates=method.enter(rows, n_finished, start, last, sequence),
@@ -185,32 +171,35 @@ def _sweep(
         ),
         block=jnp.where(is_new_block, start, chain.block),
         spent=jnp.where(is_new_block, 0, chain.spent + 1),
+        tally=_counted(chain.tally, view, swept, start, is_judged, budget.n_logged),
     )
     return after, jnp.where(is_spent, jnp.maximum(block_end - start, 0), 0)
 
 
 def _counted(
-    chain: Chain,
+    tally: Tally,
     view: View,
     swept: Swept,
     start: jax.Array,
     is_judged: jax.Array,
     n_logged: int,
-) -> Chain:
-    """The chain with a sweep on its record, the residuals of finished rows included."""
+) -> Tally:
+    """The tally with a sweep on record, the residuals of finished rows included."""
     is_active = view.is_live[0]
     n_sweeps = is_active.astype(jnp.int32)
 
     def largest(old: jax.Array, of_rows: jax.Array) -> jax.Array:
         return jnp.maximum(old, jnp.max(jnp.where(is_judged, of_rows, 0.0)))
 
-    return chain._replace(
-        sweeps=chain.sweeps + n_sweeps,
-        evaluations=chain.evaluations + n_sweeps * swept.evaluations,
-        residual=largest(chain.residual, swept.residual),
-        scaled_residual=largest(chain.scaled_residual, swept.scaled_residual),
-        sweep_log=chain.sweep_log.record(
-            jnp.where(is_active, chain.sweeps, n_logged),
+    return tally._replace(
+        sweeps=tally.sweeps + n_sweeps,
+        evaluations=tally.evaluations + n_sweeps * swept.cost.evaluations,
+        calls=tally.calls + n_sweeps * swept.cost.calls,
+        products=tally.products + n_sweeps * swept.cost.products,
+        residual=largest(tally.residual, swept.residual),
+        scaled_residual=largest(tally.scaled_residual, swept.scaled_residual),
+        sweep_log=tally.sweep_log.record(
+            jnp.where(is_active, tally.sweeps, n_logged),
             jnp.max(jnp.where(view.is_live, swept.residual, 0.0)),
             start,
             swept.n_reset,
@@ -259,6 +248,9 @@ def _complete(
         store=store,
         block=jnp.where(is_new_block, start, chains.block),
         spent=jnp.where(is_new_block, 0, chains.spent),
-        sequential_steps=chains.sequential_steps + remaining,
-        evaluations=chains.evaluations + remaining,
+        tally=chains.tally._replace(
+            sequential_steps=chains.tally.sequential_steps + remaining,
+            evaluations=chains.tally.evaluations + remaining,
+            calls=chains.tally.calls + remaining * recursion.calls.step,
+        ),
     )

@@ -9,23 +9,33 @@ from pmcmc.solvers.base import Recursion
 from pmcmc.solvers.window import Carry, Sequence, View
 
 
+class Cost(NamedTuple):
+    """What a sweep of a window took; the fields are explained in `Trajectories`."""
+
+    evaluations: int
+    calls: float
+    products: float = 0.0
+
+
 class Swept(NamedTuple):
     """What a sweep found out about the window of one chain.
 
     Args:
-        finished: states of the rows, shape `(W, D)`. The first `n_verified` are verified, and the
-            one behind them is exact, being the value of the map at a verified state.
-        n_verified: how many rows are within tolerance, and all rows before them.
+        finished: states of the rows, shape `(W, D)`, of which the first `n_finished` stand.
+        n_finished: how many rows stand, at least one of a chain that goes on.
+        n_verified: how many of them, the first ones, are judged by their residuals; those behind
+            are exact.
         values: of the map at the state before each row, shape `(W, D)`.
         aux: what describes the steps to these states, leading axis `W`.
         rows: new iterates, shape `(W, D)`, of which those that are not finished are kept.
         residual: largest `|s_t - f(s_{t-1})|` of the rows before the sweep, shape `(W,)`.
         scaled_residual: the same in units of the tolerance.
         n_reset: rows whose new iterate overflowed and was replaced.
-        evaluations: of the map, in steps.
+        cost: what it took.
     """
 
     finished: jax.Array
+    n_finished: jax.Array
     n_verified: jax.Array
     values: jax.Array
     aux: Any
@@ -33,7 +43,7 @@ class Swept(NamedTuple):
     residual: jax.Array
     scaled_residual: jax.Array
     n_reset: jax.Array
-    evaluations: int
+    cost: Cost
 
 
 class Method(abc.ABC):

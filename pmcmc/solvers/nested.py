@@ -1,4 +1,4 @@
-"""A recursion whose steps are recursions: one step after another, each parallel in time."""
+"""Steps that are recursions themselves: one after another, each parallel in time."""
 
 from typing import Any
 
@@ -6,11 +6,67 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from pmcmc.solvers.base import Recursion, Solver, Stages, SweepLog, Trajectories
+from pmcmc._util.checks import short
+from pmcmc.solvers.base import Recursion, Solver, Stages, Tally, Trajectories
 from pmcmc.solvers.region import Region
+from pmcmc.solvers.setting import Setting
 
 
-def run_stages(
+class Nested(Solver):
+    """Take steps one after another, and the inner steps of each by a solver.
+
+    The inner steps of HMC are its leapfrog steps. Where a step has none, the solver evaluates the
+    chain itself. Sweeps, steps taken one at a time, and residuals are those of the inner steps.
+
+    Args:
+        solver: of the inner steps, whose states are position and momentum, `2 * D` numbers: best
+            `ParallelNewton(jacobian=DiagonalBlocks())`.
+
+    Raises:
+        ValueError: `solver` is not a solver, or takes its steps one at a time.
+    """
+
+    solver: Solver
+
+    def __post_init__(self) -> None:
+        # Pytrees are rebuilt with leaves of any kind.
+        if isinstance(self.solver, str) or not getattr(self.solver, "is_parallel_in_time", True):
+            raise ValueError(
+                f"solver of Nested must sweep, got {short(self.solver)}: write "
+                "Nested(ParallelNewton(jacobian=DiagonalBlocks()))."
+            )
+
+    def run(
+        self, recursion: Recursion, s0: jax.Array, inputs: Any, n_steps: int | jax.Array
+    ) -> Trajectories:
+        if recursion.stages is None:
+            return self.solver.run(recursion, s0, inputs, n_steps)
+        return _run_stages(self.solver, recursion, recursion.stages, s0, inputs, n_steps)
+
+    def prepare(self, setting: Setting) -> "Nested":
+        return Nested(self.solver.prepare(setting.of_inner_steps()))
+
+    def calmer(self) -> list[tuple[Solver, str]]:
+        return [(Nested(solver), name) for solver, name in self.solver.calmer()]
+
+    def describe(self) -> str:
+        return f"Nested {self.solver.describe()}"
+
+    @property
+    def sweeps_inner_steps(self) -> bool:
+        return True
+
+    def for_derivatives(self) -> "Nested":
+        return Nested(self.solver.for_derivatives())
+
+    def tolerances(self, dtype: Any) -> tuple[Any, Any]:
+        return self.solver.tolerances(dtype)
+
+    def segment_length(self, n_steps: int, n_chains: int, dim: int, dtype: Any) -> int:
+        return self.solver.segment_length(n_steps, n_chains, dim, dtype)
+
+
+def _run_stages(
     solver: Solver,
     recursion: Recursion,
     stages: Stages,
@@ -54,25 +110,24 @@ def run_stages(
     store = jax.tree.map(lambda x: jnp.zeros((n_chains, length, *x.shape), x.dtype), row)
     carry = jax.vmap(recursion.carry)(s0)
     stage = jax.eval_shape(jax.vmap(stages.start), carry, first)
-    loop = (carry, store, Region.nothing_like(stage), _nothing(s0))
+    nothing = jax.vmap(lambda _: Tally.empty(0, s0.dtype))(s0)
+    loop = (carry, store, Region.nothing_like(stage), nothing)
     _, (states, aux), _, total = lax.fori_loop(0, jnp.int32(n_steps), body, loop)
     # Every step also evaluates its last stage, in `finish`.
-    evaluations = (total.evaluations + n_steps) / (stages.length + 1)
-    return total._replace(states=states, aux=aux, evaluations=evaluations)
+    total = total._replace(
+        evaluations=(total.evaluations + n_steps) / (stages.length + 1),
+        calls=total.calls + n_steps,
+    )
+    return Trajectories.of(states, aux, total)
 
 
-def _nothing(s0: jax.Array) -> Trajectories:
-    zero = jnp.zeros(len(s0), s0.dtype)
-    count = zero.astype(jnp.int32)
-    trace = jax.vmap(lambda _: SweepLog.empty(0, s0.dtype))(zero)
-    return Trajectories(s0[:, :0], None, count, count, count, zero, zero, trace)
-
-
-def _add(total: Trajectories, run: Trajectories) -> Trajectories:
+def _add(total: Tally, run: Trajectories) -> Tally:
     return total._replace(
         sweeps=total.sweeps + run.sweeps,
         sequential_steps=total.sequential_steps + run.sequential_steps,
         evaluations=total.evaluations + run.evaluations,
+        calls=total.calls + run.calls,
+        products=total.products + run.products,
         residual=jnp.maximum(total.residual, run.residual),
         scaled_residual=jnp.maximum(total.scaled_residual, run.scaled_residual),
     )

@@ -21,7 +21,6 @@ from pmcmc.solvers.coordinates import Coordinates
 from pmcmc.solvers.damping import Clip, Damping
 from pmcmc.solvers.driver import Budget, drive
 from pmcmc.solvers.guesses import IterateGuess, TrajectoryGuess
-from pmcmc.solvers.nested import run_stages
 from pmcmc.solvers.setting import Setting
 from pmcmc.solvers.structures import Diagonal, Structure
 from pmcmc.solvers.sweep import NewtonMethod
@@ -117,8 +116,6 @@ class ParallelNewton(Solver, static=("window", "fallback", "n_logged_sweeps"), k
     def run(
         self, recursion: Recursion, s0: jax.Array, inputs: Any, n_steps: int | jax.Array
     ) -> Trajectories:
-        if recursion.stages is not None and self.sweeps_inner_steps:
-            return run_stages(self, recursion, recursion.stages, s0, inputs, n_steps)
         n_chains, dim = s0.shape
         length = jax.tree.leaves(inputs)[0].shape[1]
         window = min(self._window(n_chains, dim, s0.dtype.itemsize), length)
@@ -168,10 +165,6 @@ class ParallelNewton(Solver, static=("window", "fallback", "n_logged_sweeps"), k
         if window > 1:
             found.append((dataclasses.replace(clipped, window=window), f"a window of {window}"))
         return found
-
-    @property
-    def sweeps_inner_steps(self) -> bool:
-        return self.jacobian.n_parts == 2
 
     def describe(self) -> str:
         damping = "" if self.damping is None else f", {type(self.damping).__name__}"

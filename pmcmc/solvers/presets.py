@@ -4,6 +4,7 @@ from pmcmc._util.checks import short
 from pmcmc.solvers.auto import Auto
 from pmcmc.solvers.base import Solver
 from pmcmc.solvers.damping import ELK, Clip, Scale
+from pmcmc.solvers.nested import Nested
 from pmcmc.solvers.newton import ParallelNewton
 from pmcmc.solvers.sequential import Sequential
 from pmcmc.solvers.structures import Dense, Diagonal, DiagonalBlocks, ScaledIdentity
@@ -13,7 +14,7 @@ PRESETS: dict[str, Solver | Auto] = {
     "sequential": Sequential(),
     "newton": ParallelNewton(jacobian=Dense()),
     "quasi": ParallelNewton(jacobian=Diagonal()),
-    "block": ParallelNewton(jacobian=DiagonalBlocks()),
+    "block": Nested(ParallelNewton(jacobian=DiagonalBlocks())),
     "elk": ParallelNewton(jacobian=Dense(), damping=ELK(is_adaptive=True)),
     "quasi-elk": ParallelNewton(jacobian=Diagonal(), damping=ELK(is_adaptive=True)),
     "scale-elk": ParallelNewton(jacobian=Diagonal(), damping=Scale()),

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from pmcmc.solvers.base import Recursion, Solver, SweepLog, Trajectories
+from pmcmc.solvers.base import Recursion, Solver, Tally, Trajectories
 
 _SEGMENT_NUMBERS = 2**22  # 32 MiB of float64 states a segment
 _SEGMENT_STEPS = 8192  # enough to make the cost of a call invisible for the cheapest densities
@@ -36,17 +36,11 @@ class Sequential(Solver):
         store = jax.tree.map(lambda leaf: jnp.zeros((length, *leaf.shape), leaf.dtype), row)
         _, store = lax.fori_loop(0, n_steps, body, (carry, store))
         states, aux = jax.tree.map(lambda out: jnp.swapaxes(out, 0, 1), store)
-        n_steps = jnp.full(n_chains, n_steps, jnp.int32)
-        return Trajectories(
-            states=states,
-            aux=aux,
-            sweeps=jnp.zeros(n_chains, jnp.int32),
-            sequential_steps=n_steps,
-            evaluations=n_steps,
-            residual=jnp.zeros(n_chains, s0.dtype),
-            scaled_residual=jnp.zeros(n_chains, s0.dtype),
-            sweep_log=SweepLog(*(x[None].repeat(n_chains, 0) for x in SweepLog.empty(0, s0.dtype))),
-        )
+        tally = jax.vmap(lambda _: Tally.empty(0, s0.dtype))(s0)
+        taken = jnp.full(n_chains, n_steps, jnp.int32)
+        calls = recursion.calls.carry + taken.astype(s0.dtype) * recursion.calls.advance
+        tally = tally._replace(sequential_steps=taken, evaluations=taken, calls=calls)
+        return Trajectories.of(states, aux, tally)
 
     def segment_length(self, n_steps: int, n_chains: int, dim: int, dtype: Any) -> int:
         return max(256, min(_SEGMENT_STEPS, _SEGMENT_NUMBERS // (n_chains * dim)))

@@ -11,6 +11,10 @@ from pmcmc.solvers.structures import Structure
 class Setting(abc.ABC):
     """A recursion as those see it who know where it comes from; `Solver.prepare` asks it."""
 
+    def of_inner_steps(self) -> "Setting":
+        """The setting of the inner steps of a step, where a step has any."""
+        return self
+
     def check(self, structure: Structure) -> None:
         """Check that sweeps with this structure can run here.
 

@@ -13,7 +13,7 @@ from pmcmc.solvers.coordinates import Coordinates
 from pmcmc.solvers.damping import Damping
 from pmcmc.solvers.damping.base import UNKNOWN, Recurrence
 from pmcmc.solvers.guesses import Entry, Guess
-from pmcmc.solvers.method import Method, Swept
+from pmcmc.solvers.method import Cost, Method, Swept
 from pmcmc.solvers.scan import affine_scan
 from pmcmc.solvers.structures import Structure
 from pmcmc.solvers.tolerance import tolerance, tolerance_of_moves
@@ -103,6 +103,7 @@ class NewtonMethod(Method):
         is_exact = jnp.arange(len(value), dtype=jnp.int32) == n_verified
         swept = Swept(
             finished=jnp.where(is_exact[:, None], value, view.rows),
+            n_finished=n_verified + 1,
             n_verified=n_verified,
             values=value,
             aux=evaluated.aux,
@@ -110,7 +111,11 @@ class NewtonMethod(Method):
             residual=_largest(jnp.abs(error)),
             scaled_residual=scaled_residual,
             n_reset=jnp.sum(view.is_live & ~is_number, dtype=jnp.int32),
-            evaluations=len(value),
+            cost=Cost(
+                evaluations=len(value),
+                calls=len(value) * recursion.calls.step,
+                products=len(value) * self.structure.products(value.shape[-1]),
+            ),
         )
         return swept, Carry(evaluated.matrices if self.structure.every > 1 else (), damped)
 

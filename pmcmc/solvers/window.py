@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from pmcmc.solvers.base import SweepLog
+from pmcmc.solvers.base import Tally
 from pmcmc.solvers.region import Region
 
 
@@ -83,12 +83,7 @@ class Chain(NamedTuple):
     store: Any  # (states, aux), finished up to start, room for W rows beyond the end
     block: jax.Array  # first step of the block
     spent: jax.Array  # sweeps spent on the block
-    sweeps: jax.Array
-    sequential_steps: jax.Array
-    evaluations: jax.Array
-    residual: jax.Array
-    scaled_residual: jax.Array
-    sweep_log: SweepLog
+    tally: Tally
 
     @property
     def goes_on(self) -> jax.Array:
@@ -114,7 +109,7 @@ def look(
         steps=steps,
         is_live=(chain.start + row < n_steps) & chain.goes_on,
         is_new=row >= window - chain.n_new,
-        n_sweeps=chain.sweeps,
+        n_sweeps=chain.tally.sweeps,
         n_sweeps_of_batch=n_sweeps_of_batch,
     )
 

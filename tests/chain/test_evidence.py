@@ -15,6 +15,8 @@ def segment(residual, position=0.0):
         sweeps=count,
         sequential_steps=count + 1,
         evaluations=count + 2,
+        calls=count + 3.0,
+        products=count + 4.0,
         residual=np.array([residual, 0.0]) / 10,
         scaled_residual=np.array([residual, 0.0]),
         sweep_log=SweepLog(np.zeros((2, 0)), *np.zeros((2, 2, 0), int)),
@@ -44,6 +46,8 @@ def test_counts_add_up_and_the_largest_residual_stays():
     assert evidence.sweeps.tolist() == [9, 12]
     assert evidence.sequential_steps.tolist() == [12, 15]
     assert evidence.evaluations.tolist() == [15, 18]
+    assert evidence.calls.tolist() == [18, 21]
+    assert evidence.products.tolist() == [21, 24]
     assert evidence.scaled_residual.tolist() == [0.9, 0.0]
     assert evidence.residual[0] == pytest.approx(0.09)
     assert evidence.outcome.tolist() == [Outcome.FINISHED_WITH_SEQUENTIAL_STEPS] * 2

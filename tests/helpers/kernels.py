@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import pmcmc
+from pmcmc._util.pytree import Pytree
 
 
 def mala_loop(logdensity_numpy, x0, step_size, noise):
@@ -107,6 +108,35 @@ def hmc_kernel_numpy(kernel, density, x, noise):
     return decided(x, position, after - before, noise.uniform)
 
 
+class Quadratic(Pytree):
+    """A surrogate that is far off, and worse with other factors; of four numbers or any."""
+
+    factor: float
+
+    def __call__(self, x):
+        return -0.5 * self.factor * jnp.sum(x**2)
+
+    def value_and_grad(self, x):
+        return jax.value_and_grad(self)(x)
+
+
+def surrogate_hmc_numpy(kernel, density, x, noise):
+    """Leapfrog steps of the surrogate, `-factor / 2 * |x|^2`, as the textbook writes them."""
+    matrix, slope = as_matrix(kernel.inverse_mass_matrix), -float(kernel.surrogate.factor)
+    step_size = kernel.step_size * (1 + kernel.jitter * (2 * noise.jitter - 1))
+    position, momentum = x, noise.momentum
+    for _ in range(kernel.num_integration_steps):
+        momentum = momentum + step_size / 2 * slope * position
+        position = position + step_size * matrix @ momentum
+        momentum = momentum + step_size / 2 * slope * position
+    before, after = (p @ matrix @ p / 2 for p in (noise.momentum, momentum))
+    ratio = density(position)[0] - density(x)[0] + before - after
+    if noise.choice < kernel.random_walk_share:
+        position = x + 2.38 / math.sqrt(len(x)) * noise.move
+        ratio = density(position)[0] - density(x)[0]
+    return decided(x, position, ratio, noise.uniform)
+
+
 def scaled(x, noise):
     """A proposal that is not symmetric: every coordinate times a log-normal factor."""
     return x * jnp.exp(0.3 * noise)
@@ -156,6 +186,11 @@ KERNELS = {
     "HMC, one step": (pmcmc.HMC(0.3, 1), hmc_kernel_numpy),
     "HMC, diagonal, jittered": (pmcmc.HMC(0.2, 4, SCALES, jitter=0.5), hmc_kernel_numpy),
     "HMC, dense": (pmcmc.HMC(0.25, 4, METRIC), hmc_kernel_numpy),
+    "surrogate HMC": (pmcmc.kernels.SurrogateHMC(Quadratic(2.0), 0.4, 4), surrogate_hmc_numpy),
+    "surrogate HMC, dense": (
+        pmcmc.kernels.SurrogateHMC(Quadratic(0.7), 0.4, 3, METRIC, random_walk_share=0.3),
+        surrogate_hmc_numpy,
+    ),
     "Metropolis-Hastings": (
         pmcmc.MetropolisHastings(scaled, normal_like, scaled_log_ratio),
         metropolis_hastings_numpy,

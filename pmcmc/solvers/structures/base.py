@@ -44,6 +44,10 @@ class Structure(Pytree, abc.ABC):
         """Sweeps from one estimate of the matrices to the next."""
         return 1
 
+    def products(self, dim: int) -> float:
+        """Products of a Jacobian and a vector that a step takes in a sweep, on average."""
+        return dim if self.uses_derivatives else 0
+
     def max_states(self, dim: int, itemsize: int) -> int | None:
         """The most states whose matrices fit into memory, `None` for no limit to speak of."""
         return None

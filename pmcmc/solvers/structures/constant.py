@@ -33,6 +33,9 @@ class Constant(Wrapper):
     def uses_derivatives(self) -> bool:
         return False
 
+    def products(self, dim: int) -> float:
+        return 0
+
     def linearize(
         self, step: StateMap, state: jax.Array, coordinates: Coordinates, rng_key: jax.Array
     ) -> tuple[jax.Array, Any, Any]:

@@ -30,6 +30,9 @@ class Diagonal(Elementwise, static=("n_probes",)):
         if self.n_probes is not None:
             store_count(self, "n_probes")
 
+    def products(self, dim: int) -> float:
+        return dim if self.n_probes is None else self.n_probes
+
     def linearize(
         self, step: StateMap, state: jax.Array, coordinates: Coordinates, rng_key: jax.Array
     ) -> tuple[jax.Array, Any, jax.Array]:

@@ -41,6 +41,9 @@ class DiagonalBlocks(Structure, static=("n_probes",)):
                 f"and momentum, got one of {dim} numbers: write jacobian=pmcmc.solvers.Diagonal()."
             )
 
+    def products(self, dim: int) -> float:
+        return dim if self.n_probes is None else 2 * self.n_probes
+
     def linearize(
         self, step: StateMap, state: jax.Array, coordinates: Coordinates, rng_key: jax.Array
     ) -> tuple[jax.Array, Any, jax.Array]:

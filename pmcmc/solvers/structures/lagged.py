@@ -25,3 +25,6 @@ class Lagged(Wrapper, static=("every",)):
     def __post_init__(self) -> None:
         check_part("structure", self.structure, "Dense()")
         store_count(self, "every")
+
+    def products(self, dim: int) -> float:
+        return self.structure.products(dim) / self.every

@@ -36,6 +36,9 @@ class ScaledIdentity(Elementwise):
     def uses_derivatives(self) -> bool:
         return self.alpha is None
 
+    def products(self, dim: int) -> float:
+        return 1 if self.uses_derivatives else 0
+
     def linearize(
         self, step: StateMap, state: jax.Array, coordinates: Coordinates, rng_key: jax.Array
     ) -> tuple[jax.Array, Any, jax.Array]:

@@ -25,6 +25,9 @@ class Wrapper(Structure):
     def n_parts(self) -> int:
         return self.structure.n_parts
 
+    def products(self, dim: int) -> float:
+        return self.structure.products(dim)
+
     def max_states(self, dim: int, itemsize: int) -> int | None:
         return self.structure.max_states(dim, itemsize)
 

@@ -1,0 +1,146 @@
+"""Hamiltonian proposals along a surrogate."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from pmcmc._util.checks import check_positive, check_share, is_concrete, short, store_count
+from pmcmc.kernels import metric
+from pmcmc.kernels.base import Parts, State
+from pmcmc.kernels.leapfrog import PhasePoint, kick, leap
+from pmcmc.kernels.metropolis import Info, accept
+from pmcmc.kernels.proposal import ProposalKernel
+
+
+class SurrogateHMCNoise(NamedTuple):
+    """Draws of one step.
+
+    Args:
+        momentum: normal `(D,)` with the mass matrix for its covariance.
+        move: the same draw with the inverse mass matrix for its covariance.
+        uniform: of the decision.
+        jitter: of the step size.
+        choice: of the kind of proposal.
+    """
+
+    momentum: jax.Array
+    move: jax.Array
+    uniform: jax.Array
+    jitter: jax.Array
+    choice: jax.Array
+
+
+class SurrogateHMC(ProposalKernel, static=("num_integration_steps",)):
+    """Trajectories of a surrogate as proposals, accepted by the exact log density.
+
+    Leapfrog trajectories of a surrogate are reversible and preserve volume, whatever the surrogate,
+    so that accepting with `exp(l(p) - l(x) + K(v) - K(w))`, where `l` is the exact log density and
+    `K` the kinetic energy, leaves the target invariant (Rasmussen, 2003; Liu, 2001, section 9.4.3).
+    A step takes one value of the log density and no gradient. A share of the steps, drawn
+    beforehand, are random-walk proposals: they lead on where the surrogate is too low.
+
+    Args:
+        surrogate: stand-in for the log density, with `value_and_grad(position)`: a
+            `pmcmc.surrogates.Surrogate`.
+        step_size: positive scalar, in units of the position over those of `sqrt(C)`, where `C` is
+            the inverse mass matrix.
+        num_integration_steps: leapfrog steps of a trajectory.
+        inverse_mass_matrix: `None` for the identity, a vector `(D,)`, or a matrix `(D, D)`.
+        jitter: the step size of a trajectory is drawn evenly from `(1 - jitter, 1 + jitter)` times
+            `step_size`.
+        random_walk_share: probability of a random-walk proposal.
+        random_walk_step_size: its step size, in the same units; `None` for `2.38 / sqrt(D)`.
+
+    Raises:
+        ValueError: an argument is out of range, or the surrogate has no gradient.
+    """
+
+    surrogate: Any
+    step_size: float | jax.Array
+    num_integration_steps: int = 6
+    inverse_mass_matrix: Any = None
+    jitter: float | jax.Array = 0.5
+    random_walk_share: float | jax.Array = 0.15
+    random_walk_step_size: float | jax.Array | None = None
+
+    target_acceptance_rate = 0.8
+    metrics = ("diagonal", "dense")
+
+    def __post_init__(self) -> None:
+        example = "SurrogateHMC(surrogate, step_size=0.5)"
+        if isinstance(self.surrogate, str) or (
+            callable(self.surrogate) and not hasattr(self.surrogate, "value_and_grad")
+        ):
+            raise ValueError(
+                "surrogate must have a method value_and_grad(position), got "
+                f"{short(self.surrogate)}: write pmcmc.surrogates.FunctionSurrogate(function)."
+            )
+        check_positive("step_size", self.step_size, example)
+        store_count(self, "num_integration_steps")
+        metric.check_inverse_mass_matrix(self.inverse_mass_matrix)
+        if is_concrete(self.jitter):
+            check_share("jitter", self.jitter, "jitter=0.5")
+        share = self.random_walk_share
+        if is_concrete(share) and not 0 <= share <= 1:
+            raise ValueError(
+                f"random_walk_share must be between 0 and 1, got {short(share)}: write "
+                "random_walk_share=0.15."
+            )
+        if self.random_walk_step_size is not None:
+            check_positive("random_walk_step_size", self.random_walk_step_size, "0.5")
+
+    def draw_noise(self, rng_key: jax.Array, position: jax.Array) -> SurrogateHMCNoise:
+        normal_key, *keys = jax.random.split(rng_key, 4)
+        normal = jax.random.normal(normal_key, position.shape, position.dtype)
+        uniforms = [jax.random.uniform(key, (), position.dtype) for key in keys]
+        return SurrogateHMCNoise(
+            metric.scale_momentum(self.inverse_mass_matrix, normal),
+            metric.scale_move(self.inverse_mass_matrix, normal),
+            *uniforms,
+        )
+
+    def propose(self, state: State, noise: SurrogateHMCNoise) -> jax.Array:
+        return self.propose_and_keep(state, noise)[0]
+
+    def propose_and_keep(
+        self, state: State, noise: SurrogateHMCNoise
+    ) -> tuple[jax.Array, jax.Array]:
+        """The proposal, and by how much its kinetic energy is less than it was."""
+        step_size = self.step_size * (1 + self.jitter * (2 * noise.jitter - 1))
+
+        def whole(_: int, point: PhasePoint) -> PhasePoint:
+            return leap(self.surrogate, point, step_size, self.inverse_mass_matrix)
+
+        slope = jax.grad(self.surrogate)(state.position)
+        start = kick(state.position, noise.momentum, slope, step_size / 2)
+        n_whole = self.num_integration_steps - 1
+        last: PhasePoint = jax.lax.fori_loop(0, n_whole, whole, start)
+        velocity = metric.multiply(self.inverse_mass_matrix, last.momentum)
+        position = last.position + step_size * velocity
+        momentum = last.momentum + step_size / 2 * jax.grad(self.surrogate)(position)
+        lost = noise.momentum - momentum
+        mean = metric.multiply(self.inverse_mass_matrix, noise.momentum + momentum) / 2
+        walked = state.position + self._walk_step_size(state) * noise.move
+        is_walk = noise.choice < self.random_walk_share
+        return (
+            jnp.where(is_walk, walked, position),
+            jnp.where(is_walk, 0.0, jnp.sum(lost * mean)),
+        )
+
+    def _walk_step_size(self, state: State) -> float | jax.Array:
+        if self.random_walk_step_size is not None:
+            return self.random_walk_step_size
+        return 2.38 / state.position.size**0.5  # Roberts, Gelman & Gilks (1997)
+
+    def decide(self, state: State, proposal: State, noise: SurrogateHMCNoise) -> tuple[State, Info]:
+        return self._decide(state, proposal, self.propose_and_keep(state, noise)[1], noise)
+
+    def _decide(
+        self, state: Any, proposal: Any, kinetic: jax.Array, noise: SurrogateHMCNoise
+    ) -> tuple[Any, Info]:
+        log_ratio = proposal.logdensity - state.logdensity + kinetic
+        return accept(state, proposal, log_ratio, noise.uniform)
+
+    def parts(self) -> Parts:
+        return Parts(self.propose_and_keep, self.evaluate, self._decide, True)

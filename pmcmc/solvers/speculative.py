@@ -1,0 +1,103 @@
+"""Predict, evaluate at once, verify."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from pmcmc._util.checks import check_positive, is_among, short, store_count
+from pmcmc.solvers.base import Recursion, Solver, Trajectories
+from pmcmc.solvers.driver import Budget, drive
+from pmcmc.solvers.setting import Setting
+from pmcmc.solvers.speculation import SpeculationMethod
+
+_CPU_WINDOW, _ACCELERATOR_WINDOW = 64, 512
+_SEGMENT_NUMBERS = 2**22  # 32 MiB of float64 states a segment
+_SEGMENT_WINDOWS = 64  # its last sweeps are short: at most a few per cent
+
+
+class Speculative(Solver, static=("window", "n_logged_sweeps"), kw_only=True):
+    """Predict the proposals of a window of steps, evaluate them at once, verify, and slide on.
+
+    For kernels in three parts (`pmcmc.kernels.ProposalKernel`): random walk, Metropolis-Hastings,
+    Barker, MALA, Langevin. Decisions are predicted with a surrogate for the log density, which only
+    guesses: a step stands if the exact log density was evaluated at its own proposal and all steps
+    before it stand. Where proposals use no gradient of the log density the chain is the loop's to
+    the last bit of its decisions, with a residual of 0; elsewhere a proposal may differ from the
+    point of its evaluation by the tolerance, and the residual says by how much.
+
+    Where a share `q` of decisions is predicted wrong a sweep finishes `(1 - (1 - q)**W) / q` of `W`
+    steps.
+
+    Args:
+        surrogate: a `pmcmc.surrogates.Surrogate`, or a function of the position such as a coarser
+            solver of the same differential equation; `"auto"` for the one fitted in the warm-up, or
+            a normal with the metric of the kernel.
+        window: steps evaluated at once; `"auto"` for 64 on a CPU and 512 elsewhere. It changes
+            speed and memory, never the chain.
+        atol, rtol: how far a proposal may be from the point of its evaluation, `atol + rtol * |p|`;
+            `None` for 1e-12 in float64 and 1e-5 in float32.
+        n_logged_sweeps: number of sweeps of each segment to record in the log.
+
+    Raises:
+        ValueError: an argument is out of range; when used, the kernel has no three parts.
+    """
+
+    surrogate: Any = "auto"
+    window: int | str = "auto"
+    atol: Any = None
+    rtol: Any = None
+    n_logged_sweeps: int = 0
+
+    def __post_init__(self) -> None:
+        if isinstance(self.surrogate, str) and self.surrogate != "auto":
+            raise ValueError(
+                f"surrogate must be 'auto', a pmcmc.surrogates.Surrogate or a function of the "
+                f"position, got {short(self.surrogate)}: write surrogate='auto'."
+            )
+        if not is_among(self.window, "auto"):
+            store_count(self, "window")
+        store_count(self, "n_logged_sweeps", minimum=0)
+        for name in ("atol", "rtol"):
+            tolerance = getattr(self, name)
+            if tolerance is not None:
+                check_positive(name, tolerance, f"{name}=1e-6")
+
+    def run(
+        self, recursion: Recursion, s0: jax.Array, inputs: Any, n_steps: int | jax.Array
+    ) -> Trajectories:
+        if recursion.parts is None:
+            raise ValueError(
+                "solver='speculative' needs steps that propose, evaluate the log density once and "
+                "decide, which these do not: write kernel='random_walk', 'mala' or 'barker', or "
+                "solver='quasi'."
+            )
+        atol, rtol = self.tolerances(s0.dtype)
+        method = SpeculationMethod(
+            self.surrogate, jnp.asarray(atol, s0.dtype), jnp.asarray(rtol, s0.dtype)
+        )
+        length = jax.tree.leaves(inputs)[0].shape[1]
+        budget = Budget(None, True, self.n_logged_sweeps)
+        # Points are proposals of the chain, or near them: they need no bounds.
+        unbounded = recursion._replace(is_chain=False)
+        return drive(method, budget, unbounded, s0, inputs, n_steps, min(self._window, length))
+
+    def prepare(self, setting: Setting) -> "Speculative":
+        return self
+
+    def tolerances(self, dtype: Any) -> tuple[Any, Any]:
+        default = 1e-12 if dtype == np.float64 else 1e-5
+        atol = default if self.atol is None else self.atol
+        rtol = default if self.rtol is None else self.rtol
+        return atol, rtol
+
+    def segment_length(self, n_steps: int, n_chains: int, dim: int, dtype: Any) -> int:
+        most = max(_SEGMENT_NUMBERS // (n_chains * dim), self._window)
+        return min(_SEGMENT_WINDOWS * self._window, most)
+
+    @property
+    def _window(self) -> int:
+        if isinstance(self.window, int):
+            return self.window
+        return _CPU_WINDOW if jax.default_backend() == "cpu" else _ACCELERATOR_WINDOW
