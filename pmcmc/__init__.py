@@ -12,6 +12,7 @@ from pmcmc import solvers as solvers
 from pmcmc import targets as targets
 from pmcmc._burn_in import BurnIn as BurnIn
 from pmcmc._burn_in import burn_in as burn_in
+from pmcmc._chain.layout import ChainMethod as ChainMethod
 from pmcmc._plan import plan as plan
 from pmcmc._planning.choice import Plan as Plan
 from pmcmc._result import Result as Result

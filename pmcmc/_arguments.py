@@ -7,6 +7,7 @@ import numpy as np
 
 from pmcmc._adaptation.windows import as_tuning
 from pmcmc._chain.checked import as_problem, check_start
+from pmcmc._chain.layout import check_chain_method, check_device
 from pmcmc._chain.starts import forgotten_n_chains
 from pmcmc._planning.task import Task
 from pmcmc._util.checks import short
@@ -31,12 +32,14 @@ def as_task(
     rng_key: jax.Array | int,
     metric: str | None = "auto",
     target_acceptance_rate: float | None = None,
+    chain_method: str = "auto",
 ) -> Task:
     """Check what users wrote.
 
     Raises:
         ValueError: an argument cannot be used; the message says why and what to write.
     """
+    chain_method = check_chain_method(chain_method)
     given = _as_kernel(kernel)
     key = as_key(rng_key)
     try:
@@ -54,7 +57,8 @@ def as_task(
         ) from error
     if problem.positions.committed:
         key = jax.device_put(key, problem.positions.device)
-    return Task(problem, given, flat, tuning, key)
+    check_device(chain_method, problem.device)
+    return Task(problem, given, flat, tuning, key, chain_method)
 
 
 def warmup_key(rng_key: jax.Array) -> jax.Array:

@@ -81,6 +81,7 @@ def burn_in(
     max_rhat: float = 1.05,
     solver: Solver | Auto | str = "auto",
     n_chains: int = 1,
+    chain_method: str = "auto",
     metric: str | None = "auto",
     target_acceptance_rate: float | None = None,
     init_to_mode: bool = False,
@@ -108,6 +109,7 @@ def burn_in(
         max_rhat: largest split R-hat that counts as stationary.
         solver: as in `pmcmc.sample`. Sweeps that are stopped early are allowed here, and marked.
         n_chains: as in `pmcmc.sample`.
+        chain_method: as in `pmcmc.sample`.
         metric: as in `pmcmc.warmup`.
         target_acceptance_rate: as in `pmcmc.warmup`.
         init_to_mode: as in `pmcmc.warmup`.
@@ -124,7 +126,9 @@ def burn_in(
     check_above("max_rhat", max_rhat, 1.0, "a number above 1", "max_rhat=1.05")
     check_flag("init_to_mode", init_to_mode)
     solver = as_solver(solver)
-    task = as_task(logdensity, x0, kernel, n_chains, rng_key, metric, target_acceptance_rate)
+    task = as_task(
+        logdensity, x0, kernel, n_chains, rng_key, metric, target_acceptance_rate, chain_method
+    )
     if task.tuning.target_acceptance_rate is None:
         raise ValueError(
             f"kernel must have a step size to tune, got {short(kernel)}: write kernel='mala'."

@@ -1,5 +1,6 @@
 """`plan`: what `solver="auto"` would choose, without sampling."""
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import jax
 
 from pmcmc._arguments import as_task
+from pmcmc._chain.runner import Runner
 from pmcmc._planning.choice import Plan
 from pmcmc._planning.pilot import measure
 from pmcmc._planning.runner import MEASURED_STEPS, PILOT_SHARE
@@ -17,6 +19,7 @@ from pmcmc.kernels import Kernel
 from pmcmc.solvers import Sequential
 
 _TUNING_STEPS = 300
+_ANY_LENGTH = 10**9  # steps
 
 
 def plan(
@@ -26,6 +29,7 @@ def plan(
     *,
     kernel: Kernel | str | None = None,
     n_chains: int = 1,
+    chain_method: str = "auto",
     rng_key: jax.Array | int = 0,
     progress: bool | None = None,
 ) -> Plan:
@@ -41,6 +45,7 @@ def plan(
             cost.
         kernel: as in `pmcmc.sample`.
         n_chains: number of independent chains.
+        chain_method: as in `pmcmc.sample`.
         rng_key: a key of `jax.random`, or an integer seed.
         progress: as in `pmcmc.sample`.
 
@@ -52,17 +57,31 @@ def plan(
         n_steps = check_count("n_steps", n_steps)
     is_tuned = isinstance(kernel, Kernel)
     metric = None if is_tuned else "auto"
-    task = as_task(logdensity, x0, kernel, n_chains, rng_key, metric)
+    task = as_task(logdensity, x0, kernel, n_chains, rng_key, metric, chain_method=chain_method)
     flat, positions = task.kernel, task.problem.positions
     if not is_tuned:
         tuned = tune(task, Sequential(), _TUNING_STEPS, False, progress)
         flat, positions = tuned.kernel, tuned.positions
     with Progress(progress, n_chains) as line:
         line.say("measuring")
-        runner = task.runner(Sequential(), flat, MEASURED_STEPS)
-        runner.compile(flat, positions, task.rng_key)
-        started = time.perf_counter()
-        runner.advance(flat, positions, task.rng_key, 0, MEASURED_STEPS)
-        loop = (time.perf_counter() - started) / MEASURED_STEPS
+        runner = task.runner(Sequential(), flat, MEASURED_STEPS, n_steps or _ANY_LENGTH)
+        loop = _seconds_per_step(runner, flat, positions, task.rng_key)
         budget = float("inf") if n_steps is None else PILOT_SHARE * n_steps * loop
-        return measure(task, flat, positions, task.rng_key, 0, loop, budget)
+        task = task._replace(layout=runner.layouts.current)
+        found = measure(task, flat, positions, task.rng_key, 0, loop, budget)
+        return found._replace(chain_method=runner.layouts.chain_method)
+
+
+def _seconds_per_step(
+    runner: Runner, kernel: Kernel, positions: jax.Array, rng_key: jax.Array
+) -> float:
+    """Of the loop, in the layout of the chains that is fastest."""
+    runner.compile(kernel, positions, rng_key)
+    seconds, done = math.inf, 0
+    while not done or not runner.layouts.is_settled:
+        size = runner.piece(runner.length if runner.layouts.is_open else MEASURED_STEPS)
+        started = time.perf_counter()
+        positions = runner.advance(kernel, positions, rng_key, done, size).last
+        seconds = min(seconds, (time.perf_counter() - started) / size)
+        done += size
+    return seconds

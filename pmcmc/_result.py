@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from pmcmc._adaptation.windows import WarmupReport
+from pmcmc._chain.layout import ChainMethod
 from pmcmc._planning.choice import Plan
 from pmcmc._util import arviz_compat
 from pmcmc._util.labels import named_leaves
@@ -48,6 +49,8 @@ class RunInfo:
             and `remedy`.
         sweep_log: residual and finished steps per sweep, one `SweepLog` a segment of the chain.
         warmup: record of the warm-up, `None` where there was none.
+        chain_method: how the chains were laid out (a `ChainMethod`), and how long a step took in
+            each layout that was tried.
         plan: what `solver="auto"` decided and from which figures, `None` for other solvers.
         seconds_compile: tracing and compiling, about 0 when everything was compiled before.
         seconds_setup: finding the basis and checking the start.
@@ -75,6 +78,7 @@ class RunInfo:
     outcome: list[Outcome]
     sweep_log: list[SweepLog] = field(repr=False)
     warmup: WarmupReport | None = field(repr=False)
+    chain_method: ChainMethod
     plan: Plan | None = field(repr=False)
     seconds_compile: float
     seconds_setup: float
@@ -178,6 +182,7 @@ class Result:
             f"{self.stats['acceptance_rate'].mean():.3f}, {divergent} divergent",
             f"  solver      {info.solver.describe()} on {info.device}{self._cost()}",
             *([] if info.plan is None else [f"  auto        {info.plan.headline}"]),
+            *([] if n_chains == 1 else [f"  layout      {info.chain_method}"]),
             f"  chain       {self._evidence()}",
             f"  seconds     compile {info.seconds_compile:.2f}, set-up {info.seconds_setup:.2f}, "
             f"warm-up {info.seconds_warmup:.2f}, run {info.seconds_run:.2f}",

@@ -31,6 +31,7 @@ def sample(
     kernel: Kernel | str | None = None,
     solver: Solver | Auto | str = "auto",
     n_chains: int = 1,
+    chain_method: str = "auto",
     n_warmup: int | None = None,
     thin: int = 1,
     rng_key: jax.Array | int = 0,
@@ -60,6 +61,10 @@ def sample(
             `"quasi"`, `"newton"`, ... (all are in `pmcmc.solvers.PRESETS`), or an instance such as
             `pmcmc.ParallelNewton(window=128)`.
         n_chains: number of independent chains.
+        chain_method: how several chains share the device: `"parallel"` for one chain a thread on a
+            CPU, `"vectorized"` for all under `jax.vmap`, `"sequential"` for one after another,
+            `"auto"` for what turns out to be fastest, measured on the first steps of the chains
+            (see `info.chain_method`). It changes the chains by rounding only.
         n_warmup: steps before the draws, dropped, in which the step size of the kernel is tuned,
             if it has an acceptance rate to aim at, and its metric, if none was given; `None` for 0
             where `kernel` is an instance, and else for 2,000, or 10 times the numbers in a position
@@ -88,7 +93,7 @@ def sample(
         line.say("preparing")
         started = time.perf_counter()
         metric = "auto" if n_warmup else None
-        task = as_task(logdensity, x0, kernel, n_chains, rng_key, metric)
+        task = as_task(logdensity, x0, kernel, n_chains, rng_key, metric, chain_method=chain_method)
         positions = task.problem.positions
         runner = make_runner(task, solver, n_steps, n_warmup + n_steps, n_warmup // 2)
         seconds_setup = time.perf_counter() - started
@@ -152,6 +157,7 @@ def sample(
             atol=float(atol),
             rtol=float(rtol),
             warmup=report,
+            chain_method=runner.layouts.chain_method,
             plan=runner.plan if isinstance(runner, AutoRunner) else None,
             seconds_compile=seconds_compile,
             seconds_setup=seconds_setup,

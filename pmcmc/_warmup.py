@@ -39,6 +39,7 @@ def warmup(
     n_steps: int = 1000,
     solver: Solver | Auto | str = "auto",
     n_chains: int = 1,
+    chain_method: str = "auto",
     metric: str | None = "auto",
     target_acceptance_rate: float | None = None,
     init_to_mode: bool = False,
@@ -63,6 +64,7 @@ def warmup(
         n_steps: of each chain.
         solver: as in `sample`.
         n_chains: as in `sample`.
+        chain_method: as in `sample`.
         metric: kind of `inverse_mass_matrix` to estimate: `"diagonal"`, `"dense"`, `None` for none,
             `"auto"` for a dense one in up to 50 dimensions where the kernel takes it.
         target_acceptance_rate: to aim at, `None` for the kernel's own: 0.574 (MALA), 0.8 (HMC),
@@ -80,7 +82,9 @@ def warmup(
     n_chains = check_count("n_chains", n_chains)
     check_flag("init_to_mode", init_to_mode)
     solver = as_solver(solver)
-    task = as_task(logdensity, x0, kernel, n_chains, rng_key, metric, target_acceptance_rate)
+    task = as_task(
+        logdensity, x0, kernel, n_chains, rng_key, metric, target_acceptance_rate, chain_method
+    )
     if task.tuning.target_acceptance_rate is None:
         raise ValueError(
             f"kernel must have something to tune, got {short(kernel)}: write kernel='mala', or "

@@ -19,7 +19,7 @@ from pmcmc._adaptation.step_size import (
 )
 from pmcmc._chain.density import FlatLogDensity
 from pmcmc._chain.evidence import Evidence
-from pmcmc._chain.runner import Segment
+from pmcmc._chain.segment import Segment
 from pmcmc._chain.starts import scale_hint
 from pmcmc._util.checks import check_above, check_share, is_among, short
 from pmcmc._util.programs import jit_of_function

@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 
-from pmcmc._chain.runner import Segment
+from pmcmc._chain.segment import Segment
 
 
 class Draws:

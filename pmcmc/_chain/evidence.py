@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from pmcmc._chain.runner import Segment
+from pmcmc._chain.segment import Segment
 from pmcmc.solvers import Outcome, SweepLog
 
 

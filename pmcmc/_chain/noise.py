@@ -20,8 +20,11 @@ def draw_noise(
     first_step: jax.Array,
     n_steps: int | jax.Array,
     length: int,
+    first_chain: int | jax.Array = 0,
 ) -> Any:
     """Noise of the steps from `first_step` on, leading axes `(chain, length)`.
+
+    Chains are numbered from `first_chain` on.
 
     The noise of step `t` of chain `c` is drawn with `fold_in(fold_in(rng_key, c), t)`. Rows are
     drawn in blocks, only as far as `n_steps`.
@@ -31,7 +34,7 @@ def draw_noise(
     """
     n_chains = positions.shape[0]
     block = min(_NOISE_BLOCK, length)
-    chains = jnp.arange(n_chains, dtype=jnp.uint32)
+    chains = jnp.uint32(first_chain) + jnp.arange(n_chains, dtype=jnp.uint32)
 
     def draw(chain_key: jax.Array, step: jax.Array) -> Any:
         return kernel.draw_noise(jax.random.fold_in(chain_key, step), positions[0])

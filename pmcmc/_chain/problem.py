@@ -28,6 +28,11 @@ class Problem(NamedTuple):
     layout: Any
     has_chain_axis: bool
 
+    @property
+    def device(self) -> Any:
+        """Where the positions live."""
+        return self.positions.device
+
     def unravel(self, flat: np.ndarray) -> Any:
         """From flat positions `(*axes, D)` to the user's pytree, leaves `(*axes, *event)`.
 

@@ -49,6 +49,17 @@ def as_recursion(logdensity: FlatLogDensity | None, kernel: Kernel) -> Recursion
     )
 
 
+def calls_back(problem: Problem, kernel: Kernel) -> bool:
+    """Whether a step calls functions of Python while it runs."""
+    position = problem.positions[0]
+    recursion = as_recursion(problem.logdensity, with_dtype(kernel, position.dtype))
+
+    def step(position: jax.Array, rng_key: jax.Array) -> Any:
+        return recursion.step(position, kernel.draw_noise(rng_key, position))
+
+    return "callback" in str(jax.make_jaxpr(step)(position, internal_key(0)))
+
+
 def check_linearizable(problem: Problem, kernel: Kernel) -> None:
     """Check that a step can be differentiated, as sweeps do.
 

@@ -1,38 +1,26 @@
 """A batch of chains, advanced by a kernel and a solver: where the two meet."""
 
 import dataclasses
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+import time
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from pmcmc._chain.blocks import Programs, run_blocks
 from pmcmc._chain.density import FlatLogDensity
+from pmcmc._chain.layout import Layout, Layouts
 from pmcmc._chain.noise import chain_noise
 from pmcmc._chain.problem import with_dtype
 from pmcmc._chain.recursion import as_recursion
+from pmcmc._chain.segment import Segment
 from pmcmc._util.callbacks import callbacks_raise
 from pmcmc._util.programs import jit_of_function
 from pmcmc.kernels import Kernel
 from pmcmc.solvers import Solver, Trajectories
-
-
-class Segment(NamedTuple):
-    """A stretch of finished steps, on the host.
-
-    Args:
-        positions: shape `(chain, step, D)`.
-        stats: arrays `(chain, step)` by name.
-        last: positions at the end, shape `(chain, D)`, on the device.
-        report: what the solver says of the stretch, without its states.
-    """
-
-    positions: np.ndarray
-    stats: dict[str, np.ndarray]
-    last: jax.Array
-    report: Trajectories
 
 
 @dataclass(frozen=True)
@@ -43,13 +31,17 @@ class Runner:
         logdensity: of a flat position.
         solver: evaluates the chains.
         length: largest number of steps to evaluate at once.
+        layouts: how the chains are laid out.
         prepare: from a kernel to the solver with everything found that depends on its metric.
+        programs: those of blocks that were compiled already, by kind.
     """
 
     logdensity: FlatLogDensity | None
     solver: Solver
     length: int
+    layouts: Layouts
     prepare: Callable[[Kernel], Solver] | None = None
+    programs: dict[Hashable, Programs] = field(default_factory=dict, repr=False)
 
     def adapted_to(self, kernel: Kernel) -> "Runner":
         """The runner with a solver that suits the metric of this kernel."""
@@ -63,7 +55,11 @@ class Runner:
 
     def compile(self, kernel: Kernel, positions: jax.Array, rng_key: jax.Array) -> None:
         """Have the program compiled, without taking a step."""
-        self.advance(kernel, positions, rng_key, 0, 0)
+        self._advance(self.layouts.current, kernel, positions, rng_key, 0, 0)
+
+    def piece(self, n_steps: int) -> int:
+        """How many of `n_steps` to take at once."""
+        return self.layouts.piece(n_steps, self.length)
 
     def run(
         self,
@@ -77,11 +73,13 @@ class Runner:
 
         Positions have shape `(chain, D)`; the noise is a function of key, chain and step.
         """
-        for done in range(0, n_steps, self.length):
-            size = min(self.length, n_steps - done)
+        done = 0
+        while done < n_steps:
+            size = self.piece(n_steps - done)
             segment = self.advance(kernel, positions, rng_key, first_step + done, size)
             positions = segment.last
             yield segment
+            done += size
 
     def probe(
         self, kernel: Kernel, positions: jax.Array, rng_key: jax.Array, n_steps: int
@@ -102,34 +100,81 @@ class Runner:
         Raises:
             CallbackError: a callback of the user's raised an exception.
         """
+        layout = self.layouts.current
+        if self.layouts.is_new(layout):
+            self._advance(layout, kernel, positions, rng_key, first_step, 0)
+        return self._advance(layout, kernel, positions, rng_key, first_step, n_steps)
+
+    def _advance(
+        self,
+        layout: Layout,
+        kernel: Kernel,
+        positions: jax.Array,
+        rng_key: jax.Array,
+        first_step: int,
+        n_steps: int,
+    ) -> Segment:
+        """Take steps in this layout, and note how long that takes."""
+        started = time.perf_counter()
+        solver = self.solver.segment(first_step, self.length)
+        kernel = with_dtype(kernel, positions.dtype)
+        call = (solver, kernel, positions, rng_key, np.uint32(first_step), np.int32(n_steps))
+        with callbacks_raise(lambda: self._where(positions, first_step, n_steps)):
+            if layout.block >= len(positions):
+                segment = self._whole(*call)
+            else:
+                segment = self._in_blocks(layout, *call)
+        self.layouts.took(layout, n_steps, time.perf_counter() - started, self.length)
+        return segment
+
+    def _whole(self, *call: Any) -> Segment:
+        """All chains through one program."""
+        solver, kernel, positions, rng_key, first_step, n_steps = call
+        noise = chain_noise(
+            kernel, positions, rng_key, first_step, n_steps, self.length, np.uint32(0)
+        )
+        last, result = _advance(self.logdensity, solver, kernel, positions, noise, n_steps)
+        return Segment.fetched(last, result, int(n_steps))
+
+    def _in_blocks(self, layout: Layout, *call: Any) -> Segment:
+        """Blocks of chains through one program."""
+        solver, kernel, positions, rng_key, first_step, n_steps = call
+        parameters = (solver, kernel)
+        leaves, structure = jax.tree.flatten(parameters)
+        kind = (layout.block, structure, tuple(map(jax.typeof, leaves)))
+        if kind not in self.programs:
+            sharding = positions.sharding if positions.committed else None
+            shape = (layout.block, positions.shape[1])
+            block = jax.ShapeDtypeStruct(shape, positions.dtype, sharding=sharding)
+            self.programs[kind] = Programs.compiled(
+                self.logdensity, _advance, self.length, *parameters, block, *call[3:]
+            )
+        programs = self.programs[kind]
+        # JAX's settings, such as the types that numbers take, are those of this thread.
+        solver, kernel, first_step, steps = jax.tree.map(
+            jnp.asarray, (solver, kernel, first_step, n_steps)
+        )
+
+        def advance(block: jax.Array, first_chain: np.uint32) -> Segment:
+            noise = programs.noise(
+                kernel, block, rng_key, first_step, steps, self.length, first_chain
+            )
+            last, result = programs.chain(solver, kernel, block, noise, steps)
+            return Segment.fetched(last, result, int(n_steps))
+
+        return run_blocks(layout, positions, advance)
+
+    def _where(self, positions: jax.Array, first_step: int, n_steps: int) -> str:
         elsewhere = ""
         if self.solver.is_parallel_in_time:
             elsewhere = (
                 " Sweeps also evaluate points that no chain visits: write solver='sequential'."
             )
-
-        def where() -> str:
-            numbers = np.array2string(np.asarray(positions), threshold=12, edgeitems=2)
-            return (
-                f"in steps {first_step} to {first_step + n_steps - 1}. The last positions that are "
-                f"known, before step {first_step}: {' '.join(numbers.split())}.{elsewhere}"
-            )
-
-        kernel, steps = with_dtype(kernel, positions.dtype), np.int32(n_steps)
-        with callbacks_raise(where):
-            last, result = _advance(
-                self.logdensity,
-                self.solver.segment(first_step, self.length),
-                kernel,
-                positions,
-                chain_noise(kernel, positions, rng_key, np.uint32(first_step), steps, self.length),
-                steps,
-            )
-            states, stats = jax.tree.map(
-                lambda rows: np.asarray(rows)[:, :n_steps], (result.states, result.aux)
-            )
-            report = jax.tree.map(np.asarray, result._replace(states=None, aux=None))
-        return Segment(states, stats, last, report)
+        numbers = np.array2string(np.asarray(positions), threshold=12, edgeitems=2)
+        return (
+            f"in steps {first_step} to {first_step + n_steps - 1}. The last positions that are "
+            f"known, before step {first_step}: {' '.join(numbers.split())}.{elsewhere}"
+        )
 
 
 @jit_of_function()

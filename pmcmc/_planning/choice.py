@@ -3,6 +3,7 @@
 import math
 from typing import NamedTuple
 
+from pmcmc._chain.layout import ChainMethod
 from pmcmc.solvers import ParallelNewton, Sequential, Solver
 
 _LEAST_WORK = 2.5  # evaluations of the transition per step: no kernel and target here took fewer
@@ -110,6 +111,7 @@ class Plan(NamedTuple):
         measurements: in figures.
         pilot_seconds: all that measuring took, compilation included.
         changes: solvers that took over later on.
+        chain_method: how the loop's chains were laid out, where `pmcmc.plan` made the plan.
     """
 
     solver: Solver
@@ -117,6 +119,7 @@ class Plan(NamedTuple):
     measurements: Measurements
     pilot_seconds: float
     changes: tuple[Change, ...] = ()
+    chain_method: ChainMethod | None = None
 
     @property
     def is_parallel_in_time(self) -> bool:
@@ -131,6 +134,8 @@ class Plan(NamedTuple):
     def __str__(self) -> str:
         seen = self.measurements
         lines = [self.reason, f"  loop: {_microseconds(seen.loop_seconds_per_step)} a step"]
+        if self.chain_method is not None:
+            lines.append(f"  chains: {self.chain_method}")
         lines += [
             f"  {size} steps at once: {_microseconds(seconds)} a step"
             for size, seconds in seen.batch_seconds_per_step.items()

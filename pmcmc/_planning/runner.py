@@ -8,7 +8,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from pmcmc._chain.runner import Runner, Segment
+from pmcmc._chain.layout import Layouts
+from pmcmc._chain.runner import Runner
+from pmcmc._chain.segment import Segment
 from pmcmc._planning.choice import Change, Measurements, Plan, decided, ladder
 from pmcmc._planning.pilot import measure
 from pmcmc._planning.task import Task
@@ -60,6 +62,11 @@ class AutoRunner:
         return self._runner.solver
 
     @property
+    def layouts(self) -> Layouts:
+        """How the chains are laid out at present."""
+        return self._runner.layouts
+
+    @property
     def plan(self) -> Plan:
         """What was decided, and why."""
         if self._plan is not None:
@@ -99,12 +106,12 @@ class AutoRunner:
         """Take steps; see `Runner.run`."""
         end = first_step + n_steps
         while first_step < end:
-            if self._plan is None and self._n_done >= self._n_settling:
+            is_known = self._n_done >= self._n_settling and self._loop.layouts.is_settled
+            if self._plan is None and is_known:
                 self._decide(kernel, positions, rng_key, first_step)
-            most = self._runner.length
+            size = self._runner.piece(end - first_step)
             if self._plan is None:
-                most = min(most, max(MEASURED_STEPS, self._n_settling - self._n_done))
-            size = min(most, end - first_step)
+                size = min(size, max(MEASURED_STEPS, self._n_settling - self._n_done))
             segment = self._advance(kernel, positions, rng_key, first_step, size)
             size = segment.positions.shape[1]
             self._n_done += size
@@ -143,6 +150,7 @@ class AutoRunner:
     def _decide(
         self, kernel: Kernel, positions: jax.Array, rng_key: jax.Array, first_step: int
     ) -> None:
+        self._task = self._task._replace(layout=self._loop.layouts.current)
         loop = self._loop_seconds_per_step
         budget = PILOT_SHARE * (self._n_steps - self._n_done) * loop
         self._plan = measure(
@@ -220,5 +228,5 @@ def make_runner(
         n_settling: steps after which the parameters of the kernel are about right.
     """
     if isinstance(solver, Solver):
-        return task.runner(solver, task.kernel, n_steps)
+        return task.runner(solver, task.kernel, n_steps, n_total)
     return AutoRunner(task, n_total, n_settling)

@@ -3,11 +3,16 @@
 from typing import NamedTuple
 
 import jax
+import numpy as np
 
 from pmcmc._adaptation.windows import Tuning
 from pmcmc._chain.basis import ChainSetting
+from pmcmc._chain.layout import Layout, Layouts, candidates
 from pmcmc._chain.problem import Problem
+from pmcmc._chain.recursion import calls_back
 from pmcmc._chain.runner import Runner
+from pmcmc._util.programs import memory_of
+from pmcmc._util.threads import n_cores
 from pmcmc.kernels import Kernel
 from pmcmc.solvers import Solver
 
@@ -21,6 +26,8 @@ class Task(NamedTuple):
         kernel: the kernel for flat positions, with a metric where one is to be tuned.
         tuning: what a warm-up tunes.
         rng_key: a typed key.
+        chain_method: how chains are laid out, by name.
+        layout: the layout, where that is known already.
     """
 
     problem: Problem
@@ -28,13 +35,23 @@ class Task(NamedTuple):
     kernel: Kernel
     tuning: Tuning
     rng_key: jax.Array
+    chain_method: str = "auto"
+    layout: Layout | None = None
 
     def at(self, positions: jax.Array) -> "Task":
         """The task from other starts, shape `(chain, D)`."""
         return self._replace(problem=self.problem._replace(positions=positions))
 
-    def runner(self, solver: Solver, kernel: Kernel, n_steps: int) -> Runner:
+    def runner(
+        self, solver: Solver, kernel: Kernel, n_steps: int, n_total: int | None = None
+    ) -> Runner:
         """A runner of `n_steps` by a solver, with everything it needs resolved.
+
+        Args:
+            solver: to be prepared.
+            kernel: flat.
+            n_steps: of the chain that the solver is to suit.
+            n_total: the same, and those of a warm-up before it.
 
         Raises:
             ValueError: the solver cannot run this chain.
@@ -47,7 +64,24 @@ class Task(NamedTuple):
         prepared = prepare(kernel)
         n_chains, dim = self.problem.positions.shape
         length = prepared.segment_length(n_steps, n_chains, dim, self.problem.positions.dtype)
-        return Runner(self.problem.logdensity, prepared, length, prepare)
+        layouts = self._layouts(prepared, kernel, n_total or n_steps)
+        return Runner(self.problem.logdensity, prepared, length, layouts, prepare)
+
+    def _layouts(self, solver: Solver, kernel: Kernel, n_steps: int) -> Layouts:
+        positions, device = self.problem.positions, self.problem.device
+        n_chains, is_cpu = len(positions), device.platform == "cpu"
+        options = candidates(self.chain_method, n_chains, n_steps, is_cpu, n_cores())
+        if self.layout is not None:
+            options = (self.layout,)
+        # A solver that was given states of all chains cannot be divided. Functions of Python run
+        # one at a time, wherever they are called from.
+        is_whole = any(np.ndim(leaf) == 3 for leaf in jax.tree.leaves(solver))
+        if is_whole or (len(options) > 1 and calls_back(self.problem, kernel)):
+            options = (Layout(n_chains, 1),)
+        structure = jax.tree.structure((solver, kernel))
+        about = (structure, n_chains, positions.dtype, device)
+        seen = memory_of(self.problem.logdensity, *about)
+        return Layouts(options, n_chains, n_steps, seen)
 
     def restored(self, kernel: Kernel) -> Kernel:
         """A tuned kernel as users know it, made of functions of their own positions."""

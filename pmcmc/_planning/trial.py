@@ -8,7 +8,8 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from pmcmc._chain.runner import Runner, Segment
+from pmcmc._chain.runner import Runner
+from pmcmc._chain.segment import Segment
 from pmcmc._planning.choice import Candidate, Dropped
 from pmcmc._planning.task import Task
 from pmcmc._util.checks import first_line

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from pmcmc._chain.evidence import Evidence
-from pmcmc._chain.runner import Segment
+from pmcmc._chain.segment import Segment
 from pmcmc.solvers import Outcome, SweepLog, Trajectories
 
 

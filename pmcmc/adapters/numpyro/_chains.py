@@ -30,6 +30,7 @@ class Chains(Collected):
     num_chains: int
     thinning: int
     postprocess_fn: Callable[[Any], Any] | None
+    chain_method: str
     progress_bar: bool
     progress_rate: int | None
     jit_model_args: bool
@@ -131,6 +132,7 @@ class Chains(Collected):
             n_steps,
             solver=self.solver,
             n_chains=self.num_chains,
+            chain_method=self.chain_method,
             thin=min(self.thinning, n_steps),
             progress=self.progress_bar and None,
             **settings,

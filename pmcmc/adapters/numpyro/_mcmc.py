@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 
+from pmcmc._chain.layout import check_chain_method
 from pmcmc._util.checks import check_count
 from pmcmc.adapters.numpyro import _fields
 from pmcmc.adapters.numpyro._chains import Chains
@@ -30,7 +31,7 @@ class MCMC(Chains):
             values of sites.
         progress_bar: whether to show progress, on stderr.
         progress_rate: of NumPyro's progress bar in its warm-up.
-        chain_method: accepted for NumPyro's sake, without effect: chains are always vectorized.
+        chain_method: how our chains share the device, as in `pmcmc.sample`.
         jit_model_args: whether arrays and floating-point numbers that the model is called with are
             arguments of compiled code, which is then found again for others of the same shapes;
             where that cannot be (discrete sites, arguments of unknown kinds) it has no effect.
@@ -54,7 +55,7 @@ class MCMC(Chains):
         postprocess_fn: Callable[[Any], Any] | None = None,
         progress_bar: bool = True,
         progress_rate: int | None = None,
-        chain_method: str = "vectorized",
+        chain_method: str = "auto",
         jit_model_args: bool = False,
         solver: Solver | Auto | str = "auto",
     ) -> None:
@@ -67,6 +68,7 @@ class MCMC(Chains):
             at_most = f"at most {num_samples=}"
             raise ValueError(f"thinning must be {at_most}, got {thinning}: write thinning=1.")
         self.sampler = sampler
+        self.chain_method = check_chain_method(chain_method)
         self.num_warmup = num_warmup
         self.num_samples = num_samples
         self.num_chains = num_chains

@@ -26,6 +26,7 @@ def sample_model(
     kernel: Kernel | str | None = None,
     solver: Solver | Auto | str = "auto",
     n_chains: int = 1,
+    chain_method: str = "auto",
     n_warmup: int | None = None,
     thin: int = 1,
     rng_key: jax.Array | int = 0,
@@ -48,6 +49,7 @@ def sample_model(
         kernel: the transition, as in `pmcmc.sample`.
         solver: as in `pmcmc.sample`.
         n_chains: number of independent chains.
+        chain_method: as in `pmcmc.sample`.
         n_warmup: steps before the draws, as in `pmcmc.sample`.
         thin: keep every `thin`-th step.
         rng_key: a key of `jax.random`, or an integer seed; it also draws the starts.
@@ -73,6 +75,7 @@ def sample_model(
         kernel=kernel,
         solver=solver,
         n_chains=n_chains,
+        chain_method=chain_method,
         n_warmup=n_warmup,
         thin=thin,
         rng_key=rng_key,

@@ -1,0 +1,259 @@
+"""How a batch of chains is laid out on a device: all in one program, or in blocks on threads.
+
+Under `jax.vmap` XLA may stop fusing the loops inside of a log density; elsewhere a batch is what
+makes cheap steps cheap. So it is measured, on the first steps of the chains themselves.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from pmcmc._util.checks import is_among, short
+
+CHAIN_METHODS = ("auto", "parallel", "vectorized", "sequential")
+_SHORT = 2_000  # steps of all chains together, in which no layout loses as much as compiling takes
+_MANY = 64  # chains that always make a batch
+_TRIAL_SECONDS = 0.02  # a segment that took so long tells how long a step takes, and
+_TRIALS = 2  # of them tell it although other processes may be busy
+_FIRST_TRIAL, _GROWTH = 32, 4  # steps
+_COMPILE_SHARE = 0.25  # of the run, that compiling a layout to try may take
+_PIECE_SECONDS = 1.0  # of work that may go on behind an interrupt
+
+
+class Layout(NamedTuple):
+    """How chains are laid out.
+
+    Args:
+        block: chains in one program, under `jax.vmap`.
+        n_threads: programs that run at once.
+    """
+
+    block: int
+    n_threads: int
+
+    def name(self, n_chains: int) -> str:
+        """In the words of the argument `chain_method`."""
+        if self.block >= n_chains:
+            return "vectorized"
+        if self.n_threads == 1:
+            return "sequential"
+        blocks = "" if self.block == 1 else f", blocks of {self.block}"
+        return f"parallel, {self.n_threads} threads{blocks}"
+
+
+class Measured(NamedTuple):
+    """What is known of a layout.
+
+    Args:
+        seconds_per_step: of all chains together, infinite where it was not used.
+        compile_seconds: before the first step.
+        n_trials: segments that were long enough to tell.
+        next_trial: steps of the next one.
+    """
+
+    seconds_per_step: float = math.inf
+    compile_seconds: float = 0.0
+    n_trials: int = 0
+    next_trial: int = _FIRST_TRIAL
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether more of it would tell nothing new."""
+        return self.n_trials >= _TRIALS
+
+    @property
+    def is_used(self) -> bool:
+        """Whether a step was taken."""
+        return not math.isinf(self.seconds_per_step)
+
+    def with_segment(self, n_steps: int, seconds: float, length: int) -> "Measured":
+        """After a segment; `length` is that of the longest one there can be."""
+        is_long = seconds >= _TRIAL_SECONDS or n_steps >= length
+        return self._replace(
+            seconds_per_step=min(self.seconds_per_step, seconds / n_steps),
+            n_trials=self.n_trials + is_long,
+            next_trial=self.next_trial if is_long else max(self.next_trial, _GROWTH * n_steps),
+        )
+
+
+class ChainMethod(NamedTuple):
+    """How the chains of a run were laid out.
+
+    Args:
+        name: `"vectorized"`, `"sequential"`, or `"parallel"` with the number of threads.
+        block: chains in one program, under `jax.vmap`.
+        n_threads: programs that ran at once.
+        seconds_per_step: of all chains together, by the name of each layout that was used.
+    """
+
+    name: str
+    block: int
+    n_threads: int
+    seconds_per_step: dict[str, float]
+
+    def __str__(self) -> str:
+        took = [f"{name} {1e6 * s:.3g} us" for name, s in self.seconds_per_step.items()]
+        return self.name + (f" (a step of all chains: {'; '.join(took)})" if took else "")
+
+
+def check_chain_method(chain_method: Any) -> str:
+    """The name of a layout, checked.
+
+    Raises:
+        ValueError: there is none of that name.
+    """
+    if isinstance(chain_method, str) and is_among(chain_method, *CHAIN_METHODS):
+        return chain_method
+    names = ", ".join(map(repr, CHAIN_METHODS))
+    raise ValueError(
+        f"chain_method must be one of {names}, got {short(chain_method)}: write "
+        "chain_method='auto'."
+    )
+
+
+def check_device(chain_method: str, device: Any) -> None:
+    """Check that chains can be laid out so on a device.
+
+    Raises:
+        ValueError: they cannot.
+    """
+    if chain_method == "parallel" and device.platform != "cpu":
+        raise ValueError(
+            f"chain_method='parallel' takes threads of a CPU, got positions on {device}: write "
+            "chain_method='vectorized', or put x0 on a CPU."
+        )
+
+
+def candidates(
+    chain_method: str, n_chains: int, n_steps: int, is_cpu: bool, n_cores: int
+) -> tuple[Layout, ...]:
+    """The layouts to choose from, in the order in which they are tried.
+
+    Args:
+        chain_method: the name that a user wrote.
+        n_chains: number of chains.
+        n_steps: of each, in the whole run.
+        is_cpu: whether the device is one.
+        n_cores: threads that can run at once.
+    """
+    whole = Layout(n_chains, 1)
+    one = Layout(1, min(n_chains, n_cores))
+    if chain_method == "sequential":
+        return (Layout(1, 1),)
+    if chain_method == "parallel":
+        return (one,)
+    is_batch = not is_cpu or n_chains >= _MANY or n_chains * n_steps < _SHORT
+    if chain_method == "vectorized" or n_chains == 1 or is_batch:
+        return (whole,)
+    if n_chains <= n_cores or n_cores == 1:
+        return (one, whole)
+    return (one, Layout(-(-n_chains // n_cores), n_cores))
+
+
+def choose(layouts: tuple[Layout, ...], seen: Mapping[Layout, Measured], n_steps: int) -> Layout:
+    """The layout of the next steps.
+
+    Args:
+        layouts: to choose from, in order.
+        seen: what is known of them.
+        n_steps: of each chain, in the whole run.
+    """
+    # No other block compiles much faster.
+    compile_seconds = max((known.compile_seconds for known in seen.values()), default=0.0)
+    best = layouts[0]
+    for layout in layouts:
+        of_best, known = seen.get(best, Measured()), seen.get(layout, Measured())
+        most = _COMPILE_SHARE * n_steps * of_best.seconds_per_step
+        if layout != best and not known.is_used and compile_seconds > most:
+            break  # the run is not worth it
+        if not known.is_settled:
+            return layout
+        if known.seconds_per_step < of_best.seconds_per_step:
+            best = layout
+    return best
+
+
+class Layouts:
+    """The layouts of a run's chains, and what is known of them.
+
+    Args:
+        options: to choose from.
+        n_chains: number of chains.
+        n_steps: of each, in the whole run.
+        seen: what is known already; it is written to.
+    """
+
+    def __init__(
+        self,
+        options: tuple[Layout, ...],
+        n_chains: int,
+        n_steps: int,
+        seen: dict[Layout, Measured],
+    ) -> None:
+        self._options = options
+        self._n_chains = n_chains
+        self._n_steps = n_steps
+        self._seen = seen
+
+    @property
+    def current(self) -> Layout:
+        """The layout of the next steps."""
+        if not self.is_open:
+            return self._options[0]
+        return choose(self._options, dict(self._seen), self._n_steps)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is something to choose from."""
+        return len(self._options) > 1
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the layout stays."""
+        return not self.is_open or self._known.is_settled
+
+    def is_new(self, layout: Layout) -> bool:
+        """Whether this is the first use of a layout, of which it matters what compiling takes."""
+        return self.is_open and layout not in self._seen
+
+    def fix(self, layout: Layout) -> None:
+        """Stay with a layout."""
+        self._options = (layout,)
+
+    def piece(self, n_steps: int, length: int) -> int:
+        """How many of `n_steps` to take at once, `length` being the most.
+
+        Where the clock decides anyway, segments are short enough for an interrupt. Fixed layouts
+        have fixed segments: the same run is the same chain to the last bit.
+        """
+        most = length
+        if self.is_open:
+            known = self._known
+            most = known.next_trial
+            if known.is_settled:
+                most = max(1, int(_PIECE_SECONDS / known.seconds_per_step))
+        return min(n_steps, length, most)
+
+    def took(self, layout: Layout, n_steps: int, seconds: float, length: int) -> None:
+        """Take note of a segment; one without steps was compiled only."""
+        known = self._seen.get(layout, Measured())
+        if n_steps:
+            self._seen[layout] = known.with_segment(n_steps, seconds, length)
+        else:
+            compile_seconds = max(known.compile_seconds, seconds)
+            self._seen[layout] = known._replace(compile_seconds=compile_seconds)
+
+    @property
+    def chain_method(self) -> ChainMethod:
+        """For the record."""
+        layout = self.current
+        took = {
+            option.name(self._n_chains): self._seen[option].seconds_per_step
+            for option in self._options
+            if option in self._seen and self._seen[option].is_used
+        }
+        return ChainMethod(layout.name(self._n_chains), *layout, took)
+
+    @property
+    def _known(self) -> Measured:
+        return self._seen.get(self.current, Measured())

@@ -1,0 +1,33 @@
+"""A stretch of finished steps, of all chains or of some."""
+
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from pmcmc.solvers import Trajectories
+
+
+class Segment(NamedTuple):
+    """A stretch of finished steps, on the host.
+
+    Args:
+        positions: shape `(chain, step, D)`.
+        stats: arrays `(chain, step)` by name.
+        last: positions at the end, shape `(chain, D)`, on the device.
+        report: what the solver says of the stretch, without its states.
+    """
+
+    positions: np.ndarray
+    stats: dict[str, np.ndarray]
+    last: jax.Array
+    report: Trajectories
+
+    @classmethod
+    def fetched(cls, last: jax.Array, result: Any, n_steps: int) -> "Segment":
+        """The first `n_steps` of what a solver returned, copied to the host once they are there."""
+        states, stats = jax.tree.map(
+            lambda rows: np.asarray(rows)[:, :n_steps], (result.states, result.aux)
+        )
+        report = jax.tree.map(np.asarray, result._replace(states=None, aux=None))
+        return cls(states, stats, last, report)

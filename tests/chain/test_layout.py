@@ -1,0 +1,154 @@
+"""Which layout of the chains is taken: a pure function of what was measured."""
+
+import math
+
+import jax
+import numpy as np
+import pytest
+
+import pmcmc
+from pmcmc._arguments import as_task
+from pmcmc._chain.layout import Layout, Layouts, Measured, candidates, check_device, choose
+
+from ..helpers.densities import gaussian
+
+ONE, HALF, WHOLE = Layout(1, 2), Layout(2, 2), Layout(4, 1)
+LONG = 10**6
+
+
+def known(seconds_per_step, compile_seconds=1.0, n_trials=2):
+    return Measured(seconds_per_step, compile_seconds, n_trials)
+
+
+@pytest.mark.parametrize(
+    ("method", "n_chains", "n_steps", "is_cpu", "n_cores", "expected"),
+    [
+        ("auto", 1, LONG, True, 8, [(1, 1)]),
+        ("auto", 2, LONG, True, 8, [(1, 2), (2, 1)]),
+        ("auto", 8, LONG, True, 8, [(1, 8), (8, 1)]),
+        ("auto", 9, LONG, True, 8, [(1, 8), (2, 8)]),
+        ("auto", 4, LONG, True, 1, [(1, 1), (4, 1)]),
+        ("auto", 4, 499, True, 8, [(4, 1)]),
+        ("auto", 4, 500, True, 8, [(1, 4), (4, 1)]),
+        ("auto", 300, LONG, True, 8, [(300, 1)]),
+        ("auto", 4, LONG, False, 8, [(4, 1)]),
+        ("parallel", 4, 1, True, 2, [(1, 2)]),
+        ("vectorized", 4, LONG, True, 2, [(4, 1)]),
+        ("sequential", 4, LONG, True, 2, [(1, 1)]),
+        ("sequential", 300, 1, False, 2, [(1, 1)]),
+    ],
+)
+def test_options(method, n_chains, n_steps, is_cpu, n_cores, expected):
+    assert [*map(tuple, candidates(method, n_chains, n_steps, is_cpu, n_cores))] == expected
+
+
+@pytest.mark.parametrize(
+    ("seen", "n_steps", "expected"),
+    [
+        ({}, LONG, ONE),
+        ({ONE: known(math.inf, 1.0, 0)}, LONG, ONE),
+        ({ONE: known(1e-4, n_trials=1)}, LONG, ONE),
+        ({ONE: known(1e-4)}, LONG, WHOLE),
+        ({ONE: known(1e-4), WHOLE: known(1e-3, n_trials=1)}, LONG, WHOLE),
+        ({ONE: known(1e-4), WHOLE: known(1e-3)}, LONG, ONE),
+        ({ONE: known(1e-4), WHOLE: known(5e-5)}, LONG, WHOLE),
+        # What compiling takes is weighed against the whole run, and only as long as it has not
+        # been done.
+        ({ONE: known(1e-4)}, 30_000, ONE),
+        ({ONE: known(1e-4)}, 50_000, WHOLE),
+        ({ONE: known(1e-4), WHOLE: known(5e-5)}, 1, WHOLE),
+    ],
+)
+def test_choice(seen, n_steps, expected):
+    assert choose((ONE, WHOLE), seen, n_steps) == expected
+
+
+def test_a_fixed_layout_has_segments_that_no_clock_decides():
+    layouts = Layouts((ONE,), 4, LONG, {})
+    for seconds in (1e-3, 1e3):
+        assert layouts.piece(LONG, 8192) == 8192
+        assert layouts.piece(77, 8192) == 77
+        layouts.took(ONE, 8192, seconds, 8192)
+
+
+def test_trials_grow_until_they_tell_and_segments_are_bounded_after_that():
+    layouts = Layouts((ONE, WHOLE), 4, LONG, {})
+    layouts.took(ONE, 0, 0.5, 8192)
+    sizes = []
+    while layouts.current == ONE:
+        sizes.append(layouts.piece(LONG, 8192))
+        layouts.took(ONE, sizes[-1], 1e-4 * sizes[-1], 8192)
+    assert sizes == [32, 128, 512, 512]
+    for _ in range(2):  # ten thousand times slower, the first trials tell
+        assert layouts.current == WHOLE
+        assert layouts.piece(LONG, 8192) == 32
+        layouts.took(WHOLE, 32, 32.0, 8192)
+    assert layouts.current == ONE
+    assert layouts.is_settled
+    assert layouts.piece(LONG, 10**5) == 10**4  # a second
+    method = layouts.chain_method
+    assert method[:3] == ("parallel, 2 threads", 1, 2)
+    assert method.seconds_per_step == {"parallel, 2 threads": 1e-4, "vectorized": 1.0}
+    assert "parallel, 2 threads (a step of all chains: " in str(method)
+
+
+def test_one_slow_trial_does_not_decide():
+    layouts = Layouts((ONE, WHOLE), 4, LONG, {ONE: known(1e-4)})
+    layouts.took(WHOLE, 32, 1.0, 8192)
+    layouts.took(WHOLE, 32, 1e-5 * 32, 8192)
+    assert layouts.current == WHOLE
+
+
+def test_what_is_known_of_a_density_is_used_again():
+    seen = {}
+    Layouts((ONE, WHOLE), 4, LONG, seen).took(ONE, 10**4, 1.0, 8192)
+    Layouts((ONE, WHOLE), 4, LONG, seen).took(ONE, 10**4, 1.0, 8192)
+    assert Layouts((ONE, WHOLE), 4, LONG, seen).current == WHOLE
+
+
+@pytest.mark.parametrize("bad", ["threads", None, 3, ["auto"]])
+def test_a_method_that_does_not_exist(bad):
+    for call in (pmcmc.sample, pmcmc.plan):
+        with pytest.raises(
+            ValueError, match=r"chain_method must be one of 'auto', .*, got .*: wri"
+        ):
+            call(gaussian, np.zeros(2), 5, chain_method=bad)
+    for call in (pmcmc.warmup, pmcmc.burn_in):
+        with pytest.raises(
+            ValueError, match=r"chain_method must be one of 'auto', .*, got .*: wri"
+        ):
+            call(gaussian, np.zeros(2), chain_method=bad)
+
+
+def test_threads_are_for_a_cpu():
+    class Device:
+        platform = "gpu"
+
+        def __repr__(self):
+            return "cuda:0"
+
+    check_device("auto", Device())
+    with pytest.raises(ValueError, match=r"'parallel' .* positions on cuda:0: write chain_method="):
+        check_device("parallel", Device())
+
+
+def layout_of(logdensity, solver, chain_method="auto", n_steps=1000):
+    starts = np.zeros((4, 2))
+    kernel = pmcmc.RandomWalkMetropolis(0.5)
+    task = as_task(logdensity, starts, kernel, 4, 0, None, chain_method=chain_method)
+    return task.runner(solver, task.kernel, n_steps).layouts.current
+
+
+def test_functions_of_python_are_called_from_one_program():
+    def by_host(x):
+        shape = jax.ShapeDtypeStruct((), x.dtype)
+        return jax.pure_callback(lambda x: -(x @ x), shape, x, vmap_method="sequential")
+
+    assert layout_of(by_host, pmcmc.Sequential()) == Layout(4, 1)
+    assert layout_of(gaussian, pmcmc.Sequential()).block == 1
+
+
+def test_a_guess_of_all_chains_is_not_divided():
+    guess = pmcmc.solvers.TrajectoryGuess(np.zeros((4, 1000, 2)))
+    solver = pmcmc.ParallelNewton(guess=guess)
+    assert layout_of(gaussian, solver, "parallel") == Layout(4, 1)
