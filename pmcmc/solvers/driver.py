@@ -186,16 +186,11 @@ def _counted(
 ) -> Tally:
     """The tally with a sweep on record, the residuals of finished rows included."""
     is_active = view.is_live[0]
-    n_sweeps = is_active.astype(jnp.int32)
 
     def largest(old: jax.Array, of_rows: jax.Array) -> jax.Array:
         return jnp.maximum(old, jnp.max(jnp.where(is_judged, of_rows, 0.0)))
 
-    return tally._replace(
-        sweeps=tally.sweeps + n_sweeps,
-        evaluations=tally.evaluations + n_sweeps * swept.cost.evaluations,
-        calls=tally.calls + n_sweeps * swept.cost.calls,
-        products=tally.products + n_sweeps * swept.cost.products,
+    return swept.cost.added_to(tally, is_active)._replace(
         residual=largest(tally.residual, swept.residual),
         scaled_residual=largest(tally.scaled_residual, swept.scaled_residual),
         sweep_log=tally.sweep_log.record(
@@ -251,6 +246,6 @@ def _complete(
         tally=chains.tally._replace(
             sequential_steps=chains.tally.sequential_steps + remaining,
             evaluations=chains.tally.evaluations + remaining,
-            calls=chains.tally.calls + remaining * recursion.calls.step,
+            calls=chains.tally.calls + recursion.calls.step * remaining.astype(chains.last.dtype),
         ),
     )

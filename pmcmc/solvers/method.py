@@ -4,8 +4,9 @@ import abc
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 
-from pmcmc.solvers.base import Recursion
+from pmcmc.solvers.base import Recursion, Tally
 from pmcmc.solvers.window import Carry, Sequence, View
 
 
@@ -15,6 +16,16 @@ class Cost(NamedTuple):
     evaluations: int
     calls: float
     products: float = 0.0
+
+    def added_to(self, tally: Tally, is_active: jax.Array) -> Tally:
+        """The tally with a sweep more, if the chain was part of it."""
+        count, number = is_active.astype(jnp.int32), is_active.astype(tally.calls.dtype)
+        return tally._replace(
+            sweeps=tally.sweeps + count,
+            evaluations=tally.evaluations + self.evaluations * count,
+            calls=tally.calls + self.calls * number,
+            products=tally.products + self.products * number,
+        )
 
 
 class Swept(NamedTuple):

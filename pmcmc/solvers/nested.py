@@ -116,7 +116,7 @@ def _run_stages(
     # Every step also evaluates its last stage, in `finish`.
     total = total._replace(
         evaluations=(total.evaluations + n_steps) / (stages.length + 1),
-        calls=total.calls + n_steps,
+        calls=total.calls + jnp.asarray(n_steps, s0.dtype),
     )
     return Trajectories.of(states, aux, total)
 
