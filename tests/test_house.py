@@ -13,6 +13,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # Each room may import from its own layer and from those before it.
 LAYERS = [
     "_version _util",
+    "surrogates",
     "kernels solvers targets",
     "_chain",
     "_adaptation",

@@ -1,6 +1,5 @@
 """Real eigenbases for the chains of a log density."""
 
-import copy
 import warnings
 from typing import Any
 
@@ -10,87 +9,11 @@ import jax.numpy as jnp
 from pmcmc._chain.density import FlatLogDensity
 from pmcmc._chain.mode import find_mode
 from pmcmc._chain.noise import draw_noise
-from pmcmc._chain.problem import Problem, with_dtype
-from pmcmc._chain.recursion import as_recursion, check_linearizable
+from pmcmc._chain.recursion import as_recursion
 from pmcmc._util.checks import first_line
-from pmcmc._util.flat import flatten_states
 from pmcmc._util.programs import jit_of_function
 from pmcmc.kernels import Kernel
 from pmcmc.solvers.bases import PILOT_STEPS, eigenbasis, jacobian_basis
-from pmcmc.solvers.setting import Setting
-from pmcmc.solvers.structures import Structure
-
-_MAX_HESSIAN_DIM = 1000
-
-
-class ChainSetting(Setting):
-    """The chain of a kernel on a log density.
-
-    What does not depend on the metric of the kernel is found once, where it is first asked for.
-
-    Args:
-        problem: what is sampled, from where.
-        kernel: for flat positions.
-        rng_key: of the noise.
-        n_steps: length of the chain.
-    """
-
-    def __init__(self, problem: Problem, kernel: Kernel, rng_key: jax.Array, n_steps: int) -> None:
-        self._problem, self._kernel, self._n_steps = problem, kernel, n_steps
-        self._rng_key = rng_key
-        self._is_of_inner_steps = False
-        self._found: dict[str, Any] = {}
-
-    def with_kernel(self, kernel: Kernel) -> "ChainSetting":
-        """The same with another metric."""
-        other = copy.copy(self)
-        other._kernel = kernel
-        return other
-
-    def of_inner_steps(self) -> "ChainSetting":
-        other = copy.copy(self)
-        other._is_of_inner_steps = self._kernel.inner_steps(self._problem.logdensity) is not None
-        return other
-
-    def check(self, structure: Structure) -> None:
-        if structure.uses_derivatives and "is_linearizable" not in self._found:
-            check_linearizable(self._problem, self._kernel)
-            self._found["is_linearizable"] = True
-
-    def flatten(self, states: Any) -> jax.Array:
-        problem, n_chains = self._problem, len(self._problem.positions)
-        axes = (n_chains, self._n_steps) if problem.has_chain_axis else (self._n_steps,)
-        table = flatten_states(states, problem.layout, axes)
-        return jnp.reshape(table, (n_chains, self._n_steps, -1))
-
-    def basis(self, name: str, structure: Structure) -> jax.Array | None:
-        """The basis of a name; `None` where `"auto"` wants none.
-
-        Also, with a warning, where `"auto"` finds none because the log density raises on the way to
-        its mode.
-        """
-        problem, start = self._problem, self._problem.positions[0]
-        kernel = with_dtype(self._kernel, start.dtype)
-        if name == "jacobian":
-            structure.check(1, start.size, start.dtype.itemsize)
-            n_parts = structure.n_parts
-            return _pilot_basis(problem.logdensity, kernel, start, self._rng_key, n_parts)
-        if name == "auto" and not self._gains_by_a_basis(structure):
-            return None
-        if problem.logdensity is None:
-            raise ValueError("basis='hessian' needs a log density, got None: write basis=None.")
-        if "hessian" not in self._found:
-            is_asked_for = name == "hessian"
-            self._found["hessian"] = _found_hessian(problem.logdensity, start, is_asked_for)
-        hessian = self._found["hessian"]
-        metric = getattr(kernel, "inverse_mass_matrix", None)
-        return None if hessian is None else _hessian_basis(hessian, metric)
-
-    def _gains_by_a_basis(self, structure: Structure) -> bool:
-        # The parts of an inner state are position and momentum, which share the basis.
-        is_of_position = (structure.n_parts == 2) == self._is_of_inner_steps
-        is_small = self._problem.positions.shape[1] <= _MAX_HESSIAN_DIM
-        return is_small and structure.uses_basis and is_of_position and self._kernel.uses_gradient
 
 
 def hessian_basis(logdensity: Any, position: jax.Array, is_asked_for: bool) -> jax.Array | None:
@@ -101,11 +24,12 @@ def hessian_basis(logdensity: Any, position: jax.Array, is_asked_for: bool) -> j
     Raises:
         ValueError: the search fails and the basis was asked for.
     """
-    hessian = _found_hessian(logdensity, position, is_asked_for)
-    return None if hessian is None else _hessian_basis(hessian, None)
+    hessian = found_hessian(logdensity, position, is_asked_for)
+    return None if hessian is None else basis_of_hessian(hessian, None)
 
 
-def _found_hessian(logdensity: Any, start: jax.Array, is_asked_for: bool) -> jax.Array | None:
+def found_hessian(logdensity: Any, start: jax.Array, is_asked_for: bool) -> jax.Array | None:
+    """The Hessian at the mode, as `hessian_basis` finds it."""
     try:
         return jax.block_until_ready(_hessian_at_mode(logdensity, start))
     except Exception as error:
@@ -122,7 +46,7 @@ def _hessian_at_mode(logdensity: Any, position: jax.Array) -> jax.Array:
 
 
 @jax.jit
-def _hessian_basis(hessian: jax.Array, inverse_mass_matrix: jax.Array | None) -> jax.Array:
+def basis_of_hessian(hessian: jax.Array, inverse_mass_matrix: jax.Array | None) -> jax.Array:
     """Directions in which Hessian and metric are diagonal, columns of a `(D, D)` matrix.
 
     With `C = L L^T` the inverse mass matrix and `Q` the eigenvectors of `L^T H L`, where `H` is the
@@ -140,7 +64,7 @@ def _hessian_basis(hessian: jax.Array, inverse_mass_matrix: jax.Array | None) ->
 
 
 @jit_of_function(4)
-def _pilot_basis(
+def pilot_basis(
     logdensity: FlatLogDensity | None,
     kernel: Kernel,
     position: jax.Array,

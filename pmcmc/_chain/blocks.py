@@ -26,21 +26,26 @@ class Programs(NamedTuple):
     chain: Ready
 
     @classmethod
-    def compiled(cls, logdensity: Any, chain: Any, length: int, *call: Any) -> "Programs":
+    def compiled(
+        cls, logdensity: Any, chain: Any, length: int, keeps_proposals: bool, *call: Any
+    ) -> "Programs":
         """For a call with arguments such as these.
 
         Args:
             logdensity: first argument of `chain`.
             chain: made by `jit_of_function`, called with solver, kernel, positions, noise, number
-                of steps.
+                of steps,
+                whether to keep proposals.
             length: of the noise.
+            keeps_proposals: whether they come out, too.
             *call: solver, kernel, positions of a block, key, first step, number of steps.
         """
         solver, kernel, positions, rng_key, first_step, n_steps = call
         of_noise = (kernel, positions, rng_key, first_step, n_steps, length, np.uint32(0))
         noise = chain_noise.ready(*of_noise)
         rows = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), noise.out_info)
-        return cls(noise, chain.ready(logdensity, solver, kernel, positions, rows, n_steps))
+        of_chain = (logdensity, solver, kernel, positions, rows, n_steps, keeps_proposals)
+        return cls(noise, chain.ready(*of_chain))
 
 
 def run_blocks(
@@ -69,5 +74,5 @@ def run_blocks(
     def joined(*blocks: Any) -> np.ndarray:
         return np.concatenate([x[len(x) - n :] for x, n in zip(blocks, n_new, strict=True)])
 
-    states, stats, last, report = jax.tree.map(joined, *map(tuple, segments))
-    return Segment(states, stats, jax.device_put(last, device), report)
+    segment = jax.tree.map(joined, *segments)
+    return segment._replace(last=jax.device_put(segment.last, device))

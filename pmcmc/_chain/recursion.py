@@ -12,20 +12,39 @@ from pmcmc.kernels import Kernel
 from pmcmc.solvers import Calls, Parts, Recursion, Stages
 
 
-def as_recursion(logdensity: FlatLogDensity | None, kernel: Kernel) -> Recursion:
-    """The chain of a kernel as a recursion of positions."""
+PROPOSAL = "proposal"  # what describes a step has the evaluated proposal by this name, if asked to
 
-    def described(state: Any, info: Any) -> tuple[Any, dict[str, jax.Array]]:
+
+def as_recursion(
+    logdensity: FlatLogDensity | None, kernel: Kernel, keeps_proposals: bool = False
+) -> Recursion:
+    """The chain of a kernel as a recursion of positions.
+
+    Args:
+        logdensity: of a flat position.
+        kernel: for flat positions.
+        keeps_proposals: whether the proposal and what the log density says of it describe a step
+            too, as `PROPOSAL`, where a kernel has three parts.
+    """
+    inner, parts = kernel.inner_steps(logdensity), kernel.parts()
+
+    def described(state: Any, info: Any) -> tuple[Any, dict[str, Any]]:
         density = {} if state.logdensity is None else {"logdensity": state.logdensity}
         return state, {**info._asdict(), **density}
 
     def carry(position: jax.Array) -> Any:
         return kernel.init(logdensity, position)
 
-    def advance(state: Any, noise: Any) -> tuple[Any, dict[str, jax.Array]]:
-        return described(*kernel.transition(logdensity, state, noise))
+    def decide(state: Any, proposal: Any, *given: Any) -> tuple[Any, dict[str, Any]]:
+        after, about = described(*parts.decide(state, proposal, *given))
+        return after, {**about, PROPOSAL: proposal} if keeps_proposals else about
 
-    inner, parts = kernel.inner_steps(logdensity), kernel.parts()
+    def advance(state: Any, noise: Any) -> tuple[Any, dict[str, Any]]:
+        if parts is None or not keeps_proposals:
+            return described(*kernel.transition(logdensity, state, noise))
+        proposal, kept = parts.propose(state, noise)
+        return decide(state, parts.evaluate(logdensity, proposal), kept, noise)
+
     stages, in_parts = None, None
     if inner is not None:
         stages = Stages(*inner[:3], lambda *end: described(*inner.finish(*end)))
@@ -34,7 +53,7 @@ def as_recursion(logdensity: FlatLogDensity | None, kernel: Kernel) -> Recursion
             propose=parts.propose,
             evaluate=jax.vmap(lambda point: parts.evaluate(logdensity, point)),
             predict=parts.evaluate,
-            decide=lambda *arguments: described(*parts.decide(*arguments)),
+            decide=decide,
             proposes_from_state=parts.proposes_from_position,
         )
     n_calls = 0.0 if logdensity is None else kernel.evaluations_per_step()

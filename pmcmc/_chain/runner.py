@@ -1,6 +1,5 @@
 """A batch of chains, advanced by a kernel and a solver: where the two meet."""
 
-import dataclasses
 import time
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ import numpy as np
 
 from pmcmc._chain.blocks import Programs, run_blocks
 from pmcmc._chain.density import FlatLogDensity
+from pmcmc._chain.fitting import Fitting
 from pmcmc._chain.layout import Layout, Layouts
 from pmcmc._chain.noise import chain_noise
 from pmcmc._chain.problem import with_dtype
@@ -23,9 +23,9 @@ from pmcmc.kernels import Kernel
 from pmcmc.solvers import Solver, Trajectories
 
 
-@dataclass(frozen=True)
+@dataclass
 class Runner:
-    """Advances a batch of chains, always through the same compiled program.
+    """Advances a batch of chains, through the same compiled program as long as it learns nothing.
 
     Args:
         logdensity: of a flat position.
@@ -33,6 +33,7 @@ class Runner:
         length: largest number of steps to evaluate at once.
         layouts: how the chains are laid out.
         prepare: from a kernel to the solver with everything found that depends on its metric.
+        fitting: of a surrogate to what the steps evaluate, where the solver asks for one.
         programs: those of blocks that were compiled already, by kind.
     """
 
@@ -41,13 +42,14 @@ class Runner:
     length: int
     layouts: Layouts
     prepare: Callable[[Kernel], Solver] | None = None
+    fitting: Fitting | None = None
     programs: dict[Hashable, Programs] = field(default_factory=dict, repr=False)
 
     def adapted_to(self, kernel: Kernel) -> "Runner":
-        """The runner with a solver that suits the metric of this kernel."""
-        if self.prepare is None:
-            return self
-        return dataclasses.replace(self, solver=self.prepare(kernel))
+        """Itself, with a solver that suits the metric of this kernel and what has been learned."""
+        if self.prepare is not None:
+            self.solver = self.prepare(kernel)
+        return self
 
     def tolerances(self, dtype: Any) -> tuple[Any, Any]:
         """`(atol, rtol)` of the residuals of all steps."""
@@ -75,6 +77,8 @@ class Runner:
         """
         done = 0
         while done < n_steps:
+            if self.fitting is not None and self.fitting.is_due:
+                self.adapted_to(kernel)
             size = self.piece(n_steps - done)
             segment = self.advance(kernel, positions, rng_key, first_step + done, size)
             positions = segment.last
@@ -125,6 +129,8 @@ class Runner:
             else:
                 segment = self._in_blocks(layout, *call)
         self.layouts.took(layout, n_steps, time.perf_counter() - started, self.length)
+        if self.fitting is not None and n_steps:
+            self.fitting.add(segment)
         return segment
 
     def _whole(self, *call: Any) -> Segment:
@@ -133,13 +139,15 @@ class Runner:
         noise = chain_noise(
             kernel, positions, rng_key, first_step, n_steps, self.length, np.uint32(0)
         )
-        last, result = _advance(self.logdensity, solver, kernel, positions, noise, n_steps)
+        learns = self.fitting is not None
+        last, result = _advance(self.logdensity, solver, kernel, positions, noise, n_steps, learns)
         return Segment.fetched(last, result, int(n_steps))
 
     def _in_blocks(self, layout: Layout, *call: Any) -> Segment:
         """Blocks of chains through one program."""
         solver, kernel, positions, rng_key, first_step, n_steps = call
         parameters = (solver, kernel)
+        learns = self.fitting is not None
         leaves, structure = jax.tree.flatten(parameters)
         kind = (layout.block, structure, tuple(map(jax.typeof, leaves)))
         if kind not in self.programs:
@@ -147,7 +155,7 @@ class Runner:
             shape = (layout.block, positions.shape[1])
             block = jax.ShapeDtypeStruct(shape, positions.dtype, sharding=sharding)
             self.programs[kind] = Programs.compiled(
-                self.logdensity, _advance, self.length, *parameters, block, *call[3:]
+                self.logdensity, _advance, self.length, learns, *parameters, block, *call[3:]
             )
         programs = self.programs[kind]
         # JAX's settings, such as the types that numbers take, are those of this thread.
@@ -159,7 +167,7 @@ class Runner:
             noise = programs.noise(
                 kernel, block, rng_key, first_step, steps, self.length, first_chain
             )
-            last, result = programs.chain(solver, kernel, block, noise, steps)
+            last, result = programs.chain(solver, kernel, block, noise, steps, learns)
             return Segment.fetched(last, result, int(n_steps))
 
         return run_blocks(layout, positions, advance)
@@ -177,7 +185,7 @@ class Runner:
         )
 
 
-@jit_of_function()
+@jit_of_function(6)
 def _advance(
     logdensity: FlatLogDensity | None,
     solver: Solver,
@@ -185,7 +193,9 @@ def _advance(
     positions: jax.Array,
     noise: Any,
     n_steps: jax.Array,
+    keeps_proposals: bool,
 ) -> tuple[jax.Array, Trajectories]:
-    result = solver.run(as_recursion(logdensity, kernel), positions, noise, n_steps)
+    recursion = as_recursion(logdensity, kernel, keeps_proposals)
+    result = solver.run(recursion, positions, noise, n_steps)
     last = jnp.where(n_steps > 0, result.states[:, jnp.maximum(n_steps, 1) - 1], positions)
     return last, result

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from pmcmc._chain.recursion import PROPOSAL
 from pmcmc.solvers import Trajectories
 
 
@@ -16,12 +17,15 @@ class Segment(NamedTuple):
         stats: arrays `(chain, step)` by name.
         last: positions at the end, shape `(chain, D)`, on the device.
         report: what the solver says of the stretch, without its states.
+        proposals: with what the log density says of them, arrays `(chain, step, ...)`, where they
+            were kept.
     """
 
     positions: np.ndarray
     stats: dict[str, np.ndarray]
     last: jax.Array
     report: Trajectories
+    proposals: Any = None
 
     @classmethod
     def fetched(cls, last: jax.Array, result: Any, n_steps: int) -> "Segment":
@@ -30,4 +34,4 @@ class Segment(NamedTuple):
             lambda rows: np.asarray(rows)[:, :n_steps], (result.states, result.aux)
         )
         report = jax.tree.map(np.asarray, result._replace(states=None, aux=None))
-        return cls(states, stats, last, report)
+        return cls(states, stats, last, report, stats.pop(PROPOSAL, None))

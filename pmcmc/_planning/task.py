@@ -6,7 +6,8 @@ import jax
 import numpy as np
 
 from pmcmc._adaptation.windows import Tuning
-from pmcmc._chain.basis import ChainSetting
+from pmcmc._chain.setting import ChainSetting
+from pmcmc._chain.fitting import Fitting
 from pmcmc._chain.layout import Layout, Layouts, candidates
 from pmcmc._chain.problem import Problem
 from pmcmc._chain.recursion import calls_back
@@ -56,7 +57,10 @@ class Task(NamedTuple):
         Raises:
             ValueError: the solver cannot run this chain.
         """
-        setting = ChainSetting(self.problem, kernel, self.rng_key, n_steps)
+        fitting = None
+        if solver.fits_surrogate and kernel.parts() is not None and self.problem.logdensity:
+            fitting = Fitting(self.problem.positions.shape[1])
+        setting = ChainSetting(self.problem, kernel, self.rng_key, n_steps, fitting)
 
         def prepare(kernel: Kernel) -> Solver:
             return solver.prepare(setting.with_kernel(kernel))
@@ -65,7 +69,7 @@ class Task(NamedTuple):
         n_chains, dim = self.problem.positions.shape
         length = prepared.segment_length(n_steps, n_chains, dim, self.problem.positions.dtype)
         layouts = self._layouts(prepared, kernel, n_total or n_steps)
-        return Runner(self.problem.logdensity, prepared, length, layouts, prepare)
+        return Runner(self.problem.logdensity, prepared, length, layouts, prepare, fitting)
 
     def _layouts(self, solver: Solver, kernel: Kernel, n_steps: int) -> Layouts:
         positions, device = self.problem.positions, self.problem.device

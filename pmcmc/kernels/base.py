@@ -121,6 +121,17 @@ class Kernel(Pytree, abc.ABC):
         """The transition in three parts, where it has them."""
         return None
 
+    def surrogate_of_logdensity(self) -> Any:
+        """A stand-in for the log density that the kernel has itself; `None` where it has none."""
+        return None
+
+    def preliminary(self) -> "Kernel | None":
+        """The kernel that a warm-up begins with, to learn what this one needs to be told.
+
+        `None` where it begins with this one.
+        """
+        return None
+
     def inner_steps(self, logdensity: Any) -> InnerSteps | None:
         """The transition as a recursion of its own, where it is one."""
         return None

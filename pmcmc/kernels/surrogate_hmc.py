@@ -1,16 +1,27 @@
 """Hamiltonian proposals along a surrogate."""
 
+import dataclasses
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from pmcmc._util.checks import check_positive, check_share, is_concrete, short, store_count
+from pmcmc._util.checks import (
+    check_positive,
+    check_share,
+    is_among,
+    is_concrete,
+    short,
+    store_count,
+)
 from pmcmc.kernels import metric
-from pmcmc.kernels.base import Parts, State
+from pmcmc.kernels.base import Kernel, Parts, State
 from pmcmc.kernels.leapfrog import PhasePoint, kick, leap
 from pmcmc.kernels.metropolis import Info, accept
 from pmcmc.kernels.proposal import ProposalKernel
+from pmcmc.kernels.random_walk import RandomWalkMetropolis
+from pmcmc.surrogates import as_surrogate
 
 
 class SurrogateHMCNoise(NamedTuple):
@@ -41,8 +52,9 @@ class SurrogateHMC(ProposalKernel, static=("num_integration_steps",)):
     beforehand, are random-walk proposals: they lead on where the surrogate is too low.
 
     Args:
-        surrogate: stand-in for the log density, with `value_and_grad(position)`: a
-            `pmcmc.surrogates.Surrogate`.
+        surrogate: stand-in for the log density: a `pmcmc.surrogates.Surrogate`, a function of the
+            position such as a coarser solver of the same differential equation, or `"auto"` for one
+            that the warm-up fits to all that it evaluates.
         step_size: positive scalar, in units of the position over those of `sqrt(C)`, where `C` is
             the inverse mass matrix.
         num_integration_steps: leapfrog steps of a trajectory.
@@ -53,29 +65,24 @@ class SurrogateHMC(ProposalKernel, static=("num_integration_steps",)):
         random_walk_step_size: its step size, in the same units; `None` for `2.38 / sqrt(D)`.
 
     Raises:
-        ValueError: an argument is out of range, or the surrogate has no gradient.
+        ValueError: an argument is out of range.
     """
 
-    surrogate: Any
-    step_size: float | jax.Array
-    num_integration_steps: int = 6
+    surrogate: Any = "auto"
+    step_size: float | jax.Array = 0.3
+    num_integration_steps: int = 5
     inverse_mass_matrix: Any = None
     jitter: float | jax.Array = 0.5
     random_walk_share: float | jax.Array = 0.15
     random_walk_step_size: float | jax.Array | None = None
 
-    target_acceptance_rate = 0.8
+    target_acceptance_rate = 0.7  # random-walk proposals included
     metrics = ("diagonal", "dense")
 
     def __post_init__(self) -> None:
         example = "SurrogateHMC(surrogate, step_size=0.5)"
-        if isinstance(self.surrogate, str) or (
-            callable(self.surrogate) and not hasattr(self.surrogate, "value_and_grad")
-        ):
-            raise ValueError(
-                "surrogate must have a method value_and_grad(position), got "
-                f"{short(self.surrogate)}: write pmcmc.surrogates.FunctionSurrogate(function)."
-            )
+        if not is_among(self.surrogate, "auto"):
+            object.__setattr__(self, "surrogate", as_surrogate(self.surrogate))
         check_positive("step_size", self.step_size, example)
         store_count(self, "num_integration_steps")
         metric.check_inverse_mass_matrix(self.inverse_mass_matrix)
@@ -141,6 +148,18 @@ class SurrogateHMC(ProposalKernel, static=("num_integration_steps",)):
     ) -> tuple[Any, Info]:
         log_ratio = proposal.logdensity - state.logdensity + kinetic
         return accept(state, proposal, log_ratio, noise.uniform)
+
+    def surrogate_of_logdensity(self) -> Any:
+        return self.surrogate
+
+    def preliminary(self) -> Kernel | None:
+        is_to_be_fitted = is_among(self.surrogate, "auto")
+        return RandomWalkMetropolis(step_size=0.1) if is_to_be_fitted else None
+
+    def flatten(self, unravel: Callable[[jax.Array], Any]) -> Kernel:
+        if is_among(self.surrogate, "auto"):
+            return self
+        return dataclasses.replace(self, surrogate=self.surrogate.flatten(unravel))
 
     def parts(self) -> Parts:
         return Parts(self.propose_and_keep, self.evaluate, self._decide, True)

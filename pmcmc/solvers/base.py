@@ -227,6 +227,11 @@ class Solver(Pytree, abc.ABC):
 
     is_parallel_in_time: ClassVar[bool] = True
 
+    @property
+    def fits_surrogate(self) -> bool:
+        """Whether it asks for a surrogate fitted to what the steps have evaluated."""
+        return False
+
     def describe(self) -> str:
         """Its name, and what tells it from others of that name, in a few words."""
         return type(self).__name__

@@ -7,6 +7,7 @@ from pmcmc.solvers.damping import ELK, Clip, Scale
 from pmcmc.solvers.nested import Nested
 from pmcmc.solvers.newton import ParallelNewton
 from pmcmc.solvers.sequential import Sequential
+from pmcmc.solvers.speculative import Speculative
 from pmcmc.solvers.structures import Dense, Diagonal, DiagonalBlocks, ScaledIdentity
 
 PRESETS: dict[str, Solver | Auto] = {
@@ -19,6 +20,7 @@ PRESETS: dict[str, Solver | Auto] = {
     "quasi-elk": ParallelNewton(jacobian=Diagonal(), damping=ELK(is_adaptive=True)),
     "scale-elk": ParallelNewton(jacobian=Diagonal(), damping=Scale()),
     "clip-elk": ParallelNewton(jacobian=Diagonal(), damping=Clip()),
+    "speculative": Speculative(),
     "picard": ParallelNewton(jacobian=ScaledIdentity(1.0)),
     "jacobi": ParallelNewton(jacobian=ScaledIdentity(0.0)),
 }

@@ -31,6 +31,21 @@ class Setting(abc.ABC):
             ValueError: there is none of this name.
         """
 
+    def surrogate(self, surrogate: Any) -> Any:
+        """A surrogate as a user writes it, or `"auto"`, for flat positions.
+
+        Raises:
+            ValueError: there is no log density to stand in for, or it does not fit.
+        """
+        raise ValueError(
+            "solver='speculative' evaluates a log density, of which this recursion tells nothing: "
+            "write solver='quasi'."
+        )
+
+    def sweeps_so_far(self) -> tuple[int, float] | None:
+        """Window of late, and mean number of steps that its sweeps finished, where known."""
+        return None
+
     @abc.abstractmethod
     def flatten(self, states: Any) -> jax.Array:
         """Trajectories as a user writes them as flat states, shape `(chain, T, D)`.

@@ -1,5 +1,6 @@
 """Predict, evaluate at once, verify."""
 
+import dataclasses
 from typing import Any
 
 import jax
@@ -12,9 +13,16 @@ from pmcmc.solvers.driver import Budget, drive
 from pmcmc.solvers.setting import Setting
 from pmcmc.solvers.speculation import SpeculationMethod
 
-_CPU_WINDOW, _ACCELERATOR_WINDOW = 64, 512
+_WINDOWS = (8, 16, 32, 64, 128, 256)
+_ACCELERATOR_WINDOW = 512
+_FIRST_WINDOW = 16  # of predictions with a guess that nothing is known of
+_ROWS_OF_A_SWEEP = 6.0  # on a CPU, whose time is that of entering a sweep
+_SEGMENT = 4096  # steps
 _SEGMENT_NUMBERS = 2**22  # 32 MiB of float64 states a segment
-_SEGMENT_WINDOWS = 64  # its last sweeps are short: at most a few per cent
+_NO_PARTS = (
+    "solver='speculative' needs steps that propose, evaluate the log density once and decide, "
+    "which these do not: write kernel='random_walk', 'mala' or 'barker', or solver='quasi'."
+)
 
 
 class Speculative(Solver, static=("window", "n_logged_sweeps"), kw_only=True):
@@ -34,8 +42,8 @@ class Speculative(Solver, static=("window", "n_logged_sweeps"), kw_only=True):
         surrogate: a `pmcmc.surrogates.Surrogate`, or a function of the position such as a coarser
             solver of the same differential equation; `"auto"` for the one fitted in the warm-up, or
             a normal with the metric of the kernel.
-        window: steps evaluated at once; `"auto"` for 64 on a CPU and 512 elsewhere. It changes
-            speed and memory, never the chain.
+        window: steps evaluated at once; `"auto"` for one that suits the share of decisions that
+            are predicted right (512 on accelerators). It changes speed and memory, never the chain.
         atol, rtol: how far a proposal may be from the point of its evaluation, `atol + rtol * |p|`;
             `None` for 1e-12 in float64 and 1e-5 in float32.
         n_logged_sweeps: number of sweeps of each segment to record in the log.
@@ -68,11 +76,8 @@ class Speculative(Solver, static=("window", "n_logged_sweeps"), kw_only=True):
         self, recursion: Recursion, s0: jax.Array, inputs: Any, n_steps: int | jax.Array
     ) -> Trajectories:
         if recursion.parts is None:
-            raise ValueError(
-                "solver='speculative' needs steps that propose, evaluate the log density once and "
-                "decide, which these do not: write kernel='random_walk', 'mala' or 'barker', or "
-                "solver='quasi'."
-            )
+            raise ValueError(_NO_PARTS)
+        assert isinstance(self.window, int)
         atol, rtol = self.tolerances(s0.dtype)
         method = SpeculationMethod(
             self.surrogate, jnp.asarray(atol, s0.dtype), jnp.asarray(rtol, s0.dtype)
@@ -81,10 +86,19 @@ class Speculative(Solver, static=("window", "n_logged_sweeps"), kw_only=True):
         budget = Budget(None, True, self.n_logged_sweeps)
         # Points are proposals of the chain, or near them: they need no bounds.
         unbounded = recursion._replace(is_chain=False)
-        return drive(method, budget, unbounded, s0, inputs, n_steps, min(self._window, length))
+        return drive(method, budget, unbounded, s0, inputs, n_steps, min(self.window, length))
+
+    @property
+    def fits_surrogate(self) -> bool:
+        return is_among(self.surrogate, "auto")
 
     def prepare(self, setting: Setting) -> "Speculative":
-        return self
+        window = self.window
+        if not isinstance(window, int):
+            is_cpu = jax.default_backend() == "cpu"
+            window = best_window(setting.sweeps_so_far()) if is_cpu else _ACCELERATOR_WINDOW
+        surrogate = setting.surrogate(self.surrogate)
+        return dataclasses.replace(self, surrogate=surrogate, window=window)
 
     def tolerances(self, dtype: Any) -> tuple[Any, Any]:
         default = 1e-12 if dtype == np.float64 else 1e-5
@@ -93,11 +107,36 @@ class Speculative(Solver, static=("window", "n_logged_sweeps"), kw_only=True):
         return atol, rtol
 
     def segment_length(self, n_steps: int, n_chains: int, dim: int, dtype: Any) -> int:
-        most = max(_SEGMENT_NUMBERS // (n_chains * dim), self._window)
-        return min(_SEGMENT_WINDOWS * self._window, most)
+        assert isinstance(self.window, int)
+        most = max(_SEGMENT_NUMBERS // (n_chains * dim), self.window)
+        return min(max(_SEGMENT, self.window), most)
 
-    @property
-    def _window(self) -> int:
-        if isinstance(self.window, int):
-            return self.window
-        return _CPU_WINDOW if jax.default_backend() == "cpu" else _ACCELERATOR_WINDOW
+
+def best_window(known: tuple[int, float] | None) -> int:
+    """The window with most finished steps for its time, on a CPU, where rows cost alike.
+
+    Args:
+        known: a window, and the mean number of steps that its sweeps finished; `None` where
+            nothing is known yet.
+    """
+    if known is None:
+        return _FIRST_WINDOW
+    wrong = share_predicted_wrong(*known)
+    return max(_WINDOWS, key=lambda w: steps_per_sweep(w, wrong) / (w + _ROWS_OF_A_SWEEP))
+
+
+def steps_per_sweep(window: int, wrong: float) -> float:
+    """Expected number of steps of a window that stand, where a share is predicted wrong.
+
+    The first step that was predicted wrong still stands: a geometric number, cut at the window.
+    """
+    return (1 - (1 - wrong) ** window) / wrong if wrong > 0 else float(window)
+
+
+def share_predicted_wrong(window: int, steps: float) -> float:
+    """The share of decisions predicted wrong at which sweeps finish so many steps on average."""
+    low, high = 0.0, 1.0
+    for _ in range(40):  # halving; the number of steps falls as the share grows
+        middle = (low + high) / 2
+        low, high = (middle, high) if steps_per_sweep(window, middle) > steps else (low, middle)
+    return (low + high) / 2

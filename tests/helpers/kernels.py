@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import pmcmc
-from pmcmc._util.pytree import Pytree
+from pmcmc.surrogates import Surrogate
 
 
 def mala_loop(logdensity_numpy, x0, step_size, noise):
@@ -108,16 +108,13 @@ def hmc_kernel_numpy(kernel, density, x, noise):
     return decided(x, position, after - before, noise.uniform)
 
 
-class Quadratic(Pytree):
+class Quadratic(Surrogate):
     """A surrogate that is far off, and worse with other factors; of four numbers or any."""
 
     factor: float
 
     def __call__(self, x):
         return -0.5 * self.factor * jnp.sum(x**2)
-
-    def value_and_grad(self, x):
-        return jax.value_and_grad(self)(x)
 
 
 def surrogate_hmc_numpy(kernel, density, x, noise):

@@ -1,0 +1,70 @@
+"""The surrogate of a run, fitted to what its steps have evaluated."""
+
+from typing import Any
+
+import numpy as np
+
+from pmcmc._chain.segment import Segment
+from pmcmc.surrogates import Fit, Surrogate, fit_polynomial
+
+_MOST_ROWS = 20_000  # evaluations to fit to; beyond, the later half
+_ROWS_PER_TERM = 4  # of a quadratic, before the first fit
+_GROWTH = 4  # times as many evaluations before the next fit
+
+
+class Fitting:
+    """Evaluations of a run, rejected proposals included, and the surrogate fitted to them.
+
+    It is fitted anew whenever there are several times as many evaluations: each fit may compile.
+
+    Args:
+        dim: numbers in a position.
+    """
+
+    def __init__(self, dim: int) -> None:
+        self._rows: list[Any] = []
+        self._n_rows = 0
+        self._n_seen = 0
+        self._next_fit = _ROWS_PER_TERM * (dim + 1) * (dim + 2) // 2
+        self._sweeps = self._steps = self._evaluations = 0
+        self.fit: Fit | None = None
+
+    @property
+    def is_due(self) -> bool:
+        """Whether there are enough evaluations for another fit."""
+        return self._n_seen >= self._next_fit
+
+    def add(self, segment: Segment) -> None:
+        """Take note of what steps have evaluated, and of how well they were predicted."""
+        report = segment.report
+        if np.any(report.sweeps):
+            self._sweeps += int(np.sum(report.sweeps))
+            self._evaluations += int(np.sum(report.evaluations))
+            self._steps += segment.positions.shape[0] * segment.positions.shape[1]
+        rows = [np.asarray(x).reshape(-1, *np.shape(x)[2:]) for x in segment.proposals]
+        self._rows.append(rows)
+        self._n_rows += len(rows[0])
+        self._n_seen += len(rows[0])
+        while self._n_rows > _MOST_ROWS and len(self._rows) > 1:
+            self._n_rows -= len(self._rows.pop(0)[0])
+
+    def sweeps_so_far(self) -> tuple[int, float] | None:
+        """Window since the last fit, and mean number of steps that its sweeps finished."""
+        if not self._sweeps:
+            return None
+        return round(self._evaluations / self._sweeps), self._steps / self._sweeps
+
+    def surrogate(self) -> Surrogate | None:
+        """The newest fit, `None` before the first one that can be made."""
+        if self.is_due:
+            self._next_fit = _GROWTH * self._n_seen
+            self._refit()
+        return None if self.fit is None else self.fit.surrogate
+
+    def _refit(self) -> None:
+        columns = [np.concatenate(parts) for parts in zip(*self._rows, strict=True)]
+        try:
+            self.fit = fit_polynomial(*columns)
+        except ValueError:
+            return  # the evaluations do not suffice: go on as before
+        self._sweeps = self._steps = self._evaluations = 0

@@ -1,0 +1,144 @@
+"""The chain of a kernel, as a solver that is being prepared asks about it."""
+
+import copy
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from pmcmc._chain.basis import basis_of_hessian, found_hessian, pilot_basis
+from pmcmc._chain.fitting import Fitting
+from pmcmc._chain.problem import Problem, with_dtype
+from pmcmc._chain.recursion import check_linearizable
+from pmcmc._util.checks import first_line, is_among
+from pmcmc._util.flat import flatten_states
+from pmcmc.kernels import Kernel
+from pmcmc.solvers.setting import Setting
+from pmcmc.solvers.structures import Structure
+from pmcmc.surrogates import GaussianSurrogate, as_surrogate
+
+_MAX_HESSIAN_DIM = 1000
+
+
+class ChainSetting(Setting):
+    """The chain of a kernel on a log density.
+
+    What does not depend on the metric of the kernel is found once, where it is first asked for.
+
+    Args:
+        problem: what is sampled, from where.
+        kernel: for flat positions.
+        rng_key: of the noise.
+        n_steps: length of the chain.
+        fitting: of a surrogate, where the solver asks for one.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        kernel: Kernel,
+        rng_key: jax.Array,
+        n_steps: int,
+        fitting: Fitting | None = None,
+    ) -> None:
+        self._problem, self._kernel, self._n_steps = problem, kernel, n_steps
+        self._fitting = fitting
+        self._rng_key = rng_key
+        self._is_of_inner_steps = False
+        self._found: dict[str, Any] = {}
+
+    def with_kernel(self, kernel: Kernel) -> "ChainSetting":
+        """The same with another metric."""
+        other = copy.copy(self)
+        other._kernel = kernel
+        return other
+
+    def of_inner_steps(self) -> "ChainSetting":
+        other = copy.copy(self)
+        other._is_of_inner_steps = self._kernel.inner_steps(self._problem.logdensity) is not None
+        return other
+
+    def check(self, structure: Structure) -> None:
+        if structure.uses_derivatives and "is_linearizable" not in self._found:
+            check_linearizable(self._problem, self._kernel)
+            self._found["is_linearizable"] = True
+
+    def flatten(self, states: Any) -> jax.Array:
+        problem, n_chains = self._problem, len(self._problem.positions)
+        axes = (n_chains, self._n_steps) if problem.has_chain_axis else (self._n_steps,)
+        table = flatten_states(states, problem.layout, axes)
+        return jnp.reshape(table, (n_chains, self._n_steps, -1))
+
+    def surrogate(self, surrogate: Any) -> Any:
+        problem = self._problem
+        if problem.logdensity is None:
+            raise ValueError(
+                "solver='speculative' needs a log density, got None: write solver='quasi'."
+            )
+        if is_among(surrogate, "auto"):
+            surrogate = self._own_surrogate()
+        else:
+            surrogate = as_surrogate(surrogate).flatten(problem.unravel_one)
+        surrogate = with_dtype(surrogate, problem.positions.dtype)
+        _check_surrogate(surrogate, problem.positions[0])
+        return surrogate
+
+    def sweeps_so_far(self) -> tuple[int, float] | None:
+        return None if self._fitting is None else self._fitting.sweeps_so_far()
+
+    def _own_surrogate(self) -> Any:
+        """What the kernel has itself, the newest fit, or a normal with the metric of the kernel."""
+        own = self._kernel.surrogate_of_logdensity()
+        fitted = None if self._fitting is None else self._fitting.surrogate()
+        if own is not None or fitted is not None:
+            return own if fitted is None else fitted
+        positions = np.asarray(self._problem.positions)
+        metric = getattr(self._kernel, "inverse_mass_matrix", None)
+        spread = np.ones(positions.shape[1]) if metric is None else np.asarray(metric)
+        return GaussianSurrogate(positions.mean(axis=0), spread)
+
+    def basis(self, name: str, structure: Structure) -> jax.Array | None:
+        """The basis of a name; `None` where `"auto"` wants none.
+
+        Also, with a warning, where `"auto"` finds none because the log density raises on the way to
+        its mode.
+        """
+        problem, start = self._problem, self._problem.positions[0]
+        kernel = with_dtype(self._kernel, start.dtype)
+        if name == "jacobian":
+            structure.check(1, start.size, start.dtype.itemsize)
+            n_parts = structure.n_parts
+            return pilot_basis(problem.logdensity, kernel, start, self._rng_key, n_parts)
+        if name == "auto" and not self._gains_by_a_basis(structure):
+            return None
+        if problem.logdensity is None:
+            raise ValueError("basis='hessian' needs a log density, got None: write basis=None.")
+        if "hessian" not in self._found:
+            is_asked_for = name == "hessian"
+            self._found["hessian"] = found_hessian(problem.logdensity, start, is_asked_for)
+        hessian = self._found["hessian"]
+        metric = getattr(kernel, "inverse_mass_matrix", None)
+        return None if hessian is None else basis_of_hessian(hessian, metric)
+
+    def _gains_by_a_basis(self, structure: Structure) -> bool:
+        # The parts of an inner state are position and momentum, which share the basis.
+        is_of_position = (structure.n_parts == 2) == self._is_of_inner_steps
+        is_small = self._problem.positions.shape[1] <= _MAX_HESSIAN_DIM
+        return is_small and structure.uses_basis and is_of_position and self._kernel.uses_gradient
+
+
+def _check_surrogate(surrogate: Any, position: jax.Array) -> None:
+    """Raise unless a surrogate says something of a position."""
+    try:
+        value = jax.eval_shape(surrogate, position)
+    except Exception as error:
+        raise ValueError(
+            f"surrogate must be a function of positions like x0 that JAX can trace "
+            f"({first_line(error)}): write surrogate='auto'."
+        ) from error
+    if value.shape != () or not jnp.issubdtype(value.dtype, jnp.floating):
+        raise ValueError(
+            f"surrogate must return a real scalar, got shape {value.shape} of {value.dtype}: write "
+            "surrogate='auto', or return e.g. jnp.sum(...)."
+        )

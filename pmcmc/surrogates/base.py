@@ -1,0 +1,29 @@
+"""What a stand-in for a log density has to offer."""
+
+import abc
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+from pmcmc._util.pytree import Pytree
+
+
+class Surrogate(Pytree, abc.ABC):
+    """A cheap stand-in for a log density, up to a constant.
+
+    A frozen dataclass that is a pytree; what was fitted is a leaf, so that another fit of the same
+    shape recompiles nothing.
+    """
+
+    @abc.abstractmethod
+    def __call__(self, position: jax.Array) -> jax.Array:
+        """What stands in for the log density at a flat position `(D,)`, a scalar."""
+
+    def flatten(self, unravel: Callable[[jax.Array], Any]) -> "Surrogate":
+        """The surrogate for flat positions, where it was written for those of a structure.
+
+        Args:
+            unravel: from a flat position to that structure.
+        """
+        return self

@@ -1,0 +1,192 @@
+"""Fitting a polynomial to what was evaluated."""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pmcmc._util.checks import short
+from pmcmc.surrogates.monomials import as_table, design, n_monomials, slopes
+from pmcmc.surrogates.polynomial import PolynomialSurrogate
+from pmcmc.surrogates.whitening import Whitening, whitening_of
+
+_DEGREES = (2, 3, 4)
+_MOST_TERMS = 1_000
+_EQUATIONS_PER_TERM = 2.5  # at the least
+_MOST_EQUATIONS_PER_TERM = 12
+_HELD_OUT = 0.2
+_RIDGE = 1e-9
+_GOOD_ENOUGH = 0.03  # an error that changes hardly any decision
+_GAIN = 0.8  # a higher degree has to have less than this share of the error
+
+
+class Fit(NamedTuple):
+    """A polynomial that was fitted to evaluations of a log density.
+
+    Args:
+        surrogate: fitted to all of them.
+        degree: of the polynomial.
+        held_out_error: root mean square error, in units of the log density, at evaluations that a
+            fit to the others has not seen; those where the density is negligible count less.
+        n_points: evaluations that were of use.
+        n_dropped: evaluations that were not finite, or repeats.
+        errors: held-out error of each degree that was tried.
+    """
+
+    surrogate: PolynomialSurrogate
+    degree: int
+    held_out_error: float
+    n_points: int
+    n_dropped: int
+    errors: dict[int, float]
+
+    def __str__(self) -> str:
+        return (
+            f"degree {self.degree}, held-out error {self.held_out_error:.2g} in the log density "
+            f"({self.n_points:,} evaluations)"
+        )
+
+
+class _Points(NamedTuple):
+    """Evaluations in whitened coordinates."""
+
+    z: np.ndarray
+    value: np.ndarray
+    gradient: np.ndarray | None
+    weight: np.ndarray
+
+    def take(self, rows: np.ndarray) -> "_Points":
+        return _Points(*(None if x is None else x[rows] for x in self))
+
+    @property
+    def equations_per_point(self) -> int:
+        return 1 if self.gradient is None else 1 + self.z.shape[1]
+
+
+def fit_polynomial(
+    positions: Any, logdensity: Any, gradients: Any = None, *, max_degree: int = 4
+) -> Fit:
+    """Fit a polynomial to evaluations of a log density, by least squares on the host.
+
+    Coordinates are whitened; errors weigh less where the density is negligible; of the degrees for
+    which there are enough evaluations, the lowest one is taken whose error at held-out evaluations
+    is about as small as that of the best.
+
+    Args:
+        positions: where, shape `(n, D)`.
+        logdensity: values there, shape `(n,)`; those that are not finite are dropped.
+        gradients: gradients there, shape `(n, D)`, where they are known.
+        max_degree: 2, 3 or 4.
+
+    Raises:
+        ValueError: shapes do not fit, or there are too few evaluations for a quadratic, in too few
+            directions.
+    """
+    x, value, gradient, n_dropped = _usable(positions, logdensity, gradients)
+    n_points, dim = x.shape
+    degrees = _degrees(n_points, dim, 1 if gradient is None else 1 + dim, max_degree)
+    weight = _weights(value, dim)
+    whitening = whitening_of(x, weight)
+    points = _Points(whitening.enter(x), value, _entered(whitening, gradient), weight)
+    is_held_out = np.zeros(n_points, bool)
+    chosen = np.random.default_rng(0).permutation(n_points)[: math.ceil(_HELD_OUT * n_points)]
+    is_held_out[chosen] = True
+    inside, outside = points.take(~is_held_out), points.take(is_held_out)
+    errors = {degree: _error(_solved(inside, degree), outside, degree) for degree in degrees}
+    degree = choose_degree(errors)
+    table = as_table(_solved(points, degree), dim, degree)
+    radius = np.quantile(np.linalg.norm(points.z[weight == 1], axis=1), 0.99)
+    surrogate = PolynomialSurrogate(degree, whitening.center, whitening.matrix, radius, table)
+    return Fit(surrogate, degree, errors[degree], n_points, n_dropped, errors)
+
+
+def choose_degree(errors: dict[int, float]) -> int:
+    """The degree to take: a higher one costs more, and has to be worth it."""
+    enough = max(min(errors.values()) / _GAIN, _GOOD_ENOUGH)
+    return min(degree for degree, error in errors.items() if error <= enough)
+
+
+def _usable(
+    positions: Any, logdensity: Any, gradients: Any
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, int]:
+    """Finite evaluations, each once, and the number of the others."""
+    x, value = np.asarray(positions, float), np.asarray(logdensity, float)
+    gradient = None if gradients is None else np.asarray(gradients, float)
+    if x.ndim != 2 or value.shape != x.shape[:1]:
+        raise ValueError(
+            f"positions and logdensity must have shapes (n, D) and (n,), got {x.shape} and "
+            f"{value.shape}: write positions.reshape(-1, D)."
+        )
+    if gradient is not None and gradient.shape != x.shape:
+        raise ValueError(
+            f"gradients must have the shape of positions, {x.shape}, got {short(gradient.shape)}: "
+            "write gradients=None to do without."
+        )
+    is_finite = np.isfinite(x).all(axis=1) & np.isfinite(value)
+    if gradient is not None:
+        is_finite &= np.isfinite(gradient).all(axis=1)
+    rows = np.flatnonzero(is_finite)
+    rows = rows[np.sort(np.unique(x[rows], axis=0, return_index=True)[1])]
+    return x[rows], value[rows], None if gradient is None else gradient[rows], len(x) - len(rows)
+
+
+def _degrees(n_points: int, dim: int, equations_per_point: int, max_degree: int) -> list[int]:
+    """Degrees for which there are enough equations, and not too many terms."""
+    if max_degree not in _DEGREES:
+        raise ValueError(f"max_degree must be 2, 3 or 4, got {short(max_degree)}: write 4.")
+    enough = n_points * equations_per_point / _EQUATIONS_PER_TERM
+    most = min(enough, _MOST_TERMS)
+    degrees = [d for d in _DEGREES if d <= max_degree and n_monomials(dim, d) <= most]
+    if degrees:
+        return degrees
+    terms = n_monomials(dim, 2)
+    if terms > _MOST_TERMS:
+        raise ValueError(
+            f"a quadratic of {dim} numbers has {terms:,} terms, more than the {_MOST_TERMS:,} that "
+            "pay: write GaussianSurrogate(mean, inverse_mass_matrix)."
+        )
+    needed = math.ceil(_EQUATIONS_PER_TERM * terms / equations_per_point)
+    raise ValueError(
+        f"a quadratic of {dim} numbers takes at least {needed:,} different finite evaluations, got "
+        f"{n_points:,}: evaluate more, or write GaussianSurrogate(mean, inverse_mass_matrix)."
+    )
+
+
+def _weights(value: np.ndarray, dim: int) -> np.ndarray:
+    """1 where a normal target of `dim` numbers has its mass, and less and less below it."""
+    depth = value.max() - value
+    usual = dim / 2 + 4 * math.sqrt(dim / 2) + 4
+    return np.asarray(np.minimum(1.0, (usual / np.maximum(depth, usual)) ** 3))
+
+
+def _entered(whitening: Whitening, gradient: np.ndarray | None) -> np.ndarray | None:
+    return None if gradient is None else whitening.enter_gradients(gradient)
+
+
+def _solved(points: _Points, degree: int) -> np.ndarray:
+    """Coefficients of the monomials by weighted least squares with a slight ridge."""
+    n_terms = n_monomials(points.z.shape[1], degree)
+    most = math.ceil(_MOST_EQUATIONS_PER_TERM * n_terms / points.equations_per_point)
+    if len(points.z) > most:  # the best, evenly spread among equals
+        order = np.lexsort((np.random.default_rng(1).random(len(points.z)), -points.weight))
+        points = points.take(order[:most])
+    root = np.sqrt(points.weight)
+    best = points.value.max()
+    rows, right = design(points.z, degree) * root[:, None], (points.value - best) * root
+    if points.gradient is not None:
+        of_slopes = slopes(points.z, degree) * root[:, None, None]
+        rows = np.concatenate([rows, of_slopes.reshape(-1, n_terms)])
+        right = np.concatenate([right, (points.gradient * root[:, None]).ravel()])
+    scale = np.sqrt(np.sum(rows**2, axis=0))
+    scale = np.where(scale > 0, scale, 1.0)
+    rows /= scale
+    gram = rows.T @ rows + _RIDGE * np.eye(n_terms)
+    coefficients = np.linalg.solve(gram, rows.T @ right) / scale
+    coefficients[0] += best  # of the constant
+    return np.asarray(coefficients)
+
+
+def _error(coefficients: np.ndarray, points: _Points, degree: int) -> float:
+    """Weighted root mean square error of the values."""
+    error = design(points.z, degree) @ coefficients - points.value
+    return float(np.sqrt(np.average(error**2, weights=points.weight)))

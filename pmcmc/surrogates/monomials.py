@@ -1,0 +1,70 @@
+"""Monomials of a few numbers, and how a polynomial is written for fast evaluation."""
+
+import functools
+import itertools
+import math
+
+import numpy as np
+
+
+def n_monomials(dim: int, degree: int) -> int:
+    """Number of monomials of `dim` numbers up to a degree, the constant included."""
+    return math.comb(dim + degree, degree)
+
+
+@functools.lru_cache(maxsize=32)
+def monomials(dim: int, degree: int) -> tuple[tuple[int, ...], ...]:
+    """Each monomial as the sorted numbers of its factors, 1 to `dim`, filled up with zeros."""
+    return tuple(itertools.combinations_with_replacement(range(dim + 1), degree))
+
+
+def design(rows: np.ndarray, degree: int) -> np.ndarray:
+    """Values of all monomials, shape `(n, terms)`, at rows `(n, D)`."""
+    padded = np.concatenate([np.ones((len(rows), 1)), rows], axis=1)
+    factors = np.array(monomials(rows.shape[1], degree))
+    values = padded[:, factors[:, 0]]
+    for column in factors.T[1:]:
+        values *= padded[:, column]
+    return values
+
+
+def slopes(rows: np.ndarray, degree: int) -> np.ndarray:
+    """Derivatives of all monomials, shape `(n, D, terms)`, at rows `(n, D)`."""
+    n_rows, dim = rows.shape
+    padded = np.concatenate([np.ones((n_rows, 1)), rows], axis=1)
+    factors = np.array(monomials(dim, degree))
+    slopes = np.zeros((n_rows, dim, len(factors)))
+    for left_out in range(degree):
+        rest = np.ones((n_rows, len(factors)))
+        for column in np.delete(factors, left_out, axis=1).T:
+            rest *= padded[:, column]
+        for k in range(dim):
+            is_factor = factors[:, left_out] == k + 1
+            slopes[:, k, is_factor] += rest[:, is_factor]
+    return slopes
+
+
+def as_table(coefficients: np.ndarray, dim: int, degree: int) -> np.ndarray:
+    """The matrix by which `PolynomialSurrogate` evaluates a polynomial.
+
+    Up to degree 3 it is a symmetric tensor of `(1, z)`, of shape `((D + 1)**(degree - 1), D + 1)`;
+    of degree 4 a symmetric matrix between all monomials up to degree 2.
+
+    Args:
+        coefficients: of the monomials, shape `(terms,)`.
+        dim: numbers in a position.
+        degree: of the polynomial.
+    """
+    numbers, counts = _table(dim, degree)
+    return np.asarray((coefficients / counts)[numbers])
+
+
+@functools.lru_cache(maxsize=32)
+def _table(dim: int, degree: int) -> tuple[np.ndarray, np.ndarray]:
+    """The monomial that each entry of the matrix belongs to, and how many entries each has."""
+    known = {factors: i for i, factors in enumerate(monomials(dim, degree))}
+    halves = monomials(dim, 2) if degree == 4 else [(i,) for i in range(dim + 1)]
+    product = itertools.product(halves, repeat=2 if degree == 4 else degree)
+    numbers = np.array([known[tuple(sorted(itertools.chain(*entry)))] for entry in product])
+    counts = np.bincount(numbers, minlength=len(known))
+    return numbers.reshape(-1, len(halves)), counts

@@ -1,0 +1,54 @@
+"""Coordinates in which evaluations have unit scale in all directions."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+_LEAST_SPREAD = 1e-6  # of a direction beside the others, in units of each coordinate's own
+
+
+class Whitening(NamedTuple):
+    """Coordinates `z = matrix @ (x - center)`.
+
+    Args:
+        center: shape `(D,)`.
+        matrix: shape `(D, D)`.
+        inverse: of the matrix.
+    """
+
+    center: np.ndarray
+    matrix: np.ndarray
+    inverse: np.ndarray
+
+    def enter(self, rows: np.ndarray) -> np.ndarray:
+        """Rows `(n, D)` in the coordinates."""
+        return (rows - self.center) @ self.matrix.T
+
+    def enter_gradients(self, rows: np.ndarray) -> np.ndarray:
+        """Gradients `(n, D)` with respect to the coordinates."""
+        return rows @ self.inverse
+
+
+def whitening_of(rows: np.ndarray, weight: np.ndarray) -> Whitening:
+    """Mean and covariance of the rows `(n, D)` that weigh most, made zero and one.
+
+    Raises:
+        ValueError: they do not spread in all directions.
+    """
+    typical = rows[weight >= np.quantile(weight, 0.5)]
+    center, spread = typical.mean(axis=0), typical.std(axis=0)
+    magnitude = np.abs(typical).max(axis=0)
+    constant = np.flatnonzero(~(spread > 1e-12 * np.maximum(magnitude, np.finfo(float).tiny)))
+    if constant.size:
+        raise ValueError(
+            f"positions must spread in all coordinates, got the same number in coordinate "
+            f"{constant[0]}: evaluate other positions too, or leave that coordinate out."
+        )
+    values, vectors = np.linalg.eigh(np.corrcoef(typical.T).reshape(len(spread), -1))
+    if values[0] < _LEAST_SPREAD**2 * values[-1]:
+        raise ValueError(
+            "positions must spread in all directions, got collinear ones: evaluate other positions "
+            "too."
+        )
+    inverse = spread[:, None] * vectors * np.sqrt(values)
+    return Whitening(center, (vectors / np.sqrt(values)).T / spread, inverse)
