@@ -82,7 +82,8 @@ class ChainSetting(Setting):
             surrogate = as_surrogate(surrogate).flatten(problem.unravel_one)
         surrogate = with_dtype(surrogate, problem.positions.dtype)
         _check_surrogate(surrogate, problem.positions[0])
-        return surrogate
+        # Proposals that follow gradients converge to where they are evaluated, and need all digits.
+        return surrogate if self._kernel.uses_gradient else surrogate.coarse()
 
     def sweeps_so_far(self) -> tuple[int, float] | None:
         return None if self._fitting is None else self._fitting.sweeps_so_far()

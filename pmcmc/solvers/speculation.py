@@ -17,8 +17,6 @@ from pmcmc.solvers.method import Cost, Method, Swept
 from pmcmc.solvers.tolerance import tolerance_of_moves
 from pmcmc.solvers.window import Carry, Sequence, View
 
-_UNROLL = 4
-
 
 class _Evaluated(NamedTuple):
     """Proposals that were evaluated, leading axis `W`.
@@ -39,33 +37,15 @@ class _Predicted(NamedTuple):
 
     Args:
         point: the proposal, shape `(W, D)`.
-        kept: what else decisions need to know of proposals.
-        guessed: what the surrogate says of the proposal.
-        move: from the state before to the proposal, shape `(W, D)`.
-        state: after the decision, shape `(W, D)`.
+        kept: what else the decision needs to know of the proposal.
+        guessed: what the surrogate says of it, where proposals are to be evaluated again.
+        is_moved: whether it is accepted, shape `(W,)`.
     """
 
     point: jax.Array
     kept: Any
     guessed: Any
-    move: jax.Array
-    state: jax.Array
-
-
-class _Verified(NamedTuple):
-    """Steps taken with exact evaluations, leading axis `W`.
-
-    Args:
-        state: after the step, shape `(W, D)`.
-        aux: of the step.
-        error: of the proposal, `(W, D)`: how far it is from where it was evaluated.
-        stands: whether this is the step, shape `(W,)`.
-    """
-
-    state: jax.Array
-    aux: Any
-    error: jax.Array
-    stands: jax.Array
+    is_moved: jax.Array
 
 
 @dataclass(frozen=True)
@@ -83,6 +63,8 @@ class SpeculationMethod(Method):
 
     def init(self, recursion: Recursion, sequence: Sequence, window: int) -> Carry:
         parts = _parts(recursion)
+        if parts.proposes_from_state:
+            return Carry((), recursion.carry(sequence.origin))
         points = jnp.repeat(sequence.origin[None], window, axis=0)
         nothing = jax.tree.map(
             lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(parts.evaluate, points)
@@ -90,95 +72,120 @@ class SpeculationMethod(Method):
         return Carry(_Evaluated(points, nothing, nothing), recursion.carry(sequence.origin))
 
     def sweep(self, recursion: Recursion, view: View, carry: Carry) -> tuple[Swept, Carry]:
-        parts = _parts(recursion)
-        predicted = self._predict(recursion, view, carry.of_rows, carry.of_chain)
+        parts, start = _parts(recursion), carry.of_chain
+        predicted = self._predict(recursion, view, carry.of_rows, start)
         exact = parts.evaluate(predicted.point)
-        bounds = (self.atol, self.rtol, predicted.point, predicted.move, view.is_live)
-        allowed = tolerance_of_moves(*bounds)
-        last, verified = _verify(recursion, view, predicted, exact, allowed, carry.of_chain)
-        n_finished = jnp.sum(verified.stands, dtype=jnp.int32)
-        scaled = jnp.where(verified.error == 0, 0.0, verified.error / allowed)
+        before = _states_before(predicted.is_moved, exact, start)
+        error, kept = self._proposed_again(recursion, view, predicted, before)
+        after, aux = jax.vmap(parts.decide)(before, exact, kept, view.inputs)
+        states = jax.vmap(recursion.state)(after)
+        stands, scaled = self._stands(recursion, view, predicted, before, states, error)
+        n_finished = jnp.sum(stands, dtype=jnp.int32)
+        last = jax.tree.map(lambda rows: rows[jnp.maximum(n_finished - 1, 0)], after)
+        last = jax.tree.map(lambda new, old: jnp.where(n_finished > 0, new, old), last, start)
         n_points = len(predicted.point)
         swept = Swept(
-            finished=verified.state,
+            finished=states,
             n_finished=n_finished,
             n_verified=n_finished,
-            values=verified.state,
-            aux=verified.aux,
-            rows=verified.state,
-            residual=jnp.max(verified.error, axis=-1),
-            scaled_residual=jnp.max(scaled, axis=-1),
+            values=states,
+            aux=aux,
+            rows=states,
+            residual=jnp.max(error, axis=-1),
+            scaled_residual=scaled,
             n_reset=jnp.int32(0),
             cost=Cost(evaluations=n_points, calls=n_points * recursion.calls.advance),
         )
-        return swept, Carry(_Evaluated(predicted.point, exact, predicted.guessed), last)
+        evaluated = _Evaluated(predicted.point, exact, predicted.guessed)
+        return swept, Carry(() if parts.proposes_from_state else evaluated, last)
 
-    def _predict(
-        self, recursion: Recursion, view: View, known: _Evaluated, carried: Any
-    ) -> _Predicted:
+    def _predict(self, recursion: Recursion, view: View, known: Any, start: Any) -> _Predicted:
         """What all rows do, as far as can be told without the log density."""
         parts = _parts(recursion)
+        # Where the chain is, the surrogate is wrong by so much.
+        wrong = jax.tree.map(
+            jnp.subtract, start, parts.predict(self.surrogate, recursion.state(start))
+        )
 
-        def row(carried: Any, given: tuple[Any, ...]) -> tuple[Any, _Predicted]:
-            inputs, before, is_new = given
+        def row(carried: Any, given: Any) -> tuple[Any, _Predicted]:
+            inputs, before = given
             point, kept = parts.propose(carried, inputs)
             guess = parts.predict(self.surrogate, point)
-            is_evaluated = jnp.all(point == before.point) & ~is_new
+            evaluated = _corrected(guess, wrong)
+            if before is not None:
+                evaluated = _of_known(point, guess, evaluated, *before)
+            after, _ = parts.decide(carried, evaluated, kept, inputs)
+            is_moved = jnp.any(recursion.state(after) != recursion.state(carried))
+            return after, _Predicted(point, kept, None if before is None else guess, is_moved)
 
-            def best(guess: jax.Array, exact: jax.Array, there: jax.Array) -> jax.Array:
-                # A control variate: what the surrogate is wrong by nearby. The position stays.
-                offset = exact - there
-                is_of_use = ~is_new & jnp.isfinite(offset)
-                corrected = jnp.where(is_of_use, guess + offset, guess)
-                return jnp.where(is_evaluated, exact, corrected)
-
-            evaluated = jax.tree.map(best, guess, before.exact, before.guessed)
-            move = point - recursion.state(carried)
-            carried, _ = parts.decide(carried, evaluated, kept, inputs)
-            return carried, _Predicted(point, kept, guess, move, recursion.state(carried))
-
-        given = (view.inputs, known, view.is_new)
-        predicted: _Predicted = lax.scan(row, carried, given, unroll=_UNROLL)[1]
+        before = None if parts.proposes_from_state else (known, view.is_new)
+        predicted: _Predicted = lax.scan(row, start, (view.inputs, before))[1]
         return predicted
 
+    def _proposed_again(
+        self, recursion: Recursion, view: View, predicted: _Predicted, before: Any
+    ) -> tuple[jax.Array, Any]:
+        """How far proposals are from the points, `(W, D)`, and what else decisions need."""
+        parts = _parts(recursion)
+        if parts.proposes_from_state:  # from the very states that they were predicted from
+            return jnp.zeros_like(predicted.point), predicted.kept
+        point, kept = jax.vmap(parts.propose)(before, view.inputs)
+        # The first was proposed from this very state, too; compiled code may round another way.
+        return jnp.abs(point - predicted.point).at[0].set(0.0), kept
 
-def _verify(
-    recursion: Recursion,
-    view: View,
-    predicted: _Predicted,
-    exact: Any,
-    allowed: jax.Array,
-    carried: Any,
-) -> tuple[Any, _Verified]:
-    """What is carried behind the last row that stands, and all rows.
+    def _stands(
+        self,
+        recursion: Recursion,
+        view: View,
+        predicted: _Predicted,
+        before: Any,
+        states: jax.Array,
+        error: jax.Array,
+    ) -> tuple[jax.Array, jax.Array]:
+        """Which rows stand, and their errors in units of the tolerance, shapes `(W,)`.
 
-    A row stands if its proposal is the one that was evaluated, and all rows before it stand. The
-    first row whose decision was not as predicted still does.
-    """
-    parts = _parts(recursion)
-    is_first = jnp.arange(len(view.rows), dtype=jnp.int32) == 0
+        A row stands if its proposal is the one that was evaluated, and all rows before it stand
+        and decided as predicted. The first row whose decision was not as predicted still does.
+        """
+        previous = jax.vmap(recursion.state)(before)
+        is_moved = jnp.any(states != previous, axis=-1)
+        is_right = jnp.concatenate([jnp.ones(1, bool), (is_moved == predicted.is_moved)[:-1]])
+        scaled = jnp.zeros_like(error[:, 0])
+        if not _parts(recursion).proposes_from_state:
+            moves = predicted.point - previous
+            bounds = (self.atol, self.rtol, predicted.point, moves, view.is_live)
+            scaled = jnp.where(error == 0, 0.0, error / tolerance_of_moves(*bounds)).max(axis=-1)
+        return jnp.cumprod(is_right & view.is_live & (scaled <= 1)).astype(bool), scaled
 
-    def row(loop: tuple[Any, jax.Array], given: tuple[Any, ...]) -> tuple[Any, _Verified]:
-        carried, stands = loop
-        inputs, seen, evaluated, allowed, is_first, is_live = given
-        kept, error = seen.kept, jnp.zeros_like(seen.point)
-        if not parts.proposes_from_state:
-            # The first was proposed from this very state; compiled code may round another way.
-            proposal, kept = parts.propose(carried, inputs)
-            error = jnp.where(is_first, 0.0, jnp.abs(proposal - seen.point))
-            stands &= is_first | jnp.all(error <= allowed)
-        stands &= is_live
-        after, aux = parts.decide(carried, evaluated, kept, inputs)
-        state = recursion.state(after)
-        carried = jax.tree.map(lambda new, old: jnp.where(stands, new, old), after, carried)
-        goes_on = stands
-        if parts.proposes_from_state:
-            goes_on &= jnp.all(state == seen.state)
-        return (carried, goes_on), _Verified(state, aux, error, stands)
 
-    given = (view.inputs, predicted, exact, allowed, is_first, view.is_live)
-    (last, _), verified = lax.scan(row, (carried, jnp.bool_(True)), given, unroll=_UNROLL)
-    return last, verified
+def _states_before(is_moved: jax.Array, exact: Any, start: Any) -> Any:
+    """The states that steps start from, as predicted: the last proposal that was accepted."""
+    row = jnp.arange(len(is_moved), dtype=jnp.int32)
+    latest = lax.cummax(jnp.where(is_moved, row, -1))
+    source = jnp.concatenate([jnp.full(1, -1, jnp.int32), latest[:-1]])
+
+    def pick(rows: jax.Array, first: jax.Array) -> jax.Array:
+        is_first = (source < 0).reshape(-1, *[1] * first.ndim)
+        return jnp.where(is_first, first[None], rows[jnp.maximum(source, 0)])
+
+    return jax.tree.map(pick, exact, start)
+
+
+def _corrected(guess: Any, wrong: Any) -> Any:
+    """A guess, less what the surrogate is wrong by elsewhere, where that is a number."""
+    return jax.tree.map(lambda x, by: jnp.where(jnp.isfinite(by), x + by, x), guess, wrong)
+
+
+def _of_known(point: Any, guess: Any, otherwise: Any, known: _Evaluated, is_new: Any) -> Any:
+    """What is known of a point where one nearby was evaluated before, in an earlier sweep."""
+    is_evaluated = jnp.all(point == known.point) & ~is_new
+    wrong = jax.tree.map(jnp.subtract, known.exact, known.guessed)
+    nearby = _corrected(guess, wrong)
+
+    def best(exact: jax.Array, nearby: jax.Array, otherwise: jax.Array) -> jax.Array:
+        return jnp.where(is_evaluated, exact, jnp.where(is_new, otherwise, nearby))
+
+    return jax.tree.map(best, known.exact, nearby, otherwise)
 
 
 def _parts(recursion: Recursion) -> Parts:

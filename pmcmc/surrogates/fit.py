@@ -87,7 +87,8 @@ def fit_polynomial(
     degrees = _degrees(n_points, dim, 1 if gradient is None else 1 + dim, max_degree)
     weight = _weights(value, dim)
     whitening = whitening_of(x, weight)
-    points = _Points(whitening.enter(x), value, _entered(whitening, gradient), weight)
+    level = value.max()
+    points = _Points(whitening.enter(x), value - level, _entered(whitening, gradient), weight)
     is_held_out = np.zeros(n_points, bool)
     chosen = np.random.default_rng(0).permutation(n_points)[: math.ceil(_HELD_OUT * n_points)]
     is_held_out[chosen] = True
@@ -96,7 +97,9 @@ def fit_polynomial(
     degree = choose_degree(errors)
     table = as_table(_solved(points, degree), dim, degree)
     radius = np.quantile(np.linalg.norm(points.z[weight == 1], axis=1), 0.99)
-    surrogate = PolynomialSurrogate(degree, whitening.center, whitening.matrix, radius, table)
+    surrogate = PolynomialSurrogate(
+        degree, whitening.center, whitening.matrix, radius, table, level
+    )
     return Fit(surrogate, degree, errors[degree], n_points, n_dropped, errors)
 
 
@@ -171,8 +174,7 @@ def _solved(points: _Points, degree: int) -> np.ndarray:
         order = np.lexsort((np.random.default_rng(1).random(len(points.z)), -points.weight))
         points = points.take(order[:most])
     root = np.sqrt(points.weight)
-    best = points.value.max()
-    rows, right = design(points.z, degree) * root[:, None], (points.value - best) * root
+    rows, right = design(points.z, degree) * root[:, None], points.value * root
     if points.gradient is not None:
         of_slopes = slopes(points.z, degree) * root[:, None, None]
         rows = np.concatenate([rows, of_slopes.reshape(-1, n_terms)])
@@ -181,9 +183,7 @@ def _solved(points: _Points, degree: int) -> np.ndarray:
     scale = np.where(scale > 0, scale, 1.0)
     rows /= scale
     gram = rows.T @ rows + _RIDGE * np.eye(n_terms)
-    coefficients = np.linalg.solve(gram, rows.T @ right) / scale
-    coefficients[0] += best  # of the constant
-    return np.asarray(coefficients)
+    return np.asarray(np.linalg.solve(gram, rows.T @ right) / scale)
 
 
 def _error(coefficients: np.ndarray, points: _Points, degree: int) -> float:

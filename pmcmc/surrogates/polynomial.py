@@ -1,5 +1,6 @@
 """A polynomial, with tails that go down."""
 
+import dataclasses
 from typing import Any
 
 import jax
@@ -9,7 +10,7 @@ import numpy as np
 from pmcmc.surrogates.base import Surrogate
 
 
-class PolynomialSurrogate(Surrogate, static=("degree",)):
+class PolynomialSurrogate(Surrogate, static=("degree", "is_coarse")):
     """A polynomial of degree 2, 3 or 4 in whitened coordinates `z = whitening @ (x - center)`.
 
     Beyond a radius it goes on along the ray through the center with a slope of -1: heavier than any
@@ -21,6 +22,9 @@ class PolynomialSurrogate(Surrogate, static=("degree",)):
         whitening: shape `(D, D)`.
         radius: up to which the polynomial is trusted, a norm of `z`.
         table: of the coefficients, see `pmcmc.surrogates.monomials.as_table`.
+        level: what is added to the polynomial, which is about 0 where the density is highest.
+        is_coarse: whether the polynomial is evaluated in float32, whatever the position: nearly
+            twice as fast, and far closer to the fit than that is to the log density.
     """
 
     degree: int
@@ -28,18 +32,27 @@ class PolynomialSurrogate(Surrogate, static=("degree",)):
     whitening: Any
     radius: Any
     table: Any
+    level: Any = 0.0
+    is_coarse: bool = False
 
     def __call__(self, position: jax.Array) -> jax.Array:
         """The stand-in for the log density at `(D,)`; `-inf` at positions that are not finite."""
-        z = self.whitening @ (position - self.center)
+        dtype = jnp.float32 if self.is_coarse else position.dtype
+        whitening, radius, table = (
+            jnp.asarray(leaf).astype(dtype) for leaf in (self.whitening, self.radius, self.table)
+        )
+        z = whitening @ (position - self.center).astype(dtype)
         square = jnp.sum(z**2)
-        is_inside = square <= self.radius**2
+        is_inside = square <= radius**2
         norm = jnp.sqrt(jnp.where(is_inside, 1.0, square))
-        beyond = jnp.where(is_inside, 0.0, norm - self.radius)
-        inner = jnp.where(is_inside, z, z * (self.radius / norm))
+        beyond = jnp.where(is_inside, 0.0, norm - radius)
+        inner = jnp.where(is_inside, z, z * (radius / norm))
         is_number = jnp.isfinite(square)
-        value = _polynomial(self.degree, self.table, jnp.where(is_number, inner, 0.0))
-        return jnp.where(is_number, value - beyond, -jnp.inf)
+        value = _polynomial(self.degree, table, jnp.where(is_number, inner, 0.0))
+        return self.level + jnp.where(is_number, value - beyond, -jnp.inf).astype(position.dtype)
+
+    def coarse(self) -> "PolynomialSurrogate":
+        return dataclasses.replace(self, is_coarse=True)
 
 
 def _polynomial(degree: int, table: jax.Array, z: jax.Array) -> jax.Array:
