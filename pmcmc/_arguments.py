@@ -5,9 +5,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from pmcmc._adaptation.windows import as_tuning
+from pmcmc._adaptation.criteria import criteria_of
+from pmcmc._adaptation.criteria.base import Choices
 from pmcmc._chain.checked import as_problem, check_start
 from pmcmc._chain.layout import check_chain_method, check_device
+from pmcmc._chain.problem import with_dtype
 from pmcmc._chain.starts import forgotten_n_chains
 from pmcmc._planning.task import Task
 from pmcmc._util.checks import short
@@ -45,7 +47,11 @@ def as_task(
     try:
         problem = as_problem(logdensity, x0, n_chains, given)
         flat = given.flatten(problem.unravel_one)
-        flat, tuning = as_tuning(flat, problem.positions.shape[1], metric, target_acceptance_rate)
+        dim = problem.positions.shape[1]
+        criteria = criteria_of(flat, dim, Choices(metric, target_acceptance_rate))
+        flat = with_dtype(flat, problem.positions.dtype)
+        for criterion in criteria:
+            flat = criterion.prepare(flat, dim)
         check_start(problem, flat)
     except ValueError as error:
         n_starts = forgotten_n_chains(logdensity, x0, given) if n_chains == 1 else None
@@ -58,7 +64,7 @@ def as_task(
     if problem.positions.committed:
         key = jax.device_put(key, problem.positions.device)
     check_device(chain_method, problem.device)
-    return Task(problem, given, flat, tuning, key, chain_method)
+    return Task(problem, given, flat, criteria, key, chain_method)
 
 
 def warmup_key(rng_key: jax.Array) -> jax.Array:

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from pmcmc._adaptation.stationarity import split_rhat
-from pmcmc._adaptation.windows import WarmupReport
+from pmcmc._adaptation.report import WarmupReport
+from pmcmc._adaptation.rows import Rows
+from pmcmc._adaptation.stationarity import rhat
 from pmcmc._arguments import as_task
 from pmcmc._chain.problem import exported_state
 from pmcmc._util.checks import check_above, check_count, check_flag, short
@@ -27,7 +28,7 @@ class BurnIn(NamedTuple):
         n_chains: their number; with one chain there is no chain axis.
         kernel: with the step size and the metric that were found.
         is_stationary: whether no half of a chain can be told from the others any more.
-        rhat: largest split R-hat of a coordinate in each round.
+        rhat: largest R-hat of a coordinate in each round.
         restarted: chains of each round that had got lost and were sent to where another one was.
         is_exact: whether every step was within tolerance. Sweeps that are stopped early
             (`ParallelNewton(max_sweeps=..., fallback=None)`) bring chains near a target that pulls
@@ -53,7 +54,7 @@ class BurnIn(NamedTuple):
         the kernel does not tell it (see `Kernel.leapfrog_step_size`).
         """
         dim = sum(map(np.size, jax.tree.leaves(self.position))) // self.n_chains
-        metric = getattr(self.kernel, "inverse_mass_matrix", None)
+        metric = self.kernel.tunable("inverse_mass_matrix")
         found: dict[str, Any] = {"inverse_mass_matrix": np.ones(dim) if metric is None else metric}
         step_size = self.kernel.leapfrog_step_size(dim)
         return found if step_size is None else {"step_size": step_size, **found}
@@ -91,9 +92,10 @@ def burn_in(
     """Bring chains from far away to where the target has its mass, for other samplers to go on.
 
     Rounds of a warm-up, each twice as long as the one before and going on from it, until the
-    positions of its longest phase look stationary: a split R-hat of at most `max_rhat` in every
-    coordinate. What comes out are positions, a metric and a step size; `pmcmc.adapters` makes them
-    the initial states of NumPyro's and BlackJAX's samplers, which need no warm-up of their own.
+    positions of its longest phase look stationary: an R-hat, rank-normalized and split, of at most
+    `max_rhat` in every coordinate. What comes out are positions, a metric and a step size;
+    `pmcmc.adapters` makes them the initial states of NumPyro's and BlackJAX's samplers, which need
+    no warm-up of their own.
 
     A chain that got lost, its log density always more than ten standard deviations below the mean
     of the best chain, goes on from the position of one that did not: it sits in a mode without
@@ -106,7 +108,7 @@ def burn_in(
         kernel: as in `pmcmc.warmup`.
         n_steps: of the first round.
         max_rounds: after which to stop, stationary or not.
-        max_rhat: largest split R-hat that counts as stationary.
+        max_rhat: largest R-hat that counts as stationary; ArviZ's, rank-normalized and split.
         solver: as in `pmcmc.sample`. Sweeps that are stopped early are allowed here, and marked.
         n_chains: as in `pmcmc.sample`.
         chain_method: as in `pmcmc.sample`.
@@ -129,7 +131,7 @@ def burn_in(
     task = as_task(
         logdensity, x0, kernel, n_chains, rng_key, metric, target_acceptance_rate, chain_method
     )
-    if task.tuning.target_acceptance_rate is None:
+    if not any(criterion.tunes == "step_size" for criterion in task.criteria):
         raise ValueError(
             f"kernel must have a step size to tune, got {short(kernel)}: write kernel='mala'."
         )
@@ -138,9 +140,9 @@ def burn_in(
     restarted: list[tuple[int, ...]] = []
     for i in range(max_rounds):
         tuned = tune(task, solver, n_steps * 2**i, init_to_mode and i == 0, progress)
-        rhats.append(_largest_rhat(tuned.kept.positions))
+        rhats.append(_largest_rhat(tuned.kept["positions"]))
         reports.append(tuned.report)
-        lost = lost_chains(tuned.kept.logdensity)
+        lost = lost_chains(_logdensity(tuned.kept))
         restarted.append(tuple(np.flatnonzero(lost).tolist()))
         sources = np.flatnonzero(~lost)[np.arange(n_chains) % np.count_nonzero(~lost)]
         rows = np.where(lost, sources, np.arange(n_chains))
@@ -180,5 +182,10 @@ def lost_chains(logdensity: np.ndarray) -> np.ndarray:
     return lost
 
 
+def _logdensity(rows: Rows) -> np.ndarray:
+    """Log densities, NaN where the kernel does not report them."""
+    return rows.get("logdensity", np.full(rows["positions"].shape[:2], math.nan))
+
+
 def _largest_rhat(draws: np.ndarray) -> float:
-    return float(split_rhat(draws).max()) if draws.shape[1] >= 4 else math.inf
+    return float(rhat(draws).max()) if draws.shape[1] >= 4 else math.inf

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from pmcmc._adaptation.windows import WarmupReport
+from pmcmc._adaptation.report import WarmupReport
 from pmcmc._chain.layout import ChainMethod
 from pmcmc._planning.choice import Plan
 from pmcmc._util import arviz_compat

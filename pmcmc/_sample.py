@@ -113,7 +113,7 @@ def sample(
                 positions,
                 warmup_key(task.rng_key),
                 n_warmup,
-                task.tuning,
+                task.criteria,
                 line.count("warm-up", n_warmup),
             )
             runner, transition, positions, report = tuned[:4]
@@ -136,7 +136,7 @@ def sample(
         positions=task.problem.unravel(draws.positions),
         stats=draws.stats | _constants(transition, draws.stats),
         info=RunInfo(
-            kernel=task.restored(transition),
+            kernel=task.given if report is None else task.restored(transition),
             solver=runner.solver,
             device=str(positions.device),
             dtype=np.dtype(positions.dtype),
@@ -170,9 +170,10 @@ def sample(
 
 def _constants(kernel: Kernel, stats: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Statistics that are the same in every step."""
-    if not hasattr(kernel, "step_size"):
+    step_size = kernel.tunable("step_size")
+    if step_size is None:
         return {}
-    return {"step_size": np.full_like(stats["acceptance_rate"], kernel.step_size)}
+    return {"step_size": np.full_like(stats["acceptance_rate"], step_size)}
 
 
 def _as_n_warmup(n_warmup: int | None, kernel: Kernel | str | None, x0: Any, n_chains: int) -> int:

@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 
 import jax
 
-from pmcmc._adaptation.windows import Tuned, WarmupReport, run_windows
+from pmcmc._adaptation.report import WarmupReport
+from pmcmc._adaptation.windows import Tuned, run_windows
 from pmcmc._arguments import as_task, warmup_key
 from pmcmc._chain.mode import find_modes
 from pmcmc._chain.problem import exported_state
@@ -85,7 +86,7 @@ def warmup(
     task = as_task(
         logdensity, x0, kernel, n_chains, rng_key, metric, target_acceptance_rate, chain_method
     )
-    if task.tuning.target_acceptance_rate is None:
+    if not task.criteria:
         raise ValueError(
             f"kernel must have something to tune, got {short(kernel)}: write kernel='mala', or "
             "sample(..., n_warmup=...) to drop the first steps."
@@ -113,7 +114,7 @@ def tune(
             positions,
             warmup_key(task.rng_key),
             n_steps,
-            task.tuning,
+            task.criteria,
             line.count("warm-up", n_steps),
         )
 

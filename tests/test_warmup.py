@@ -106,6 +106,7 @@ class Walk(pmcmc.kernels.Kernel):
 
     step_size: float
     target_acceptance_rate = 0.5
+    tunables = ("step_size",)
 
     def init(self, logdensity, position):
         return WalkState(position, logdensity(position))

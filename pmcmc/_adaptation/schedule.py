@@ -4,8 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pmcmc._adaptation.criteria.base import Acts
+
 # Shares of the warm-up: fast, slow and growing, fast (the pattern of Stan's), and the windows of
-# each. The metric is estimated at the end of a slow phase, from the draws of that phase.
+# each. What takes many draws to estimate, such as a metric, changes at the end of a slow phase.
 _FAST_FIRST, _SLOW, _FAST_LAST = 0.05, (0.05, 0.10, 0.20, 0.40), 0.20
 _WINDOWS_OF_PHASE = 10
 _WINDOWS_OF_ONE_PHASE = 40
@@ -15,27 +17,27 @@ class Phase(NamedTuple):
     """A stretch of the warm-up.
 
     Args:
-        windows: lengths of its windows; the step size changes between them.
-        updates_metric: whether the metric changes at its end.
+        windows: lengths of its windows; what acts after windows changes between them.
+        is_slow: whether what acts after slow phases changes at its end.
     """
 
     windows: list[int]
-    updates_metric: bool
+    is_slow: bool
 
 
-def phases(n_steps: int, tunes_step_size: bool, tunes_metric: bool) -> list[Phase]:
-    """The phases of a warm-up of `n_steps`."""
-    if not tunes_step_size:
+def phases(n_steps: int, acts: set[Acts]) -> list[Phase]:
+    """The phases of a warm-up of `n_steps`, with criteria that act so."""
+    if not acts:
         return [Phase([n_steps], False)]
-    if not tunes_metric:
+    if Acts.AFTER_SLOW_PHASES not in acts:
         return [Phase(_growing(n_steps, _WINDOWS_OF_ONE_PHASE), False)]
     shares = [_FAST_FIRST, *_SLOW, _FAST_LAST]
     ends = np.round(np.cumsum(shares) * n_steps).astype(int)
     sizes = np.diff(ends, prepend=0).tolist()
-    updates = [False, *[True] * len(_SLOW), False]
+    are_slow = [False, *[True] * len(_SLOW), False]
     return [
-        Phase(_growing(size, _WINDOWS_OF_PHASE), updates_metric)
-        for size, updates_metric in zip(sizes, updates, strict=True)
+        Phase(_growing(size, _WINDOWS_OF_PHASE), is_slow)
+        for size, is_slow in zip(sizes, are_slow, strict=True)
         if size
     ]
 

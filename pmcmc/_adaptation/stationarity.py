@@ -1,13 +1,17 @@
 """Whether chains have forgotten where they came from."""
 
 import numpy as np
+from scipy.special import ndtri
 
 
-def split_rhat(draws: np.ndarray) -> np.ndarray:
-    """Split R-hat of each coordinate (Gelman et al., *Bayesian Data Analysis*, 2013, section 11.4).
+def rhat(draws: np.ndarray) -> np.ndarray:
+    """Rank-normalized split R-hat of each coordinate, ArviZ's method `"rank"`.
 
     The spread between the halves of all chains beside the spread within them: 1 if no half can be
-    told from the others.
+    told from the others. Draws are replaced by normal scores of their ranks, and the larger one is
+    taken of the R-hat of the scores and of those of the distances from the median, so that halves
+    that differ in scale only show too (Vehtari, Gelman, Simpson, Carpenter & Buerkner, 2021,
+    section 4). ArviZ has none for one chain; here its halves are compared.
 
     Args:
         draws: shape `(chain, draw, D)`, at least 4 draws.
@@ -17,9 +21,29 @@ def split_rhat(draws: np.ndarray) -> np.ndarray:
     """
     half = draws.shape[1] // 2
     halves = np.concatenate([draws[:, :half], draws[:, -half:]]).astype(float)
-    within = halves.var(axis=1, ddof=1).mean(axis=0)
-    between = halves.mean(axis=1).var(axis=0, ddof=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        rhat = np.sqrt((half - 1) / half + between / within)
-    rhat = np.where((within == 0) & (between == 0), 1.0, rhat)
-    return np.where(np.isnan(rhat), np.inf, rhat)
+    return np.array([_of_coordinate(x) for x in np.moveaxis(halves, -1, 0)])
+
+
+def _of_coordinate(halves: np.ndarray) -> float:
+    """R-hat of half chains, shape `(half chain, draw)`."""
+    if not np.isfinite(halves).all():
+        return float(np.inf)
+    distances = np.abs(halves - np.median(halves))
+    return max(_basic_rhat(_normal_scores(x)) for x in (halves, distances))
+
+
+def _normal_scores(values: np.ndarray) -> np.ndarray:
+    """Normal quantiles of the ranks, equal for equal values (equation 14 of the paper)."""
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ranks = np.cumsum(counts) - (counts - 1) / 2
+    return ndtri((ranks - 3 / 8) / (values.size + 1 / 4))[place].reshape(values.shape)
+
+
+def _basic_rhat(halves: np.ndarray) -> float:
+    """R-hat without ranks (Gelman et al., *Bayesian Data Analysis*, 2013, section 11.4)."""
+    n_draws = halves.shape[1]
+    within = halves.var(axis=1, ddof=1).mean()
+    between = halves.mean(axis=1).var(ddof=1)
+    if np.ptp(halves, axis=1).max() == 0:  # rounding aside, there is no variance within
+        return 1.0 if np.ptp(halves) == 0 else float(np.inf)
+    return float(np.sqrt((n_draws - 1) / n_draws + between / within))

@@ -9,7 +9,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from pmcmc._chain.density import FlatLogDensity, WithData
-from pmcmc._chain.problem import Problem, init_states, with_dtype
+from pmcmc._chain.problem import Problem, init_states
 from pmcmc._chain.starts import placed_like, scale_hint
 from pmcmc._util.callbacks import CallbackError, callbacks_raise
 from pmcmc._util.checks import check_hashable, first_line, short
@@ -76,8 +76,7 @@ def check_start(problem: Problem, kernel: Kernel) -> None:
         ValueError: the kernel does not fit the positions, or the log density has no gradient
             there, or one that is not finite.
     """
-    # Casting may raise an error of the kernel's own, and so may drawing.
-    kernel = with_dtype(kernel, problem.positions.dtype)
+    # It may raise an error of the kernel's own.
     jax.eval_shape(kernel.draw_noise, internal_key(0), problem.positions[0])
     try:
         with callbacks_raise(lambda: "at x0."):

@@ -48,28 +48,27 @@ class Problem(NamedTuple):
         return jax.tree.unflatten(treedef, events)
 
 
+@jit_of_function()
 def init_states(logdensity: FlatLogDensity | None, kernel: Kernel, positions: jax.Array) -> Any:
     """States of the kernel at flat positions `(chain, D)`."""
-    return _init_states(logdensity, with_dtype(kernel, positions.dtype), positions)
+    return jax.vmap(lambda position: kernel.init(logdensity, position))(positions)
 
 
-def with_dtype(kernel: Kernel, dtype: Any) -> Kernel:
-    """The kernel with hyperparameters of one type, whatever number type the user wrote.
+def with_dtype(tree: Any, dtype: Any) -> Any:
+    """A kernel, or another pytree, with numbers of one type, whatever the user wrote.
 
-    Compiled code is found again by the types of its arguments.
+    Compiled code is found again by the types of its arguments. Kernels are cast where a task is
+    made; whoever changes them keeps the type.
     """
 
-    def cast(leaf: Any) -> np.ndarray:
+    def cast(leaf: Any) -> Any:
         array = np.asarray(leaf)
-        return array.astype(dtype) if np.issubdtype(array.dtype, np.floating) else array
+        if np.issubdtype(array.dtype, np.floating):
+            array = array.astype(dtype, copy=False)
+        return array if array.ndim else array[()]
 
     with np.errstate(over="ignore"):  # the kernel checks its hyperparameters
-        return jax.tree.map(cast, kernel)
-
-
-@jit_of_function()
-def _init_states(logdensity: FlatLogDensity | None, kernel: Kernel, positions: jax.Array) -> Any:
-    return jax.vmap(lambda position: kernel.init(logdensity, position))(positions)
+        return jax.tree.map(cast, tree)
 
 
 def exported_state(problem: Problem, kernel: Kernel, positions: jax.Array) -> Any:

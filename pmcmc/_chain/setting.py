@@ -95,7 +95,7 @@ class ChainSetting(Setting):
         if own is not None or fitted is not None:
             return own if fitted is None else fitted
         positions = np.asarray(self._problem.positions)
-        metric = getattr(self._kernel, "inverse_mass_matrix", None)
+        metric = self._kernel.tunable("inverse_mass_matrix")
         spread = np.ones(positions.shape[1]) if metric is None else np.asarray(metric)
         return GaussianSurrogate(positions.mean(axis=0), spread)
 
@@ -106,7 +106,7 @@ class ChainSetting(Setting):
         its mode.
         """
         problem, start = self._problem, self._problem.positions[0]
-        kernel = with_dtype(self._kernel, start.dtype)
+        kernel = self._kernel
         if name == "jacobian":
             structure.check(1, start.size, start.dtype.itemsize)
             n_parts = structure.n_parts
@@ -119,7 +119,7 @@ class ChainSetting(Setting):
             is_asked_for = name == "hessian"
             self._found["hessian"] = found_hessian(problem.logdensity, start, is_asked_for)
         hessian = self._found["hessian"]
-        metric = getattr(kernel, "inverse_mass_matrix", None)
+        metric = kernel.tunable("inverse_mass_matrix")
         return None if hessian is None else basis_of_hessian(hessian, metric)
 
     def _gains_by_a_basis(self, structure: Structure) -> bool:

@@ -11,7 +11,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from pmcmc._chain.noise import draw_noise
-from pmcmc._chain.problem import with_dtype
 from pmcmc._chain.recursion import as_recursion, check_linearizable
 from pmcmc._planning.choice import Candidate, Measurements, Plan, decided
 from pmcmc._planning.growth import grow
@@ -77,7 +76,7 @@ class _Pilot:
     def run(self) -> None:
         """All measurements, one after another."""
         place = self.place
-        kernel = with_dtype(place.kernel, place.positions.dtype)
+        kernel = place.kernel
         recursion = as_recursion(place.task.problem.logdensity, kernel)
         self._time_batches(kernel, recursion)
         windows = self.seen.windows_that_may_win

@@ -5,13 +5,13 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from pmcmc._adaptation.windows import Tuning
-from pmcmc._chain.setting import ChainSetting
+from pmcmc._adaptation.criteria.base import Criterion
 from pmcmc._chain.fitting import Fitting
 from pmcmc._chain.layout import Layout, Layouts, candidates
 from pmcmc._chain.problem import Problem
 from pmcmc._chain.recursion import calls_back
 from pmcmc._chain.runner import Runner
+from pmcmc._chain.setting import ChainSetting
 from pmcmc._util.programs import memory_of
 from pmcmc._util.threads import n_cores
 from pmcmc.kernels import Kernel
@@ -24,8 +24,8 @@ class Task(NamedTuple):
     Args:
         problem: what is to be sampled, from where.
         given: the kernel as it was given.
-        kernel: the kernel for flat positions, with a metric where one is to be tuned.
-        tuning: what a warm-up tunes.
+        kernel: the kernel for flat positions, of their dtype, with a value of all that is tuned.
+        criteria: what a warm-up tunes, in the order in which they act.
         rng_key: a typed key.
         chain_method: how chains are laid out, by name.
         layout: the layout, where that is known already.
@@ -34,7 +34,7 @@ class Task(NamedTuple):
     problem: Problem
     given: Kernel
     kernel: Kernel
-    tuning: Tuning
+    criteria: tuple[Criterion, ...]
     rng_key: jax.Array
     chain_method: str = "auto"
     layout: Layout | None = None
@@ -88,5 +88,5 @@ class Task(NamedTuple):
         return Layouts(options, n_chains, n_steps, seen)
 
     def restored(self, kernel: Kernel) -> Kernel:
-        """A tuned kernel as users know it, made of functions of their own positions."""
-        return self.given if self.given.target_acceptance_rate is None else kernel
+        """A tuned kernel as users know it: what they gave where there was nothing to tune."""
+        return kernel if self.criteria else self.given

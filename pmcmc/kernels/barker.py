@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from pmcmc._util.checks import check_positive, short
 from pmcmc.kernels import metric
@@ -42,11 +43,12 @@ class Barker(MetropolisKernel):
     uses_gradient = True
     target_acceptance_rate = 0.4  # Livingstone & Zanella (2022)
     metrics = ("diagonal",)
+    tunables = ("step_size", "inverse_mass_matrix")
 
     def __post_init__(self) -> None:
         check_positive("step_size", self.step_size, "Barker(step_size=0.1)")
         metric.check_inverse_mass_matrix(self.inverse_mass_matrix)
-        if getattr(self.inverse_mass_matrix, "ndim", 1) != 1:
+        if np.ndim(self.inverse_mass_matrix) == 2:
             raise ValueError(
                 "inverse_mass_matrix of Barker must be None or a vector, since its coordinates "
                 f"move on their own, got {short(self.inverse_mass_matrix)}: write its diagonal."

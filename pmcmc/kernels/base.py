@@ -78,6 +78,8 @@ class Kernel(Pytree, abc.ABC):
     # As D grows; None: there is no step size to tune.
     target_acceptance_rate: ClassVar[float | None] = None
     metrics: ClassVar[tuple[str, ...]] = ()  # kinds of inverse mass matrix: "diagonal", "dense"
+    # Fields that a warm-up may set: "step_size", "inverse_mass_matrix".
+    tunables: ClassVar[tuple[str, ...]] = ()
 
     def init(self, logdensity: Any, position: jax.Array) -> Any:
         """State of the chain at `position`: the position and what the next step can reuse.
@@ -131,6 +133,9 @@ class Kernel(Pytree, abc.ABC):
         `None` where it begins with this one.
         """
         return None
+    def tunable(self, name: str) -> Any:
+        """The value of a tunable field, `None` where the kernel has no such field."""
+        return getattr(self, name) if name in self.tunables else None
 
     def inner_steps(self, logdensity: Any) -> InnerSteps | None:
         """The transition as a recursion of its own, where it is one."""

@@ -69,6 +69,7 @@ class HMC(Kernel, static=("num_integration_steps", "jitter")):
     uses_gradient = True
     target_acceptance_rate = 0.8  # of Stan: above the optimum, 0.651, and more robust
     metrics = ("diagonal", "dense")
+    tunables = ("step_size", "inverse_mass_matrix")
 
     def __post_init__(self) -> None:
         example = "HMC(step_size=0.1, num_integration_steps=10)"

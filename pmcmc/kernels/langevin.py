@@ -39,6 +39,7 @@ class Langevin(ProposalKernel):
 
     uses_gradient = True
     metrics = ("diagonal", "dense")
+    tunables = ("step_size", "inverse_mass_matrix")
 
     def __post_init__(self) -> None:
         check_positive("step_size", self.step_size, "Langevin(step_size=0.01)")

@@ -42,6 +42,7 @@ class MALA(MetropolisKernel):
     uses_gradient = True
     target_acceptance_rate = 0.574  # optimal as D grows: Roberts & Rosenthal (1998)
     metrics = ("diagonal", "dense")
+    tunables = ("step_size", "inverse_mass_matrix")
 
     def __post_init__(self) -> None:
         check_positive("step_size", self.step_size, "MALA(step_size=0.01)")

@@ -44,6 +44,7 @@ class RandomWalkMetropolis(MetropolisKernel, static=("draw",)):
 
     target_acceptance_rate = 0.234  # optimal as D grows: Roberts, Gelman & Gilks (1997)
     metrics = ("diagonal", "dense")
+    tunables = ("step_size", "inverse_mass_matrix")
 
     def __post_init__(self) -> None:
         check_positive("step_size", self.step_size, "RandomWalkMetropolis(step_size=0.1)")

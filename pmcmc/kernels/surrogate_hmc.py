@@ -78,6 +78,7 @@ class SurrogateHMC(ProposalKernel, static=("num_integration_steps",)):
 
     target_acceptance_rate = 0.7  # random-walk proposals included
     metrics = ("diagonal", "dense")
+    tunables = ("step_size", "inverse_mass_matrix")
 
     def __post_init__(self) -> None:
         example = "SurrogateHMC(surrogate, step_size=0.5)"

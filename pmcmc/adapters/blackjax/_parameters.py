@@ -27,15 +27,16 @@ def to_parameters(kernel: Kernel, position: Any) -> dict[str, jax.Array]:
     Raises:
         ValueError: the kernel has no step size.
     """
-    if not hasattr(kernel, "step_size"):
+    step_size = kernel.tunable("step_size")
+    if step_size is None:
         raise ValueError(
             f"kernel must have a step_size, got {type(kernel).__name__}: write e.g. "
             "to_parameters(pmcmc.HMC(step_size=0.1, num_integration_steps=10), x0)."
         )
     flat = ravel_pytree(position)[0]
-    parameters = {"step_size": jnp.asarray(kernel.step_size, flat.dtype)}
-    if hasattr(kernel, "inverse_mass_matrix"):
-        metric = kernel.inverse_mass_matrix
+    parameters = {"step_size": jnp.asarray(step_size, flat.dtype)}
+    if "inverse_mass_matrix" in kernel.tunables:
+        metric = kernel.tunable("inverse_mass_matrix")
         parameters["inverse_mass_matrix"] = (
             jnp.ones_like(flat) if metric is None else jnp.asarray(metric, flat.dtype)
         )

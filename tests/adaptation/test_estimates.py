@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pmcmc._adaptation.metric import dense_estimate, diagonal_estimate
+from pmcmc._adaptation.estimates import dense_estimate, diagonal_estimate
 
 DIM = 5
 RNG = np.random.default_rng(0)

@@ -1,14 +1,8 @@
-"""Finding a step size: a coarse search, then dual averaging."""
+"""Dual averaging: stochastic root finding for the step size."""
 
 import dataclasses
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
-
-_MAX_PROBES = 100
 
 
 @dataclass(frozen=True)
@@ -55,40 +49,3 @@ class DualAveraging:
             mean_error=error,
             count=count,
         )
-
-
-def reasonable_step_size(step_size: float, is_too_small: Callable[[float], bool]) -> float | None:
-    """Double or halve the step size until the acceptance rate crosses its target.
-
-    Args:
-        step_size: where to begin.
-        is_too_small: whether a step size is accepted more often than is aimed at.
-
-    Returns:
-        The first step size on the other side; `None` where there is none.
-    """
-    grows = is_too_small(step_size)
-    for _ in range(_MAX_PROBES):
-        step_size *= 2.0 if grows else 0.5
-        if is_too_small(step_size) != grows:
-            return step_size
-    return None
-
-
-def with_step_size(kernel: Any, step_size: float) -> Any:
-    """The kernel with another step size, of three digits.
-
-    They are enough, and they keep residuals of the solver, which are in the acceptance rates, out
-    of the step size, but for a chance of about residual / 1e-3 a window: none in float64.
-    """
-    return dataclasses.replace(kernel, step_size=float(f"{step_size:.3g}"))
-
-
-def pooled_rate(rates: np.ndarray) -> float:
-    """Harmonic mean over chains, which one stuck chain pulls down and many good ones cannot hide.
-
-    Args:
-        rates: acceptance rates, shape `(chain, step)`.
-    """
-    of_chains = np.maximum(rates.mean(axis=1), 1e-3)
-    return float(1 / np.mean(1 / of_chains))

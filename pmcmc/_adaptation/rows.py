@@ -1,0 +1,21 @@
+"""Some of the steps of a warm-up, kept for what is estimated from them."""
+
+import numpy as np
+
+from pmcmc._chain.runner import Segment
+
+Rows = dict[str, np.ndarray]  # arrays `(chain, step, ...)` by name
+
+
+def rows_of(segment: Segment, names: tuple[str, ...], stride: int) -> Rows:
+    """Every `stride`-th step of a segment: its positions, and its statistics of these names.
+
+    Statistics that the kernel does not report are left out.
+    """
+    stats = {name: segment.stats[name] for name in names if name in segment.stats}
+    return {name: x[:, ::stride] for name, x in {"positions": segment.positions, **stats}.items()}
+
+
+def joined(parts: list[Rows]) -> Rows:
+    """The parts one after another."""
+    return {name: np.concatenate([part[name] for part in parts], axis=1) for name in parts[0]}
