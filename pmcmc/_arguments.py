@@ -8,13 +8,14 @@ import numpy as np
 from pmcmc._adaptation.criteria import criteria_of
 from pmcmc._adaptation.criteria.base import Choices
 from pmcmc._chain.checked import as_problem, check_start
+from pmcmc._chain.fitting import Fitting
 from pmcmc._chain.layout import check_chain_method, check_device
 from pmcmc._chain.problem import with_dtype
 from pmcmc._chain.starts import forgotten_n_chains
 from pmcmc._planning.task import Task
 from pmcmc._util.checks import short
 from pmcmc._util.keys import as_key
-from pmcmc.kernels import HMC, MALA, Barker, Kernel, RandomWalkMetropolis
+from pmcmc.kernels import HMC, MALA, Barker, Kernel, RandomWalkMetropolis, SurrogateHMC
 
 # The first step size of the warm-up is a start for its search only.
 _TUNED_KERNELS: dict[str, Kernel] = {
@@ -22,6 +23,7 @@ _TUNED_KERNELS: dict[str, Kernel] = {
     "hmc": HMC(step_size=0.1, num_integration_steps=8, jitter=0.75),
     "random_walk": RandomWalkMetropolis(step_size=0.1),
     "barker": Barker(step_size=0.1),
+    "surrogate_hmc": SurrogateHMC(),
 }
 _WARMUP_STREAM = np.uint32(2**32 - 1)  # no chain has this index
 
@@ -48,6 +50,8 @@ def as_task(
         problem = as_problem(logdensity, x0, n_chains, given)
         flat = given.flatten(problem.unravel_one)
         dim = problem.positions.shape[1]
+        goal, first = flat, flat.preliminary(dim)
+        flat = goal if first is None else first
         criteria = criteria_of(flat, dim, Choices(metric, target_acceptance_rate))
         flat = with_dtype(flat, problem.positions.dtype)
         for criterion in criteria:
@@ -64,7 +68,8 @@ def as_task(
     if problem.positions.committed:
         key = jax.device_put(key, problem.positions.device)
     check_device(chain_method, problem.device)
-    return Task(problem, given, flat, criteria, key, chain_method)
+    task = Task(problem, given, flat, criteria, key, chain_method)
+    return task if first is None else task._replace(goal=goal, fitting=Fitting(dim, False))
 
 
 def warmup_key(rng_key: jax.Array) -> jax.Array:

@@ -7,12 +7,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from pmcmc._adaptation.windows import run_windows
 from pmcmc._arguments import as_task, warmup_key
 from pmcmc._chain.draws import Draws
 from pmcmc._chain.evidence import Evidence
 from pmcmc._chain.problem import exported_state
 from pmcmc._planning.runner import AutoRunner, make_runner
+from pmcmc._planning.stages import warm_up
 from pmcmc._result import Result, RunInfo
 from pmcmc._util.checks import check_count, short
 from pmcmc._util.progress import Progress
@@ -107,13 +107,14 @@ def sample(
         started = time.perf_counter()
         report = None
         if n_warmup:
-            tuned = run_windows(
+            tuned = warm_up(
+                task,
+                solver,
                 runner,
-                transition,
                 positions,
                 warmup_key(task.rng_key),
                 n_warmup,
-                task.criteria,
+                n_steps,
                 line.count("warm-up", n_warmup),
             )
             runner, transition, positions, report = tuned[:4]

@@ -6,11 +6,12 @@ from typing import Any, NamedTuple
 import jax
 
 from pmcmc._adaptation.report import WarmupReport
-from pmcmc._adaptation.windows import Tuned, run_windows
+from pmcmc._adaptation.windows import Tuned
 from pmcmc._arguments import as_task, warmup_key
 from pmcmc._chain.mode import find_modes
 from pmcmc._chain.problem import exported_state
 from pmcmc._planning.runner import make_runner
+from pmcmc._planning.stages import warm_up
 from pmcmc._planning.task import Task
 from pmcmc._util.checks import check_count, check_flag, first_line, short
 from pmcmc._util.progress import Progress
@@ -108,13 +109,14 @@ def tune(
         runner = make_runner(task, solver, n_steps, n_steps, n_steps // 2)
         line.say("compiling")
         runner.compile(task.kernel, positions, task.rng_key)
-        return run_windows(
+        return warm_up(
+            task,
+            solver,
             runner,
-            task.kernel,
             positions,
             warmup_key(task.rng_key),
             n_steps,
-            task.criteria,
+            n_steps,
             line.count("warm-up", n_steps),
         )
 

@@ -58,6 +58,22 @@ class WarmupReport(NamedTuple):
         """Whether every step is finite and within tolerance, per chain."""
         return self.outcome <= Outcome.FINISHED_WITH_SEQUENTIAL_STEPS
 
+    def followed_by(self, other: "WarmupReport") -> "WarmupReport":
+        """The record of this and of what came after it."""
+        n_windows = len(self.n_steps)
+        of_windows = ("n_steps", "step_size", "acceptance_rate", "metric_updates")
+        joined = {
+            name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in of_windows
+        }
+        later = tuple(note._replace(window=note.window + n_windows) for note in other.notes)
+        return WarmupReport(
+            **joined,
+            sweeps=self.sweeps + other.sweeps,
+            sequential_steps=self.sequential_steps + other.sequential_steps,
+            outcome=np.maximum(self.outcome, other.outcome),
+            notes=(*self.notes, *later),
+        )
+
 
 class Record:
     """A report that is being written."""

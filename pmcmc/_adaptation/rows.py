@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pmcmc._chain.runner import Segment
+from pmcmc._chain.segment import Segment
 
 Rows = dict[str, np.ndarray]  # arrays `(chain, step, ...)` by name
 

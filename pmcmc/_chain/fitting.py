@@ -1,5 +1,6 @@
 """The surrogate of a run, fitted to what its steps have evaluated."""
 
+import contextlib
 from typing import Any
 
 import numpy as np
@@ -8,8 +9,8 @@ from pmcmc._chain.segment import Segment
 from pmcmc.surrogates import Fit, Surrogate, fit_polynomial
 
 _MOST_ROWS = 20_000  # evaluations to fit to; beyond, the later half
-_ROWS_PER_TERM = 4  # of a quadratic, before the first fit
-_GROWTH = 4  # times as many evaluations before the next fit
+_FIRST_FIT, _ROWS_PER_TERM = 500, 4  # evaluations, and those for each term of a quadratic
+_GROWTH = 8  # times as many evaluations before the next fit
 
 
 class Fitting:
@@ -19,20 +20,27 @@ class Fitting:
 
     Args:
         dim: numbers in a position.
+        is_scheduled: whether fits are due by themselves.
     """
 
-    def __init__(self, dim: int) -> None:
+    def __init__(self, dim: int, is_scheduled: bool = True) -> None:
+        self.is_scheduled = is_scheduled
         self._rows: list[Any] = []
         self._n_rows = 0
         self._n_seen = 0
-        self._next_fit = _ROWS_PER_TERM * (dim + 1) * (dim + 2) // 2
+        self._next_fit = max(_FIRST_FIT, _ROWS_PER_TERM * (dim + 1) * (dim + 2) // 2)
         self._sweeps = self._steps = self._evaluations = 0
         self.fit: Fit | None = None
 
     @property
     def is_due(self) -> bool:
         """Whether there are enough evaluations for another fit."""
-        return self._n_seen >= self._next_fit
+        return self.is_scheduled and self._n_seen >= self._next_fit
+
+    def steps_until_due(self, n_chains: int) -> int:
+        """Steps of each chain before the next fit."""
+        left = self._next_fit - self._n_seen
+        return max(1, -(-left // n_chains)) if self.is_scheduled else self._next_fit
 
     def add(self, segment: Segment) -> None:
         """Take note of what steps have evaluated, and of how well they were predicted."""
@@ -50,7 +58,7 @@ class Fitting:
 
     def sweeps_so_far(self) -> tuple[int, float] | None:
         """Window since the last fit, and mean number of steps that its sweeps finished."""
-        if not self._sweeps:
+        if self.fit is None or not self._sweeps:
             return None
         return round(self._evaluations / self._sweeps), self._steps / self._sweeps
 
@@ -58,13 +66,16 @@ class Fitting:
         """The newest fit, `None` before the first one that can be made."""
         if self.is_due:
             self._next_fit = _GROWTH * self._n_seen
-            self._refit()
+            with contextlib.suppress(ValueError):  # too few evaluations: go on as before
+                self.refit()
         return None if self.fit is None else self.fit.surrogate
 
-    def _refit(self) -> None:
-        columns = [np.concatenate(parts) for parts in zip(*self._rows, strict=True)]
-        try:
-            self.fit = fit_polynomial(*columns)
-        except ValueError:
-            return  # the evaluations do not suffice: go on as before
+    def refit(self) -> Fit:
+        """A fit to all evaluations.
+
+        Raises:
+            ValueError: there are too few.
+        """
+        self.fit = fit_polynomial(*map(np.concatenate, zip(*self._rows, strict=True)))
         self._sweeps = self._steps = self._evaluations = 0
+        return self.fit

@@ -5,12 +5,11 @@ from typing import Any
 import jax
 
 from pmcmc._chain.density import FlatLogDensity
-from pmcmc._chain.problem import Problem, with_dtype
+from pmcmc._chain.problem import Problem
 from pmcmc._util.checks import first_line
 from pmcmc._util.keys import internal_key
 from pmcmc.kernels import Kernel
 from pmcmc.solvers import Calls, Parts, Recursion, Stages
-
 
 PROPOSAL = "proposal"  # what describes a step has the evaluated proposal by this name, if asked to
 
@@ -36,6 +35,7 @@ def as_recursion(
         return kernel.init(logdensity, position)
 
     def decide(state: Any, proposal: Any, *given: Any) -> tuple[Any, dict[str, Any]]:
+        assert parts is not None
         after, about = described(*parts.decide(state, proposal, *given))
         return after, {**about, PROPOSAL: proposal} if keeps_proposals else about
 
@@ -71,7 +71,7 @@ def as_recursion(
 def calls_back(problem: Problem, kernel: Kernel) -> bool:
     """Whether a step calls functions of Python while it runs."""
     position = problem.positions[0]
-    recursion = as_recursion(problem.logdensity, with_dtype(kernel, position.dtype))
+    recursion = as_recursion(problem.logdensity, kernel)
 
     def step(position: jax.Array, rng_key: jax.Array) -> Any:
         return recursion.step(position, kernel.draw_noise(rng_key, position))
@@ -86,7 +86,6 @@ def check_linearizable(problem: Problem, kernel: Kernel) -> None:
         ValueError: it cannot.
     """
     position = problem.positions[0]
-    kernel = with_dtype(kernel, position.dtype)
     recursion = as_recursion(problem.logdensity, kernel)
 
     def derivative(position: jax.Array, rng_key: jax.Array) -> Any:

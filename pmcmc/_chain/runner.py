@@ -14,7 +14,6 @@ from pmcmc._chain.density import FlatLogDensity
 from pmcmc._chain.fitting import Fitting
 from pmcmc._chain.layout import Layout, Layouts
 from pmcmc._chain.noise import chain_noise
-from pmcmc._chain.problem import with_dtype
 from pmcmc._chain.recursion import as_recursion
 from pmcmc._chain.segment import Segment
 from pmcmc._util.callbacks import callbacks_raise
@@ -80,6 +79,8 @@ class Runner:
             if self.fitting is not None and self.fitting.is_due:
                 self.adapted_to(kernel)
             size = self.piece(n_steps - done)
+            if self.fitting is not None:
+                size = min(size, self.fitting.steps_until_due(len(positions)))
             segment = self.advance(kernel, positions, rng_key, first_step + done, size)
             positions = segment.last
             yield segment
@@ -121,7 +122,6 @@ class Runner:
         """Take steps in this layout, and note how long that takes."""
         started = time.perf_counter()
         solver = self.solver.segment(first_step, self.length)
-        kernel = with_dtype(kernel, positions.dtype)
         call = (solver, kernel, positions, rng_key, np.uint32(first_step), np.int32(n_steps))
         with callbacks_raise(lambda: self._where(positions, first_step, n_steps)):
             if layout.block >= len(positions):

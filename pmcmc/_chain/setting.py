@@ -97,7 +97,7 @@ class ChainSetting(Setting):
         positions = np.asarray(self._problem.positions)
         metric = self._kernel.tunable("inverse_mass_matrix")
         spread = np.ones(positions.shape[1]) if metric is None else np.asarray(metric)
-        return GaussianSurrogate(positions.mean(axis=0), spread)
+        return GaussianSurrogate.from_metric(positions.mean(axis=0), spread)
 
     def basis(self, name: str, structure: Structure) -> jax.Array | None:
         """The basis of a name; `None` where `"auto"` wants none.

@@ -29,6 +29,8 @@ class Task(NamedTuple):
         rng_key: a typed key.
         chain_method: how chains are laid out, by name.
         layout: the layout, where that is known already.
+        goal: the kernel for flat positions to end with, where a warm-up begins with another one.
+        fitting: of a surrogate, where that kernel needs one.
     """
 
     problem: Problem
@@ -38,6 +40,8 @@ class Task(NamedTuple):
     rng_key: jax.Array
     chain_method: str = "auto"
     layout: Layout | None = None
+    goal: Kernel | None = None
+    fitting: Fitting | None = None
 
     def at(self, positions: jax.Array) -> "Task":
         """The task from other starts, shape `(chain, D)`."""
@@ -57,8 +61,9 @@ class Task(NamedTuple):
         Raises:
             ValueError: the solver cannot run this chain.
         """
-        fitting = None
-        if solver.fits_surrogate and kernel.parts() is not None and self.problem.logdensity:
+        fitting = self.fitting
+        is_of_use = kernel.parts() is not None and self.problem.logdensity is not None
+        if fitting is None and solver.fits_surrogate and is_of_use:
             fitting = Fitting(self.problem.positions.shape[1])
         setting = ChainSetting(self.problem, kernel, self.rng_key, n_steps, fitting)
 

@@ -127,12 +127,19 @@ class Kernel(Pytree, abc.ABC):
         """A stand-in for the log density that the kernel has itself; `None` where it has none."""
         return None
 
-    def preliminary(self) -> "Kernel | None":
+    def preliminary(self, dim: int) -> "Kernel | None":
         """The kernel that a warm-up begins with, to learn what this one needs to be told.
 
         `None` where it begins with this one.
+
+        Args:
+            dim: numbers in a position.
+
+        Raises:
+            ValueError: so many are too many for this kernel.
         """
         return None
+
     def tunable(self, name: str) -> Any:
         """The value of a tunable field, `None` where the kernel has no such field."""
         return getattr(self, name) if name in self.tunables else None

@@ -21,7 +21,7 @@ from pmcmc.kernels.leapfrog import PhasePoint, kick, leap
 from pmcmc.kernels.metropolis import Info, accept
 from pmcmc.kernels.proposal import ProposalKernel
 from pmcmc.kernels.random_walk import RandomWalkMetropolis
-from pmcmc.surrogates import as_surrogate
+from pmcmc.surrogates import MOST_DIM, as_surrogate
 
 
 class SurrogateHMCNoise(NamedTuple):
@@ -153,9 +153,15 @@ class SurrogateHMC(ProposalKernel, static=("num_integration_steps",)):
     def surrogate_of_logdensity(self) -> Any:
         return self.surrogate
 
-    def preliminary(self) -> Kernel | None:
-        is_to_be_fitted = is_among(self.surrogate, "auto")
-        return RandomWalkMetropolis(step_size=0.1) if is_to_be_fitted else None
+    def preliminary(self, dim: int) -> Kernel | None:
+        if not is_among(self.surrogate, "auto"):
+            return None
+        if dim > MOST_DIM:
+            raise ValueError(
+                f"surrogate='auto' is a polynomial of at most {MOST_DIM} numbers, got {dim}: write "
+                "kernel='hmc', or a surrogate of your own."
+            )
+        return RandomWalkMetropolis(step_size=0.1)
 
     def flatten(self, unravel: Callable[[jax.Array], Any]) -> Kernel:
         if is_among(self.surrogate, "auto"):

@@ -15,7 +15,7 @@ from pmcmc.solvers.speculation import SpeculationMethod
 
 _WINDOWS = (8, 16, 32, 64, 128, 256)
 _ACCELERATOR_WINDOW = 512
-_FIRST_WINDOW = 16  # of predictions with a guess that nothing is known of
+_FIRST_WINDOW = 32  # while nothing is known of how well decisions are predicted
 _ROWS_OF_A_SWEEP = 6.0  # on a CPU, whose time is that of entering a sweep
 _SEGMENT = 4096  # steps
 _SEGMENT_NUMBERS = 2**22  # 32 MiB of float64 states a segment

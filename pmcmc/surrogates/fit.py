@@ -11,11 +11,13 @@ from pmcmc.surrogates.polynomial import PolynomialSurrogate
 from pmcmc.surrogates.whitening import Whitening, whitening_of
 
 _DEGREES = (2, 3, 4)
-_MOST_TERMS = 1_000
+_MOST_TERMS = 1_001  # degree 4 of ten numbers
+MOST_DIM = max(dim for dim in range(100) if n_monomials(dim, 2) <= _MOST_TERMS)
 _EQUATIONS_PER_TERM = 2.5  # at the least
 _MOST_EQUATIONS_PER_TERM = 12
 _HELD_OUT = 0.2
 _RIDGE = 1e-9
+_OF_USE, _TRUSTED = 0.03, 0.999  # weights, and share of them, up to the radius
 _GOOD_ENOUGH = 0.03  # an error that changes hardly any decision
 _GAIN = 0.8  # a higher degree has to have less than this share of the error
 
@@ -56,10 +58,13 @@ class _Points(NamedTuple):
     weight: np.ndarray
 
     def take(self, rows: np.ndarray) -> "_Points":
-        return _Points(*(None if x is None else x[rows] for x in self))
+        """Some of them."""
+        gradient = None if self.gradient is None else self.gradient[rows]
+        return _Points(self.z[rows], self.value[rows], gradient, self.weight[rows])
 
     @property
     def equations_per_point(self) -> int:
+        """What each of them says of the coefficients."""
         return 1 if self.gradient is None else 1 + self.z.shape[1]
 
 
@@ -96,7 +101,7 @@ def fit_polynomial(
     errors = {degree: _error(_solved(inside, degree), outside, degree) for degree in degrees}
     degree = choose_degree(errors)
     table = as_table(_solved(points, degree), dim, degree)
-    radius = np.quantile(np.linalg.norm(points.z[weight == 1], axis=1), 0.99)
+    radius = _radius(points)
     surrogate = PolynomialSurrogate(
         degree, whitening.center, whitening.matrix, radius, table, level
     )
@@ -146,20 +151,27 @@ def _degrees(n_points: int, dim: int, equations_per_point: int, max_degree: int)
     if terms > _MOST_TERMS:
         raise ValueError(
             f"a quadratic of {dim} numbers has {terms:,} terms, more than the {_MOST_TERMS:,} that "
-            "pay: write GaussianSurrogate(mean, inverse_mass_matrix)."
+            "pay: write GaussianSurrogate.from_metric(...)."
         )
     needed = math.ceil(_EQUATIONS_PER_TERM * terms / equations_per_point)
     raise ValueError(
         f"a quadratic of {dim} numbers takes at least {needed:,} different finite evaluations, got "
-        f"{n_points:,}: evaluate more, or write GaussianSurrogate(mean, inverse_mass_matrix)."
+        f"{n_points:,}: evaluate more, or write GaussianSurrogate.from_metric(...)."
     )
 
 
 def _weights(value: np.ndarray, dim: int) -> np.ndarray:
     """1 where a normal target of `dim` numbers has its mass, and less and less below it."""
     depth = value.max() - value
-    usual = dim / 2 + 4 * math.sqrt(dim / 2) + 4
+    usual = dim / 2 + 2 * math.sqrt(dim / 2)
     return np.asarray(np.minimum(1.0, (usual / np.maximum(depth, usual)) ** 3))
+
+
+def _radius(points: _Points) -> float:
+    """Distance from the center within which the density is anywhere not negligible."""
+    distance = np.linalg.norm(points.z, axis=1)
+    is_of_use = points.weight > _OF_USE
+    return float(np.quantile(distance[is_of_use], _TRUSTED))
 
 
 def _entered(whitening: Whitening, gradient: np.ndarray | None) -> np.ndarray | None:

@@ -5,16 +5,25 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import numpy as np
 
 from pmcmc._util.checks import short
 from pmcmc.surrogates.base import Surrogate
 
 
 class FunctionSurrogate(Surrogate, static=("function", "unravel")):
+    """A function of the position, such as a coarser solver of the same differential equation.
+
+    Args:
+        function: from a position, of the structure of `x0`, to a scalar.
+        unravel: from a flat position to that structure, set by `flatten`.
+    """
+
     function: Callable[[Any], jax.Array]
     unravel: Callable[[jax.Array], Any] | None = None
 
     def __call__(self, position: Any) -> jax.Array:
+        """What the function says at a position: a flat one if there is an `unravel`."""
         return self.function(position if self.unravel is None else self.unravel(position))
 
     def flatten(self, unravel: Callable[[jax.Array], Any]) -> "FunctionSurrogate":
@@ -22,8 +31,22 @@ class FunctionSurrogate(Surrogate, static=("function", "unravel")):
 
 
 def as_surrogate(value: Any) -> Surrogate:
+    """The surrogate that a user means.
+
+    Args:
+        value: a surrogate, or a function of the position.
+
+    Raises:
+        ValueError: it is neither.
+    """
     if isinstance(value, Surrogate):
         return value
-    if callable(value):
+    # What is no function may be what JAX puts in the place of a surrogate for a while.
+    if callable(value) and not isinstance(value, type):
         return FunctionSurrogate(value)
-    raise ValueError(f"surrogate must be a Surrogate or a function, got {short(value)}")
+    if value is None or isinstance(value, str | int | float | complex | np.ndarray | type):
+        raise ValueError(
+            "surrogate must be 'auto', a pmcmc.surrogates.Surrogate or a function of the position, "
+            f"got {short(value)}: write surrogate='auto'."
+        )
+    return value

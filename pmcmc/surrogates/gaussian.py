@@ -4,17 +4,55 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
+from pmcmc._util.checks import short
 from pmcmc.surrogates.base import Surrogate
 
 
 class GaussianSurrogate(Surrogate):
+    """A normal log density, up to a constant: `-|whitening (x - mean)|^2 / 2`.
+
+    Args:
+        mean: shape `(D,)`.
+        whitening: shape `(D, D)`, or its diagonal, shape `(D,)`; see `from_metric`.
+    """
+
     mean: Any
-    inverse_mass_matrix: Any
+    whitening: Any
 
     def __call__(self, position: jax.Array) -> jax.Array:
-        offset = position - self.mean
-        matrix = jnp.asarray(self.inverse_mass_matrix)
-        if matrix.ndim == 1:
-            return -0.5 * jnp.sum(offset**2 / matrix)
-        return -0.5 * offset @ jnp.linalg.solve(matrix, offset)
+        """The log density at `(D,)`, up to a constant."""
+        offset, whitening = position - self.mean, jnp.asarray(self.whitening)
+        z = whitening @ offset if whitening.ndim == 2 else whitening * offset
+        return -0.5 * jnp.sum(z**2)
+
+    @classmethod
+    def from_metric(cls, mean: Any, inverse_mass_matrix: Any) -> "GaussianSurrogate":
+        """The normal with this mean, and the inverse mass matrix for its covariance.
+
+        Args:
+            mean: shape `(D,)`.
+            inverse_mass_matrix: shape `(D,)` or `(D, D)`.
+
+        Raises:
+            ValueError: shapes do not fit, or the matrix is not positive definite.
+        """
+        mean, metric = np.asarray(mean, float), np.asarray(inverse_mass_matrix, float)
+        if mean.ndim != 1 or metric.shape not in (mean.shape, mean.shape * 2):
+            raise ValueError(
+                "inverse_mass_matrix must have the shape (D,) or (D, D) of a mean of shape (D,), "
+                f"got {metric.shape} and {mean.shape}: write the covariance of draws."
+            )
+        try:
+            with np.errstate(invalid="ignore", divide="ignore"):
+                root = np.sqrt(metric) if metric.ndim == 1 else np.linalg.cholesky(metric)
+                whitening = 1 / root if metric.ndim == 1 else np.linalg.inv(root)
+            if not np.isfinite(whitening).all():
+                raise np.linalg.LinAlgError
+        except np.linalg.LinAlgError as error:
+            raise ValueError(
+                "inverse_mass_matrix must be positive definite, got "
+                f"{short(inverse_mass_matrix)}: write the covariance of draws."
+            ) from error
+        return cls(mean, whitening)

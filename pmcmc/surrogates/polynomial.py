@@ -89,7 +89,7 @@ def _slope_of_tensor(degree: int, table: jax.Array, z: jax.Array) -> jax.Array:
     return degree * _contracted(degree, table, z)[1][1:]
 
 
-def _halves(z: jax.Array) -> tuple[Any, jax.Array, jax.Array, jax.Array]:
+def _halves(z: jax.Array) -> tuple[Any, Any, Any, jax.Array]:
     """Matrices that pick factors of pairs, the factors, and all monomials up to degree 2."""
     dim = len(z)
     left, right = (np.eye(dim)[rows].astype(z.dtype) for rows in np.triu_indices(dim))

@@ -1,0 +1,136 @@
+"""Kernels that move along a surrogate: it is fitted in rounds, to all that was evaluated before."""
+
+import dataclasses
+import warnings
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from pmcmc._adaptation.report import Record, WarmupReport
+from pmcmc._adaptation.rows import Rows, joined, rows_of
+from pmcmc._adaptation.trajectories import with_trajectory
+from pmcmc._chain.evidence import Evidence
+from pmcmc._chain.fitting import Fitting
+from pmcmc.surrogates import Fit
+
+ROUNDS = 3
+_POOR_RATE = 0.5  # below it more steps are random-walk proposals, and
+_POOR_SHARE = 0.3  # so many
+_USELESS_RATE, _LONG_STANDSTILL = 0.25, 100
+_KEPT_STEPS = 1000
+
+
+class Rounds(NamedTuple):
+    """What comes out of the rounds; see `pmcmc._adaptation.windows.Tuned`."""
+
+    kernel: Any
+    positions: jax.Array
+    report: WarmupReport
+    kept: Rows
+
+
+def fitted(kernel: Any, fitting: Fitting, positions: np.ndarray) -> Any:
+    """The kernel with a surrogate fitted to all evaluations, and with trajectories that suit it.
+
+    Args:
+        kernel: with a metric.
+        fitting: with the evaluations.
+        positions: draws, shape `(n, D)`.
+
+    Raises:
+        ValueError: there are too few evaluations.
+    """
+    try:
+        fit = fitting.refit()
+    except ValueError as error:
+        raise ValueError(f"the warm-up evaluated too little: {error} Or raise n_warmup.") from error
+    return with_trajectory(dataclasses.replace(kernel, surrogate=fit.surrogate.coarse()), positions)
+
+
+def run_rounds(
+    runner: Any,
+    kernel: Any,
+    positions: jax.Array,
+    rng_key: jax.Array,
+    first_step: int,
+    n_steps: int,
+    fitting: Fitting,
+    on_steps: Callable[[int], None],
+) -> Rounds:
+    """Take `n_steps` along a surrogate, which is fitted again between rounds of them.
+
+    After the last round it stays, so that what the round tells is true of it.
+
+    Args:
+        runner: of the chains.
+        kernel: with a first surrogate.
+        positions: starts, shape `(chain, D)`.
+        rng_key: of the noise.
+        first_step: its number.
+        n_steps: of each chain.
+        fitting: which the runner adds evaluations to.
+        on_steps: told the number of steps that were taken.
+    """
+    record, evidence = Record(), Evidence.none(len(positions))
+    sizes = [len(part) for part in np.array_split(np.arange(n_steps), ROUNDS)]
+    stride = max(1, -(-n_steps // _KEPT_STEPS))
+    kept: list[Rows] = []
+    for i, size in enumerate(sizes):
+        segments = []
+        for segment in runner.run(kernel, positions, rng_key, first_step, size):
+            segments.append(segment)
+            positions = segment.last
+            evidence = evidence.add(segment)
+            on_steps(segment.positions.shape[1])
+        first_step += size
+        kept += [rows_of(segment, ("logdensity",), stride) for segment in segments]
+        accepted = np.concatenate([s.stats["is_accepted"] for s in segments], axis=1)
+        record.add_window(size, kernel, float(accepted.mean()))
+        is_last = i == len(sizes) - 1
+        _take_note(record, fitting.fit, kernel, accepted, is_last)
+        if not is_last:
+            draws = np.concatenate([s.positions for s in segments], axis=1)
+            kernel = fitted(kernel, fitting, draws.reshape(-1, draws.shape[-1]))
+            is_poor = accepted.mean() < _POOR_RATE
+            share = _POOR_SHARE if is_poor else kernel.random_walk_share
+            kernel = dataclasses.replace(kernel, random_walk_share=share)
+            runner.adapted_to(kernel)
+    return Rounds(kernel, positions, record.report(evidence), joined(kept))
+
+
+def _take_note(
+    record: Record, fit: Fit | None, kernel: Any, accepted: np.ndarray, is_last: bool
+) -> None:
+    """Say how well the surrogate did, and warn of a useless one."""
+    assert fit is not None
+    rate, standstill = float(accepted.mean()), longest_standstill(accepted)
+    words = (
+        f"a surrogate of {fit}: {rate:.0%} of the proposals accepted, the longest standstill "
+        f"{standstill:,} steps"
+    )
+    figures = {
+        "degree": float(fit.degree),
+        "held_out_error": fit.held_out_error,
+        "acceptance_rate": rate,
+        "longest_standstill": float(standstill),
+        "random_walk_share": float(kernel.random_walk_share),
+    }
+    if is_last and (rate < _USELESS_RATE or standstill >= _LONG_STANDSTILL):
+        words += "; it is a poor guide to this log density: write kernel='hmc', or 'mala'"
+        warnings.warn(f"kernel='surrogate_hmc' found {words}", stacklevel=2)
+    record.add_note("surrogate", True, words, figures)
+
+
+def longest_standstill(accepted: np.ndarray) -> int:
+    """Most steps in a row that a chain was rejected.
+
+    Args:
+        accepted: shape `(chain, step)`.
+    """
+    longest = 0
+    for row in accepted:
+        moves = np.flatnonzero(np.concatenate([[True], row, [True]]))
+        longest = max(longest, int(np.diff(moves).max()) - 1)
+    return longest

@@ -1,0 +1,59 @@
+"""The warm-up of a kernel, which may begin with another one."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+from pmcmc._adaptation.rounds import fitted, run_rounds
+from pmcmc._adaptation.windows import Tuned, run_windows
+from pmcmc._planning.runner import make_runner
+from pmcmc._planning.task import Task
+from pmcmc.solvers import Auto, Solver
+
+
+def warm_up(
+    task: Task,
+    solver: Solver | Auto,
+    runner: Any,
+    positions: jax.Array,
+    rng_key: jax.Array,
+    n_warmup: int,
+    n_steps: int,
+    on_steps: Callable[[int], None],
+) -> Tuned:
+    """Tune the kernel of a task.
+
+    Args:
+        task: what is sampled.
+        solver: as the user wrote it.
+        runner: of the task.
+        positions: starts, shape `(chain, D)`.
+        rng_key: of the noise of the warm-up.
+        n_warmup: its steps.
+        n_steps: those that follow.
+        on_steps: told the number of steps that were taken.
+
+    Raises:
+        ValueError: what is tuned finds no value that suits the chains.
+    """
+    n_first = n_warmup if task.goal is None else -(-n_warmup // 2)
+    kernel, criteria = task.kernel, task.criteria
+    tuned = run_windows(runner, kernel, positions, rng_key, n_first, criteria, on_steps)
+    if task.goal is None or task.fitting is None:
+        return tuned
+    metric = tuned.kernel.tunable("inverse_mass_matrix")
+    draws = tuned.kept["positions"]
+    goal: Any = task.goal
+    kernel = dataclasses.replace(goal, inverse_mass_matrix=metric)
+    kernel = fitted(kernel, task.fitting, draws.reshape(-1, draws.shape[-1]))
+    fitting = task.fitting
+    task = task.at(tuned.positions)._replace(kernel=kernel, criteria=(), goal=None)
+    n_left = n_warmup - n_first
+    runner = make_runner(task, solver, n_steps, n_left + n_steps, n_left)
+    rounds = run_rounds(
+        runner, kernel, tuned.positions, rng_key, n_first, n_left, fitting, on_steps
+    )
+    report = tuned.report.followed_by(rounds.report)
+    return Tuned(runner, rounds.kernel, rounds.positions, report, rounds.kept)
