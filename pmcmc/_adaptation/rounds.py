@@ -46,7 +46,7 @@ def fitted(kernel: Any, fitting: Fitting, positions: np.ndarray) -> Any:
         fit = fitting.refit()
     except ValueError as error:
         raise ValueError(f"the warm-up evaluated too little: {error} Or raise n_warmup.") from error
-    return with_trajectory(dataclasses.replace(kernel, surrogate=fit.surrogate.coarse()), positions)
+    return with_trajectory(dataclasses.replace(kernel, surrogate=fit.surrogate), positions)
 
 
 def run_rounds(

@@ -1,15 +1,18 @@
 """The surrogate of a run, fitted to what its steps have evaluated."""
 
 import contextlib
+import math
 from typing import Any
 
 import numpy as np
 
 from pmcmc._chain.segment import Segment
+from pmcmc.solvers.setting import Sweeps
 from pmcmc.surrogates import Fit, Surrogate, fit_polynomial
 
 _MOST_ROWS = 20_000  # evaluations to fit to; beyond, the later half
 _FIRST_FIT, _ROWS_PER_TERM = 500, 4  # evaluations, and those for each term of a quadratic
+_PARTS = 3  # segments of the steps before a fit
 _GROWTH = 8  # times as many evaluations before the next fit
 
 
@@ -30,6 +33,7 @@ class Fitting:
         self._n_seen = 0
         self._next_fit = max(_FIRST_FIT, _ROWS_PER_TERM * (dim + 1) * (dim + 2) // 2)
         self._sweeps = self._steps = self._evaluations = 0
+        self._seconds: dict[int, float] = {}
         self.fit: Fit | None = None
 
     @property
@@ -38,17 +42,24 @@ class Fitting:
         return self.is_scheduled and self._n_seen >= self._next_fit
 
     def steps_until_due(self, n_chains: int) -> int:
-        """Steps of each chain before the next fit."""
-        left = self._next_fit - self._n_seen
-        return max(1, -(-left // n_chains)) if self.is_scheduled else self._next_fit
+        """Steps of each chain to take at once before the next fit."""
+        if not self.is_scheduled:
+            return self._next_fit
+        # In parts, of which the later ones tell how long sweeps take.
+        whole = self._next_fit * (_GROWTH - 1) // _GROWTH
+        left = max(self._next_fit - self._n_seen, 1)
+        return -(-min(left, -(-whole // _PARTS)) // n_chains)
 
-    def add(self, segment: Segment) -> None:
-        """Take note of what steps have evaluated, and of how well they were predicted."""
+    def add(self, segment: Segment, seconds: float) -> None:
+        """Take note of what steps have evaluated, of how well they were predicted, and when."""
         report = segment.report
         if np.any(report.sweeps):
             self._sweeps += int(np.sum(report.sweeps))
             self._evaluations += int(np.sum(report.evaluations))
             self._steps += segment.positions.shape[0] * segment.positions.shape[1]
+            window = round(float(np.sum(report.evaluations) / np.sum(report.sweeps)))
+            of_sweep = seconds / float(np.max(report.sweeps))  # the first includes compilation
+            self._seconds[window] = min(of_sweep, self._seconds.get(window, math.inf))
         rows = [np.asarray(x).reshape(-1, *np.shape(x)[2:]) for x in segment.proposals]
         self._rows.append(rows)
         self._n_rows += len(rows[0])
@@ -56,11 +67,12 @@ class Fitting:
         while self._n_rows > _MOST_ROWS and len(self._rows) > 1:
             self._n_rows -= len(self._rows.pop(0)[0])
 
-    def sweeps_so_far(self) -> tuple[int, float] | None:
-        """Window since the last fit, and mean number of steps that its sweeps finished."""
+    def sweeps_so_far(self) -> Sweeps | None:
+        """What sweeps have shown since the last fit."""
         if self.fit is None or not self._sweeps:
             return None
-        return round(self._evaluations / self._sweeps), self._steps / self._sweeps
+        window = round(self._evaluations / self._sweeps)
+        return Sweeps(window, self._steps / self._sweeps, dict(self._seconds))
 
     def surrogate(self) -> Surrogate | None:
         """The newest fit, `None` before the first one that can be made."""

@@ -128,9 +128,10 @@ class Runner:
                 segment = self._whole(*call)
             else:
                 segment = self._in_blocks(layout, *call)
-        self.layouts.took(layout, n_steps, time.perf_counter() - started, self.length)
+        seconds = time.perf_counter() - started
+        self.layouts.took(layout, n_steps, seconds, self.length)
         if self.fitting is not None and n_steps:
-            self.fitting.add(segment)
+            self.fitting.add(segment, seconds)
         return segment
 
     def _whole(self, *call: Any) -> Segment:

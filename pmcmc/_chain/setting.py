@@ -14,7 +14,7 @@ from pmcmc._chain.recursion import check_linearizable
 from pmcmc._util.checks import first_line, is_among
 from pmcmc._util.flat import flatten_states
 from pmcmc.kernels import Kernel
-from pmcmc.solvers.setting import Setting
+from pmcmc.solvers.setting import Setting, Sweeps
 from pmcmc.solvers.structures import Structure
 from pmcmc.surrogates import GaussianSurrogate, as_surrogate
 
@@ -82,10 +82,9 @@ class ChainSetting(Setting):
             surrogate = as_surrogate(surrogate).flatten(problem.unravel_one)
         surrogate = with_dtype(surrogate, problem.positions.dtype)
         _check_surrogate(surrogate, problem.positions[0])
-        # Proposals that follow gradients converge to where they are evaluated, and need all digits.
-        return surrogate if self._kernel.uses_gradient else surrogate.coarse()
+        return surrogate
 
-    def sweeps_so_far(self) -> tuple[int, float] | None:
+    def sweeps_so_far(self) -> Sweeps | None:
         return None if self._fitting is None else self._fitting.sweeps_so_far()
 
     def _own_surrogate(self) -> Any:

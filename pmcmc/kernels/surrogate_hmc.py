@@ -8,12 +8,12 @@ import jax
 import jax.numpy as jnp
 
 from pmcmc._util.checks import (
+    check_count,
     check_positive,
     check_share,
     is_among,
     is_concrete,
     short,
-    store_count,
 )
 from pmcmc.kernels import metric
 from pmcmc.kernels.base import Kernel, Parts, State
@@ -42,7 +42,7 @@ class SurrogateHMCNoise(NamedTuple):
     choice: jax.Array
 
 
-class SurrogateHMC(ProposalKernel, static=("num_integration_steps",)):
+class SurrogateHMC(ProposalKernel):
     """Trajectories of a surrogate as proposals, accepted by the exact log density.
 
     Leapfrog trajectories of a surrogate are reversible and preserve volume, whatever the surrogate,
@@ -70,7 +70,7 @@ class SurrogateHMC(ProposalKernel, static=("num_integration_steps",)):
 
     surrogate: Any = "auto"
     step_size: float | jax.Array = 0.3
-    num_integration_steps: int = 5
+    num_integration_steps: int | jax.Array = 5
     inverse_mass_matrix: Any = None
     jitter: float | jax.Array = 0.5
     random_walk_share: float | jax.Array = 0.15
@@ -85,7 +85,8 @@ class SurrogateHMC(ProposalKernel, static=("num_integration_steps",)):
         if not is_among(self.surrogate, "auto"):
             object.__setattr__(self, "surrogate", as_surrogate(self.surrogate))
         check_positive("step_size", self.step_size, example)
-        store_count(self, "num_integration_steps")
+        if is_concrete(self.num_integration_steps):
+            check_count("num_integration_steps", self.num_integration_steps)
         metric.check_inverse_mass_matrix(self.inverse_mass_matrix)
         if is_concrete(self.jitter):
             check_share("jitter", self.jitter, "jitter=0.5")

@@ -1,11 +1,25 @@
 """What a solver can find out about a recursion before it runs."""
 
 import abc
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 
 from pmcmc.solvers.structures import Structure
+
+
+class Sweeps(NamedTuple):
+    """What sweeps have shown.
+
+    Args:
+        window: of the latest ones.
+        steps: that these have finished, on average.
+        seconds: of a sweep, by window.
+    """
+
+    window: int
+    steps: float
+    seconds: dict[int, float]
 
 
 class Setting(abc.ABC):
@@ -42,8 +56,8 @@ class Setting(abc.ABC):
             "write solver='quasi'."
         )
 
-    def sweeps_so_far(self) -> tuple[int, float] | None:
-        """Window of late, and mean number of steps that its sweeps finished, where known."""
+    def sweeps_so_far(self) -> "Sweeps | None":
+        """What sweeps have shown of late, where that is known."""
         return None
 
     @abc.abstractmethod

@@ -10,13 +10,12 @@ import numpy as np
 from pmcmc._util.checks import check_positive, is_among, short, store_count
 from pmcmc.solvers.base import Recursion, Solver, Trajectories
 from pmcmc.solvers.driver import Budget, drive
-from pmcmc.solvers.setting import Setting
+from pmcmc.solvers.setting import Setting, Sweeps
 from pmcmc.solvers.speculation import SpeculationMethod
 
-_WINDOWS = (8, 16, 32, 64, 128, 256)
+_WINDOWS = (8, 16, 32, 64, 128, 256, 512)
 _ACCELERATOR_WINDOW = 512
-_FIRST_WINDOW = 32  # while nothing is known of how well decisions are predicted
-_ROWS_OF_A_SWEEP = 6.0  # on a CPU, whose time is that of entering a sweep
+_FIRST_WINDOW, _SECOND_WINDOW = 32, 128  # while too little is known
 _SEGMENT = 4096  # steps
 _SEGMENT_NUMBERS = 2**22  # 32 MiB of float64 states a segment
 _NO_PARTS = (
@@ -112,17 +111,24 @@ class Speculative(Solver, static=("window", "n_logged_sweeps"), kw_only=True):
         return min(max(_SEGMENT, self.window), most)
 
 
-def best_window(known: tuple[int, float] | None) -> int:
-    """The window with most finished steps for its time, on a CPU, where rows cost alike.
+def best_window(seen: Sweeps | None) -> int:
+    """The window with most finished steps for its time, on a CPU.
+
+    The time of a sweep is taken to be linear in the window: what a batch of one evaluation takes,
+    and what each row adds. Two windows have to be tried to tell.
 
     Args:
-        known: a window, and the mean number of steps that its sweeps finished; `None` where
-            nothing is known yet.
+        seen: what sweeps have shown, `None` where nothing is known yet.
     """
-    if known is None:
+    if seen is None:
         return _FIRST_WINDOW
-    wrong = share_predicted_wrong(*known)
-    return max(_WINDOWS, key=lambda w: steps_per_sweep(w, wrong) / (w + _ROWS_OF_A_SWEEP))
+    wrong = share_predicted_wrong(seen.window, seen.steps)
+    if len(seen.seconds) < 2:
+        return _SECOND_WINDOW
+    (small, first), (large, second) = sorted(seen.seconds.items())[:2]
+    of_row = max(second - first, 0.0) / (large - small)
+    of_sweep = max(first - small * of_row, 0.0)
+    return min(_WINDOWS, key=lambda w: (of_sweep + w * of_row) / steps_per_sweep(w, wrong))
 
 
 def steps_per_sweep(window: int, wrong: float) -> float:

@@ -20,10 +20,6 @@ class Surrogate(Pytree, abc.ABC):
     def __call__(self, position: jax.Array) -> jax.Array:
         """What stands in for the log density at a flat position `(D,)`, a scalar."""
 
-    def coarse(self) -> "Surrogate":
-        """The same with less precision where that is faster, for guesses and proposals."""
-        return self
-
     def flatten(self, unravel: Callable[[jax.Array], Any]) -> "Surrogate":
         """The surrogate for flat positions, where it was written for those of a structure.
 
