@@ -9,10 +9,11 @@ from pmcmc import diagnostics as diagnostics
 from pmcmc import kernels as kernels
 from pmcmc import plots as plots
 from pmcmc import solvers as solvers
+from pmcmc import surrogates as surrogates
 from pmcmc import targets as targets
 from pmcmc._burn_in import BurnIn as BurnIn
 from pmcmc._burn_in import burn_in as burn_in
-from pmcmc._chain.layout import ChainMethod as ChainMethod
+from pmcmc._chain.chain_method import ChainMethod as ChainMethod
 from pmcmc._plan import plan as plan
 from pmcmc._planning.choice import Plan as Plan
 from pmcmc._result import Result as Result
@@ -30,6 +31,8 @@ from pmcmc.kernels import CustomKernel as CustomKernel
 from pmcmc.kernels import Langevin as Langevin
 from pmcmc.kernels import MetropolisHastings as MetropolisHastings
 from pmcmc.kernels import RandomWalkMetropolis as RandomWalkMetropolis
+from pmcmc.kernels import SurrogateHMC as SurrogateHMC
 from pmcmc.solvers import Auto as Auto
 from pmcmc.solvers import ParallelNewton as ParallelNewton
 from pmcmc.solvers import Sequential as Sequential
+from pmcmc.solvers import Speculative as Speculative

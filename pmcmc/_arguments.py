@@ -7,9 +7,9 @@ import numpy as np
 
 from pmcmc._adaptation.criteria import criteria_of
 from pmcmc._adaptation.criteria.base import Choices
+from pmcmc._chain.chain_method import check_chain_method, check_device
 from pmcmc._chain.checked import as_problem, check_start
 from pmcmc._chain.fitting import Fitting
-from pmcmc._chain.layout import check_chain_method, check_device
 from pmcmc._chain.problem import with_dtype
 from pmcmc._chain.starts import forgotten_n_chains
 from pmcmc._planning.task import Task

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from pmcmc._adaptation.report import WarmupReport
-from pmcmc._chain.layout import ChainMethod
+from pmcmc._chain.chain_method import ChainMethod
 from pmcmc._planning.choice import Plan
 from pmcmc._util import arviz_compat
 from pmcmc._util.labels import named_leaves

@@ -25,7 +25,6 @@ LAYERS = [
 # What may be longer, and why.
 MOST_LINES, MOST_LINES_OF_A_FUNCTION = 250, 60
 LONG_FILES = {
-    "_adaptation/windows.py": "the windows of a warm-up and the search for a first step size",
     "adapters/numpyro/_mcmc.py": "all that NumPyro's MCMC has, whose place it takes",
     "solvers/driver.py": "one loop and its bookkeeping, which belong together",
 }

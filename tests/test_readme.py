@@ -108,7 +108,14 @@ def test_every_public_name_is_in_the_reference():
     import pmcmc
 
     page = (ROOT / "docs" / "reference.md").read_text()
-    for module in (pmcmc, pmcmc.kernels, pmcmc.solvers, pmcmc.diagnostics, pmcmc.targets):
+    for module in (
+        pmcmc,
+        pmcmc.kernels,
+        pmcmc.solvers,
+        pmcmc.diagnostics,
+        pmcmc.targets,
+        pmcmc.surrogates,
+    ):
         for name, value in vars(module).items():
             if not name.startswith("_") and not inspect.ismodule(value):
                 # Each has its entry where it lives, or where users find it.

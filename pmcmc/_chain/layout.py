@@ -6,11 +6,10 @@ makes cheap steps cheap. So it is measured, on the first steps of the chains the
 
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from pmcmc._util.checks import is_among, short
+from pmcmc._chain.chain_method import ChainMethod
 
-CHAIN_METHODS = ("auto", "parallel", "vectorized", "sequential")
 _SHORT = 2_000  # steps of all chains together, in which no layout loses as much as compiling takes
 _MANY = 64  # chains that always make a batch
 _TRIAL_SECONDS = 0.02  # a segment that took so long tells how long a step takes, and
@@ -73,54 +72,6 @@ class Measured(NamedTuple):
             seconds_per_step=min(self.seconds_per_step, seconds / n_steps),
             n_trials=self.n_trials + is_long,
             next_trial=self.next_trial if is_long else max(self.next_trial, _GROWTH * n_steps),
-        )
-
-
-class ChainMethod(NamedTuple):
-    """How the chains of a run were laid out.
-
-    Args:
-        name: `"vectorized"`, `"sequential"`, or `"parallel"` with the number of threads.
-        block: chains in one program, under `jax.vmap`.
-        n_threads: programs that ran at once.
-        seconds_per_step: of all chains together, by the name of each layout that was used.
-    """
-
-    name: str
-    block: int
-    n_threads: int
-    seconds_per_step: dict[str, float]
-
-    def __str__(self) -> str:
-        took = [f"{name} {1e6 * s:.3g} us" for name, s in self.seconds_per_step.items()]
-        return self.name + (f" (a step of all chains: {'; '.join(took)})" if took else "")
-
-
-def check_chain_method(chain_method: Any) -> str:
-    """The name of a layout, checked.
-
-    Raises:
-        ValueError: there is none of that name.
-    """
-    if isinstance(chain_method, str) and is_among(chain_method, *CHAIN_METHODS):
-        return chain_method
-    names = ", ".join(map(repr, CHAIN_METHODS))
-    raise ValueError(
-        f"chain_method must be one of {names}, got {short(chain_method)}: write "
-        "chain_method='auto'."
-    )
-
-
-def check_device(chain_method: str, device: Any) -> None:
-    """Check that chains can be laid out so on a device.
-
-    Raises:
-        ValueError: they cannot.
-    """
-    if chain_method == "parallel" and device.platform != "cpu":
-        raise ValueError(
-            f"chain_method='parallel' takes threads of a CPU, got positions on {device}: write "
-            "chain_method='vectorized', or put x0 on a CPU."
         )
 
 

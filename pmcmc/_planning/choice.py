@@ -3,7 +3,7 @@
 import math
 from typing import NamedTuple
 
-from pmcmc._chain.layout import ChainMethod
+from pmcmc._chain.chain_method import ChainMethod
 from pmcmc.solvers import ParallelNewton, Sequential, Solver
 
 _LEAST_WORK = 2.5  # evaluations of the transition per step: no kernel and target here took fewer

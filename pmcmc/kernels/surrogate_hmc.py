@@ -21,7 +21,8 @@ from pmcmc.kernels.leapfrog import PhasePoint, kick, leap
 from pmcmc.kernels.metropolis import Info, accept
 from pmcmc.kernels.proposal import ProposalKernel
 from pmcmc.kernels.random_walk import RandomWalkMetropolis
-from pmcmc.surrogates import MOST_DIM, as_surrogate
+from pmcmc.surrogates import as_surrogate
+from pmcmc.surrogates.fit import MOST_DIM
 
 
 class SurrogateHMCNoise(NamedTuple):

@@ -1,12 +1,8 @@
 """Ways to evaluate a recursion `s_t = f(s_{t-1}, u_t)`; they know maps and arrays only."""
 
 from pmcmc.solvers.auto import Auto as Auto
-from pmcmc.solvers.base import Calls as Calls
 from pmcmc.solvers.base import Outcome as Outcome
-from pmcmc.solvers.base import Parts as Parts
-from pmcmc.solvers.base import Recursion as Recursion
 from pmcmc.solvers.base import Solver as Solver
-from pmcmc.solvers.base import Stages as Stages
 from pmcmc.solvers.base import SweepLog as SweepLog
 from pmcmc.solvers.base import Trajectories as Trajectories
 from pmcmc.solvers.damping import ELK as ELK
@@ -25,6 +21,10 @@ from pmcmc.solvers.nested import Nested as Nested
 from pmcmc.solvers.newton import ParallelNewton as ParallelNewton
 from pmcmc.solvers.presets import PRESETS as PRESETS
 from pmcmc.solvers.presets import as_solver as as_solver
+from pmcmc.solvers.recursion import Calls as Calls
+from pmcmc.solvers.recursion import Parts as Parts
+from pmcmc.solvers.recursion import Recursion as Recursion
+from pmcmc.solvers.recursion import Stages as Stages
 from pmcmc.solvers.sequential import Sequential as Sequential
 from pmcmc.solvers.speculative import Speculative as Speculative
 from pmcmc.solvers.structures import Constant as Constant

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 from jax import lax
 
 from pmcmc._util.keys import internal_key
-from pmcmc.solvers.base import Recursion
 from pmcmc.solvers.coordinates import Coordinates
+from pmcmc.solvers.recursion import Recursion
 from pmcmc.solvers.structures import Dense
 
 PILOT_STEPS = 64

@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from pmcmc.solvers.base import Recursion, Solver
+from pmcmc.solvers.base import Solver
+from pmcmc.solvers.recursion import Recursion
 
 Step = Callable[[jax.Array, Any, Any], jax.Array]
 

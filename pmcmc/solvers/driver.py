@@ -11,8 +11,9 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from pmcmc.solvers.base import Recursion, Tally, Trajectories
+from pmcmc.solvers.base import Tally, Trajectories
 from pmcmc.solvers.method import Method, Swept
+from pmcmc.solvers.recursion import Recursion
 from pmcmc.solvers.region import Region
 from pmcmc.solvers.window import Chain, Sequence, View, look, slide
 

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from pmcmc.solvers.base import Recursion, Tally
+from pmcmc.solvers.base import Tally
+from pmcmc.solvers.recursion import Recursion
 from pmcmc.solvers.window import Carry, Sequence, View
 
 

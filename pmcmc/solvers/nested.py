@@ -7,7 +7,8 @@ import jax.numpy as jnp
 from jax import lax
 
 from pmcmc._util.checks import short
-from pmcmc.solvers.base import Recursion, Solver, Stages, Tally, Trajectories
+from pmcmc.solvers.base import Solver, Tally, Trajectories
+from pmcmc.solvers.recursion import Recursion, Stages
 from pmcmc.solvers.region import Region
 from pmcmc.solvers.setting import Setting
 

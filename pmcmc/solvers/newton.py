@@ -16,11 +16,12 @@ from pmcmc._util.checks import (
     short,
     store_count,
 )
-from pmcmc.solvers.base import Recursion, Solver, Trajectories
+from pmcmc.solvers.base import Solver, Trajectories
 from pmcmc.solvers.coordinates import Coordinates
 from pmcmc.solvers.damping import Clip, Damping
 from pmcmc.solvers.driver import Budget, drive
 from pmcmc.solvers.guesses import IterateGuess, TrajectoryGuess
+from pmcmc.solvers.recursion import Recursion
 from pmcmc.solvers.setting import Setting
 from pmcmc.solvers.structures import Diagonal, Structure
 from pmcmc.solvers.sweep import NewtonMethod

@@ -12,8 +12,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from pmcmc.solvers.base import Parts, Recursion
 from pmcmc.solvers.method import Cost, Method, Swept
+from pmcmc.solvers.recursion import Parts, Recursion
 from pmcmc.solvers.tolerance import tolerance_of_moves
 from pmcmc.solvers.window import Carry, Sequence, View
 

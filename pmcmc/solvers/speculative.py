@@ -8,8 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from pmcmc._util.checks import check_positive, is_among, short, store_count
-from pmcmc.solvers.base import Recursion, Solver, Trajectories
+from pmcmc.solvers.base import Solver, Trajectories
 from pmcmc.solvers.driver import Budget, drive
+from pmcmc.solvers.recursion import Recursion
 from pmcmc.solvers.setting import Setting, Sweeps
 from pmcmc.solvers.speculation import SpeculationMethod
 

@@ -8,12 +8,12 @@ import jax.numpy as jnp
 from jax import lax
 
 from pmcmc._util.keys import internal_key
-from pmcmc.solvers.base import Recursion
 from pmcmc.solvers.coordinates import Coordinates
 from pmcmc.solvers.damping import Damping
 from pmcmc.solvers.damping.base import UNKNOWN, Recurrence
 from pmcmc.solvers.guesses import Entry, Guess
 from pmcmc.solvers.method import Cost, Method, Swept
+from pmcmc.solvers.recursion import Recursion
 from pmcmc.solvers.scan import affine_scan
 from pmcmc.solvers.structures import Structure
 from pmcmc.solvers.tolerance import tolerance, tolerance_of_moves

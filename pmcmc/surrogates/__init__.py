@@ -1,7 +1,6 @@
 """Cheap stand-ins for a log density, one kind a file."""
 
 from pmcmc.surrogates.base import Surrogate as Surrogate
-from pmcmc.surrogates.fit import MOST_DIM as MOST_DIM
 from pmcmc.surrogates.fit import Fit as Fit
 from pmcmc.surrogates.fit import fit_polynomial as fit_polynomial
 from pmcmc.surrogates.function import FunctionSurrogate as FunctionSurrogate

@@ -8,7 +8,8 @@ import pytest
 
 import pmcmc
 from pmcmc._arguments import as_task
-from pmcmc._chain.layout import Layout, Layouts, Measured, candidates, check_device, choose
+from pmcmc._chain.chain_method import check_device
+from pmcmc._chain.layout import Layout, Layouts, Measured, candidates, choose
 
 from ..helpers.densities import gaussian
 

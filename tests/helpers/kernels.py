@@ -129,7 +129,8 @@ def surrogate_hmc_numpy(kernel, density, x, noise):
     before, after = (p @ matrix @ p / 2 for p in (noise.momentum, momentum))
     ratio = density(position)[0] - density(x)[0] + before - after
     if noise.choice < kernel.random_walk_share:
-        position = x + 2.38 / math.sqrt(len(x)) * noise.move
+        size = kernel.random_walk_step_size
+        position = x + (2.38 / math.sqrt(len(x)) if size is None else size) * noise.move
         ratio = density(position)[0] - density(x)[0]
     return decided(x, position, ratio, noise.uniform)
 
@@ -183,9 +184,12 @@ KERNELS = {
     "HMC, one step": (pmcmc.HMC(0.3, 1), hmc_kernel_numpy),
     "HMC, diagonal, jittered": (pmcmc.HMC(0.2, 4, SCALES, jitter=0.5), hmc_kernel_numpy),
     "HMC, dense": (pmcmc.HMC(0.25, 4, METRIC), hmc_kernel_numpy),
-    "surrogate HMC": (pmcmc.kernels.SurrogateHMC(Quadratic(2.0), 0.4, 4), surrogate_hmc_numpy),
+    "surrogate HMC": (
+        pmcmc.SurrogateHMC(Quadratic(2.0), 0.05, 4, random_walk_step_size=0.15),
+        surrogate_hmc_numpy,
+    ),
     "surrogate HMC, dense": (
-        pmcmc.kernels.SurrogateHMC(Quadratic(0.7), 0.4, 3, METRIC, random_walk_share=0.3),
+        pmcmc.SurrogateHMC(Quadratic(0.7), 0.08, 3, METRIC, 0.3, 0.3, 0.15),
         surrogate_hmc_numpy,
     ),
     "Metropolis-Hastings": (

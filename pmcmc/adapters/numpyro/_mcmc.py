@@ -5,7 +5,7 @@ from typing import Any
 
 import jax
 
-from pmcmc._chain.layout import check_chain_method
+from pmcmc._chain.chain_method import check_chain_method
 from pmcmc._util.checks import check_count
 from pmcmc.adapters.numpyro import _fields
 from pmcmc.adapters.numpyro._chains import Chains
