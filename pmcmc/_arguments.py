@@ -72,6 +72,19 @@ def as_task(
     return task if first is None else task._replace(goal=goal, fitting=Fitting(dim, False))
 
 
+def check_is_tuned(task: Task) -> None:
+    """Check that a kernel can be run without a warm-up.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    if task.goal is not None:
+        raise ValueError(
+            f"the surrogate of kernel={short(task.given)} is fitted in the warm-up, and there is "
+            "none: write n_warmup=2000, or SurrogateHMC(surrogate) with one of your own."
+        )
+
+
 def warmup_key(rng_key: jax.Array) -> jax.Array:
     """The key of the noise of a warm-up."""
     return jax.random.fold_in(rng_key, _WARMUP_STREAM)

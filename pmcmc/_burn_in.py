@@ -148,7 +148,7 @@ def burn_in(
         rows = np.where(lost, sources, np.arange(n_chains))
         task = task._replace(
             problem=task.problem._replace(positions=tuned.positions[rows]),
-            kernel=tuned.kernel,
+            kernel=tuned.kernel if task.goal is None else task.kernel,
             rng_key=jax.random.fold_in(task.rng_key, i),
         )
         if rhats[-1] <= max_rhat:

@@ -7,7 +7,7 @@ from typing import Any
 
 import jax
 
-from pmcmc._arguments import as_task
+from pmcmc._arguments import as_task, check_is_tuned
 from pmcmc._chain.runner import Runner
 from pmcmc._planning.choice import Plan
 from pmcmc._planning.pilot import measure
@@ -59,7 +59,9 @@ def plan(
     metric = None if is_tuned else "auto"
     task = as_task(logdensity, x0, kernel, n_chains, rng_key, metric, chain_method=chain_method)
     flat, positions = task.kernel, task.problem.positions
-    if not is_tuned:
+    if is_tuned:
+        check_is_tuned(task)
+    else:
         tuned = tune(task, Sequential(), _TUNING_STEPS, False, progress)
         flat, positions = tuned.kernel, tuned.positions
     with Progress(progress, n_chains) as line:

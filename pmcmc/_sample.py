@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from pmcmc._arguments import as_task, warmup_key
+from pmcmc._arguments import as_task, check_is_tuned, warmup_key
 from pmcmc._chain.draws import Draws
 from pmcmc._chain.evidence import Evidence
 from pmcmc._chain.problem import exported_state
@@ -94,6 +94,8 @@ def sample(
         started = time.perf_counter()
         metric = "auto" if n_warmup else None
         task = as_task(logdensity, x0, kernel, n_chains, rng_key, metric, chain_method=chain_method)
+        if not n_warmup:
+            check_is_tuned(task)
         positions = task.problem.positions
         runner = make_runner(task, solver, n_steps, n_warmup + n_steps, n_warmup // 2)
         seconds_setup = time.perf_counter() - started

@@ -18,7 +18,7 @@ from pmcmc.surrogates import Fit
 ROUNDS = 3
 _POOR_RATE = 0.5  # below it more steps are random-walk proposals, and
 _POOR_SHARE = 0.3  # so many
-_USELESS_RATE, _LONG_STANDSTILL = 0.25, 100
+_USELESS_RATE, _LONG_STANDSTILL = 0.3, 100
 _KEPT_STEPS = 1000
 
 
@@ -119,7 +119,7 @@ def _take_note(
     }
     if is_last and (rate < _USELESS_RATE or standstill >= _LONG_STANDSTILL):
         words += "; it is a poor guide to this log density: write kernel='hmc', or 'mala'"
-        warnings.warn(f"kernel='surrogate_hmc' found {words}", stacklevel=2)
+        warnings.warn(f"kernel='surrogate_hmc' found {words}", stacklevel=6)
     record.add_note("surrogate", True, words, figures)
 
 

@@ -16,7 +16,7 @@ from pmcmc._util.flat import flatten_states
 from pmcmc.kernels import Kernel
 from pmcmc.solvers.setting import Setting, Sweeps
 from pmcmc.solvers.structures import Structure
-from pmcmc.surrogates import GaussianSurrogate, as_surrogate
+from pmcmc.surrogates import GaussianSurrogate
 
 _MAX_HESSIAN_DIM = 1000
 
@@ -79,7 +79,7 @@ class ChainSetting(Setting):
         if is_among(surrogate, "auto"):
             surrogate = self._own_surrogate()
         else:
-            surrogate = as_surrogate(surrogate).flatten(problem.unravel_one)
+            surrogate = surrogate.flatten(problem.unravel_one)
         surrogate = with_dtype(surrogate, problem.positions.dtype)
         _check_surrogate(surrogate, problem.positions[0])
         return surrogate

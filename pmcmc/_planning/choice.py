@@ -4,9 +4,11 @@ import math
 from typing import NamedTuple
 
 from pmcmc._chain.chain_method import ChainMethod
-from pmcmc.solvers import ParallelNewton, Sequential, Solver
+from pmcmc.solvers import ParallelNewton, Sequential, Solver, Speculative
 
 _LEAST_WORK = 2.5  # evaluations of the transition per step: no kernel and target here took fewer
+_LEAST_WORK_OF_SPECULATION = 1.2  # the same, where decisions are predicted well
+_PREDICTION_SECONDS = 2e-6  # a step of a chain; twice what it takes on a fast core
 _CHAOTIC = 0.01  # exponent per step; random walks, which couple by their decisions, have 0
 _GAIN = 0.9  # a candidate has to take less than this share of the loop's time
 
@@ -25,7 +27,7 @@ class Candidate(NamedTuple):
     """
 
     name: str
-    solver: ParallelNewton
+    solver: ParallelNewton | Speculative
     seconds_per_step: float
     seconds_per_sweep: float
     sweeps_per_step: float
@@ -90,6 +92,20 @@ class Measurements(NamedTuple):
             for window, seconds in self.batch_seconds_per_step.items()
             if _LEAST_WORK * seconds < loop
         ]
+
+    def speculation_may_win(self, window: int, n_chains: int, share: float) -> bool:
+        """Whether prediction and a batch are cheap enough, beside the loop.
+
+        Args:
+            window: of the batch.
+            n_chains: number of chains.
+            share: of the seconds of a step in a batch that evaluating a proposal takes.
+        """
+        if window not in self.batch_seconds_per_step:
+            return False
+        evaluation = share * self.batch_seconds_per_step[window]
+        seconds = _LEAST_WORK_OF_SPECULATION * evaluation + n_chains * _PREDICTION_SECONDS
+        return seconds < _GAIN * self.loop_seconds_per_step
 
     @property
     def is_chaotic(self) -> bool:
@@ -170,6 +186,10 @@ def choose(measurements: Measurements) -> tuple[Solver, str]:
         return Sequential(), f"the loop: the pilot failed ({measurements.failure})"
     if not batch:
         return Sequential(), too_short + "a pilot"
+    if measurements.candidates and measurements.best.seconds_per_step < _GAIN * loop:
+        best = measurements.best
+        gain = loop / best.seconds_per_step
+        return best.solver, f"{best.name}: {gain:.2g} times as fast as the loop"
     if not measurements.windows_that_may_win:
         gain = loop / min(batch.values())
         words = f"{gain:.2g} times less" if gain >= 1 else f"{1 / gain:.2g} times more"
@@ -191,9 +211,7 @@ def choose(measurements: Measurements) -> tuple[Solver, str]:
         return Sequential(), too_short + "trying sweeps"
     best = measurements.best
     gain = loop / best.seconds_per_step
-    if not best.seconds_per_step < _GAIN * loop:
-        return Sequential(), f"the loop: the best sweeps ({best.name}) run at {gain:.2g} of it"
-    return best.solver, f"{best.name}: {gain:.2g} times as fast as the loop"
+    return Sequential(), f"the loop: the best sweeps ({best.name}) run at {gain:.2g} of it"
 
 
 def ladder(solver: Solver) -> list[tuple[Solver, str]]:

@@ -10,20 +10,33 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from pmcmc._chain.fitting import Fitting
 from pmcmc._chain.noise import draw_noise
 from pmcmc._chain.recursion import as_recursion, check_linearizable
-from pmcmc._planning.choice import Candidate, Measurements, Plan, decided
+from pmcmc._planning.choice import Candidate, Dropped, Measurements, Plan, decided
 from pmcmc._planning.growth import grow
 from pmcmc._planning.task import Task
-from pmcmc._planning.trial import Budget, Place, tried
+from pmcmc._planning.trial import Budget, Place, runner_of, tried
 from pmcmc._util.checks import first_line
 from pmcmc._util.keys import internal_key
 from pmcmc.kernels import Kernel
-from pmcmc.solvers import Clip, Dense, Diagonal, ParallelNewton, ScaledIdentity
+from pmcmc.solvers import (
+    Clip,
+    Dense,
+    Diagonal,
+    ParallelNewton,
+    ScaledIdentity,
+    Sequential,
+    Speculative,
+)
+from pmcmc.surrogates import Surrogate
+from pmcmc.surrogates.fit import MOST_DIM
+from pmcmc.surrogates.monomials import n_monomials
 
 _WINDOWS = (64, 512)
 _MOST_DENSE_DIM = 32
 _REPEATS = 4
+_FITTED_PER_TERM = 12  # steps of the loop for each term of a quadratic, which the surrogate is of
 _SLOW = 2.0  # times the loop's seconds for as many steps: a batch that takes more has lost
 _EXPONENT_STEPS, _EXPONENT_PIECE, _EXPONENT_STARTS = 256, 32, 4
 # What a first run of a program may take, compilation included: guesses, on the safe side.
@@ -79,6 +92,7 @@ class _Pilot:
         kernel = place.kernel
         recursion = as_recursion(place.task.problem.logdensity, kernel)
         self._time_batches(kernel, recursion)
+        self._speculate(kernel, recursion)
         windows = self.seen.windows_that_may_win
         if not windows:
             return
@@ -94,7 +108,7 @@ class _Pilot:
         for structure in _structures(place.task, kernel):
             for window in windows:
                 if self.budget.affords(_SWEEPS_COMPILE_SECONDS):
-                    self._try(structure, window)
+                    self._sweep(structure, window)
 
     def _time_batches(self, kernel: Kernel, recursion: Any) -> None:
         """From the small window on, until one is slower than the loop or would not fit."""
@@ -146,13 +160,50 @@ class _Pilot:
         exponent = float(np.mean(growths))
         return math.inf if math.isnan(exponent) else exponent
 
-    def _try(self, structure: Any, window: int) -> None:
-        """Take the next steps of the chain by sweeps, and record how it went."""
+    def _speculate(self, kernel: Kernel, recursion: Any) -> None:
+        """Take the next steps of the chain by speculation, with a surrogate if one can be had."""
+        n_chains, dim = self.place.positions.shape
+        calls, window = recursion.calls, _WINDOWS[0]
+        if recursion.parts is None or not calls.step or dim > MOST_DIM:
+            return
+        share = calls.advance / calls.step
+        if not self.seen.speculation_may_win(window, n_chains, share):
+            return
+        surrogate = kernel.surrogate_of_logdensity()
+        if surrogate is None:
+            surrogate = self._fitted(kernel)
+        if surrogate is not None and self.budget.affords(_SWEEPS_COMPILE_SECONDS):
+            self._try("speculation", Speculative(surrogate=surrogate, window=window))
+
+    def _fitted(self, kernel: Kernel) -> Surrogate | None:
+        """A surrogate fitted to some steps of the loop; `None` where that does not fit."""
+        n_chains, dim = self.place.positions.shape
+        n_steps = -(-_FITTED_PER_TERM * n_monomials(dim, 2) // n_chains)
+        seconds = n_steps * self.seen.loop_seconds_per_step
+        if not self.budget.affords(_COMPILE_SECONDS + _SWEEPS_COMPILE_SECONDS + seconds):
+            return None
+        fitting = Fitting(dim, is_scheduled=False)
+        task = self.place.task._replace(fitting=fitting)
+        runner, _ = runner_of(task, Sequential(), kernel, n_steps)
+        self.place.advance(runner, self.place.positions, 0, min(n_steps, runner.length))
+        try:
+            return fitting.refit().surrogate
+        except ValueError as error:
+            dropped = Dropped("speculation", first_line(error))
+            self.seen = self.seen._replace(dropped=(*self.seen.dropped, dropped))
+            return None
+
+    def _sweep(self, structure: Any, window: int) -> None:
+        """Take the next steps of the chain by sweeps."""
         solver = ParallelNewton(
             jacobian=structure, damping=Clip(), window=window, max_sweeps=window // 2
         )
+        self._try(type(structure).__name__, solver)
+
+    def _try(self, name: str, solver: ParallelNewton | Speculative) -> None:
+        """Take the next steps of the chain by a solver, and record how it went."""
         seen = self.seen
-        found = tried(self.place, solver, seen.loop_seconds_per_step, self.budget)
+        found = tried(self.place, name, solver, seen.loop_seconds_per_step, self.budget)
         if isinstance(found, Candidate):
             self.seen = seen._replace(candidates=(*seen.candidates, found))
         else:

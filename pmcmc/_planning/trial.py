@@ -14,7 +14,7 @@ from pmcmc._planning.choice import Candidate, Dropped
 from pmcmc._planning.task import Task
 from pmcmc._util.checks import first_line
 from pmcmc.kernels import Kernel
-from pmcmc.solvers import ParallelNewton, Sequential, Solver
+from pmcmc.solvers import ParallelNewton, Sequential, Solver, Speculative
 
 _WINDOWS = 2  # of steps, that a candidate takes at last
 _COMPARED_PIECE = 8  # after which a candidate is compared with the loop
@@ -81,10 +81,14 @@ def runner_of(task: Task, solver: Solver, kernel: Kernel, n_steps: int) -> tuple
 
 
 def tried(
-    place: Place, solver: ParallelNewton, loop_seconds_per_step: float, budget: Budget
+    place: Place,
+    name: str,
+    solver: ParallelNewton | Speculative,
+    loop_seconds_per_step: float,
+    budget: Budget,
 ) -> Candidate | Dropped:
     """How a solver with a window of its own takes the next steps, or why it was given up."""
-    name = f"{type(solver.jacobian).__name__}, window {solver.window}"
+    name = f"{name}, window {solver.window}"
     try:
         return _in_pieces(place, name, solver, loop_seconds_per_step, budget)
     except Exception as error:
@@ -92,7 +96,11 @@ def tried(
 
 
 def _in_pieces(
-    place: Place, name: str, solver: ParallelNewton, loop: float, budget: Budget
+    place: Place,
+    name: str,
+    solver: ParallelNewton | Speculative,
+    loop: float,
+    budget: Budget,
 ) -> Candidate | Dropped:
     """In pieces that double, as no clock stops a program that runs."""
     assert isinstance(solver.window, int)
@@ -141,7 +149,11 @@ def _is_chain(place: Place, pieces: list[Segment]) -> bool:
 
 
 def _measured(
-    name: str, solver: ParallelNewton, segment: Segment, seconds: float, remark: str
+    name: str,
+    solver: ParallelNewton | Speculative,
+    segment: Segment,
+    seconds: float,
+    remark: str,
 ) -> Candidate:
     n_steps = segment.positions.shape[1]
     sweeps = max(int(segment.report.sweeps.max()), 1)

@@ -7,12 +7,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pmcmc._util.checks import check_positive, is_among, short, store_count
+from pmcmc._util.checks import check_positive, is_among, store_count
 from pmcmc.solvers.base import Solver, Trajectories
 from pmcmc.solvers.driver import Budget, drive
 from pmcmc.solvers.recursion import Recursion
 from pmcmc.solvers.setting import Setting, Sweeps
 from pmcmc.solvers.speculation import SpeculationMethod
+from pmcmc.surrogates import as_surrogate
 
 _WINDOWS = (8, 16, 32, 64, 128, 256, 512)
 _ACCELERATOR_WINDOW = 512
@@ -59,11 +60,8 @@ class Speculative(Solver, static=("window", "n_logged_sweeps"), kw_only=True):
     n_logged_sweeps: int = 0
 
     def __post_init__(self) -> None:
-        if isinstance(self.surrogate, str) and self.surrogate != "auto":
-            raise ValueError(
-                f"surrogate must be 'auto', a pmcmc.surrogates.Surrogate or a function of the "
-                f"position, got {short(self.surrogate)}: write surrogate='auto'."
-            )
+        if not is_among(self.surrogate, "auto"):
+            object.__setattr__(self, "surrogate", as_surrogate(self.surrogate))
         if not is_among(self.window, "auto"):
             store_count(self, "window")
         store_count(self, "n_logged_sweeps", minimum=0)

@@ -93,7 +93,8 @@ def fit_polynomial(
     weight = _weights(value, dim)
     whitening = whitening_of(x, weight)
     level = value.max()
-    points = _Points(whitening.enter(x), value - level, _entered(whitening, gradient), weight)
+    z = whitening.enter(x)
+    points = _Points(z, value - level, _entered(whitening, gradient), weight * _leverage(z))
     is_held_out = np.zeros(n_points, bool)
     chosen = np.random.default_rng(0).permutation(n_points)[: math.ceil(_HELD_OUT * n_points)]
     is_held_out[chosen] = True
@@ -165,6 +166,13 @@ def _weights(value: np.ndarray, dim: int) -> np.ndarray:
     depth = value.max() - value
     usual = dim / 2 + 2 * math.sqrt(dim / 2)
     return np.asarray(np.minimum(1.0, (usual / np.maximum(depth, usual)) ** 3))
+
+
+def _leverage(z: np.ndarray) -> np.ndarray:
+    """1 where a normal has its mass, and less beyond, where high powers outweigh all else."""
+    dim = z.shape[1]
+    reach = np.linalg.norm(z, axis=1) / (math.sqrt(dim) + 2)
+    return np.asarray(np.maximum(reach, 1.0) ** -8)
 
 
 def _radius(points: _Points) -> float:

@@ -69,6 +69,16 @@ def one_transition(kernel, start, alter=lambda noise: noise):
     return np.asarray(positions), np.asarray(rates)
 
 
+def smoother(x):
+    """About the target: a good surrogate, and not the target."""
+    return 0.9 * two_wells(x) - 0.02 * jnp.sum(x**4)
+
+
+def elsewhere(x):
+    """A bad surrogate: one well, far from either of the two."""
+    return -0.5 * jnp.sum((x - jnp.array([0.0, 1.5])) ** 2)
+
+
 CASES = {
     "MALA": pmcmc.MALA(0.35),
     "MALA, diagonal": pmcmc.MALA(0.3, SCALES),
@@ -82,6 +92,9 @@ CASES = {
     "random walk, Cauchy": pmcmc.RandomWalkMetropolis(0.5, draw=jax.random.cauchy),
     "Barker": pmcmc.Barker(1.0),
     "Barker, diagonal": pmcmc.Barker(1.0, SCALES),
+    "surrogate HMC": pmcmc.SurrogateHMC(smoother, 0.4, 3),
+    "surrogate HMC, dense": pmcmc.SurrogateHMC(smoother, 0.5, 3, C2, random_walk_share=0.4),
+    "surrogate HMC, bad": pmcmc.SurrogateHMC(elsewhere, 0.3, 2, SCALES),
     "Metropolis-Hastings": pmcmc.MetropolisHastings(scaled, normal_like, scaled_log_ratio),
 }
 
@@ -133,11 +146,28 @@ class WrongMass(pmcmc.HMC):
         return noise._replace(momentum=self.inverse_mass_matrix @ noise.momentum)
 
 
+@dataclasses.dataclass(frozen=True)
+class Gullible(pmcmc.SurrogateHMC):
+    """Believes the surrogate about the proposal."""
+
+    def _decide(self, state, proposal, kinetic, noise):
+        proposal = proposal._replace(logdensity=self.surrogate(proposal.position))
+        return super()._decide(state, proposal, kinetic, noise)
+
+
+@dataclasses.dataclass(frozen=True)
+class WithoutKineticEnergy(pmcmc.SurrogateHMC):
+    def _decide(self, state, proposal, kinetic, noise):
+        return super()._decide(state, proposal, 0.0, noise)
+
+
 BROKEN = {
     "MALA without the ratio of its proposals": NoRatio(0.35),
     "Barker with the ratio upside down": WrongSign(1.0),
     "MALA with noise of another metric": WrongMetric(0.3, C2),
     "HMC with the covariance for the mass": WrongMass(0.7, 3, C2),
+    "surrogate HMC with the surrogate's value": Gullible(elsewhere, 0.3, 2, SCALES),
+    "surrogate HMC without kinetic energy": WithoutKineticEnergy(smoother, 0.6, 3),
     "Metropolis-Hastings without the ratio": pmcmc.MetropolisHastings(scaled, normal_like),
 }
 

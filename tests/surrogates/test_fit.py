@@ -1,0 +1,135 @@
+"""What is fitted is found again, its error is honest, and what cannot be fitted is refused."""
+
+import numpy as np
+import pytest
+
+from pmcmc.surrogates import fit_polynomial
+from pmcmc.surrogates.fit import choose_degree
+from pmcmc.surrogates.monomials import design, n_monomials
+
+SCALES = np.array([1e-8, 1.0, 1e8])
+CENTER = np.array([1e-9, -3.0, 1e9])
+
+
+def quartic(degree):
+    """A function that falls in all directions, and its evaluations."""
+    rng = np.random.default_rng(degree)
+    z = rng.normal(size=(2000, 3))
+    coefficients = 0.05 * rng.normal(size=n_monomials(3, degree))
+
+    def function(z):
+        return design(z, degree) @ coefficients - np.sum(z**2, axis=1) - 1e4
+
+    return z, function
+
+
+def relative(surrogate, x, expected):
+    found = np.array([surrogate(row) for row in x])
+    return np.abs(found - expected).max()
+
+
+@pytest.mark.parametrize("degree", [2, 3, 4])
+@pytest.mark.parametrize("with_gradients", [False, True])
+def test_polynomials_are_found_whatever_the_scales(degree, with_gradients):
+    z, function = quartic(degree)
+    x, value = CENTER + SCALES * z, function(z)
+    gradients = None
+    if with_gradients:
+        h = 1e-6
+        columns = [
+            (function(z + h * e) - function(z - h * e)) / (2 * h * scale)
+            for e, scale in zip(np.eye(3), SCALES, strict=True)
+        ]
+        gradients = np.stack(columns, axis=1)
+        x, value, gradients = (rows[:60] for rows in (x, value, gradients))
+    fit = fit_polynomial(x, value, gradients)
+    assert fit.degree == degree
+    assert fit.n_points == len(x)
+    assert fit.held_out_error < (1e-2 if with_gradients else 1e-4)
+    is_near = np.linalg.norm(z[:20], axis=1) < 2
+    assert relative(fit.surrogate, x[:20][is_near], value[:20][is_near]) < 0.05
+
+
+def test_the_held_out_error_is_that_of_new_points():
+    rng = np.random.default_rng(3)
+
+    def function(x):
+        return np.sum(0.3 * np.sin(2 * x) - 0.5 * x**2, axis=1)
+
+    x = rng.normal(size=(3000, 3))
+    fit = fit_polynomial(x, function(x))
+    new = rng.normal(size=(500, 3))
+    error = np.array([fit.surrogate(row) for row in new]) - function(new)
+    assert 0.5 * fit.held_out_error < np.sqrt(np.mean(error**2)) < 2 * fit.held_out_error
+    assert fit.held_out_error == fit.errors[fit.degree]
+    assert fit.errors[2] > fit.errors[4]
+
+
+def test_noise_is_not_fitted():
+    rng = np.random.default_rng(4)
+    x = rng.normal(size=(400, 3))
+    value = -0.5 * np.sum(x**2, axis=1) + rng.normal(size=400)
+    fit = fit_polynomial(x, value)
+    assert fit.degree == 2
+    assert 0.8 < fit.held_out_error < 1.3  # the noise, which held-out points show
+
+
+def test_repeats_and_what_is_not_finite_are_dropped():
+    z, function = quartic(2)
+    x, value = z[:100], function(z[:100])
+    more = np.concatenate([x, x[:30], x[:3] + 5.0])
+    values = np.concatenate([value, value[:30], [np.nan, -np.inf, np.inf]])
+    fit = fit_polynomial(more, values)
+    assert (fit.n_points, fit.n_dropped) == (100, 33)
+    assert fit.held_out_error < 1e-4
+
+
+def test_few_points_give_a_low_degree():
+    z, function = quartic(4)
+    assert list(fit_polynomial(z[:30], function(z[:30])).errors) == [2]
+    assert list(fit_polynomial(z[:60], function(z[:60])).errors) == [2, 3]
+    assert list(fit_polynomial(z, function(z), max_degree=3).errors) == [2, 3]
+
+
+def test_a_higher_degree_has_to_be_worth_its_cost():
+    assert choose_degree({2: 1.0, 3: 0.9, 4: 0.85}) == 2
+    assert choose_degree({2: 1.0, 3: 0.5, 4: 0.45}) == 3
+    assert choose_degree({2: 0.02, 3: 0.001, 4: 1e-5}) == 2
+    assert choose_degree({2: 5.0}) == 2
+
+
+def test_far_points_of_no_density_do_not_spoil_it():
+    rng = np.random.default_rng(5)
+    x = np.concatenate([rng.normal(size=(1500, 3)), 30 * rng.normal(size=(500, 3))])
+    value = -8 * np.sqrt(1 + np.sum(x**2, axis=1) / 8)
+    fit = fit_polynomial(x, value)
+    error = np.array([fit.surrogate(row) for row in x[:200]]) - value[:200]
+    assert np.std(error) < 0.1
+    best = fit_polynomial(x[:1500], value[:1500])
+    assert fit.held_out_error < 5 * best.held_out_error
+
+
+NORMAL = np.random.default_rng(0).normal(size=(100, 3))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((NORMAL[:10], np.zeros(10)), "takes at least 25 different finite evaluations, got 10"),
+        ((NORMAL, np.full(100, np.nan)), "takes at least 25 different finite evaluations, got 0"),
+        ((NORMAL, np.zeros(99)), r"shapes \(n, D\) and \(n,\), got \(100, 3\) and \(99,\)"),
+        ((NORMAL[0], 0.0), r"shapes \(n, D\) and \(n,\)"),
+        ((NORMAL, np.zeros(100), np.zeros(100)), "gradients must have the shape of positions"),
+        ((np.zeros((5000, 50)), np.zeros(5000)), "a quadratic of 50 numbers has 1,326 terms"),
+        ((NORMAL * [1, 1, 0], np.zeros(100)), "the same number in coordinate 2"),
+        ((NORMAL @ np.diag([1, 1, 0]) + NORMAL[:, :1], np.zeros(100)), "got collinear ones"),
+    ],
+)
+def test_what_cannot_be_fitted_is_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        fit_polynomial(*arguments)
+
+
+def test_max_degree_is_checked():
+    with pytest.raises(ValueError, match="max_degree must be 2, 3 or 4, got 5"):
+        fit_polynomial(NORMAL, np.zeros(100), max_degree=5)

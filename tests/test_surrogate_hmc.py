@@ -1,0 +1,107 @@
+"""`kernel="surrogate_hmc"`: a warm-up in stages, and draws that are right."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import pmcmc
+from pmcmc._adaptation.rounds import longest_standstill
+
+COVARIANCE = np.array([[2.0, 0.6], [0.6, 0.5]])
+PRECISION = np.linalg.inv(COVARIANCE)
+MEAN = np.array([3.0, -1.0])
+
+
+def normal(x):
+    offset = x["a"] - MEAN
+    return -0.5 * offset @ jnp.asarray(PRECISION) @ offset
+
+
+@pytest.fixture(scope="module")
+def run():
+    x0 = {"a": np.zeros((4, 2))}
+    return pmcmc.sample(normal, x0, 2000, kernel="surrogate_hmc", n_chains=4, n_warmup=800)
+
+
+def test_nearly_independent_draws_of_the_target(run):
+    draws = run.positions["a"]
+    assert draws.shape == (4, 2000, 2)
+    errors = (draws.mean(axis=(0, 1)) - MEAN) / np.sqrt(np.diag(COVARIANCE) / 4000)
+    assert np.abs(errors).max() < 4
+    np.testing.assert_allclose(np.cov(draws.reshape(-1, 2).T), COVARIANCE, rtol=0.15, atol=0.05)
+    centered = draws - draws.mean(axis=1, keepdims=True)
+    lag = np.sum(centered[:, 1:] * centered[:, :-1], axis=1) / np.sum(centered**2, axis=1)
+    assert np.abs(lag).max() < 0.4
+    assert run.stats["is_accepted"].mean() > 0.75
+
+
+def test_what_the_warm_up_says(run):
+    notes = [note for note in run.info.warmup.notes if note.tunes == "surrogate"]
+    assert len(notes) == 3
+    assert "degree 2" in notes[-1].words
+    assert "poor" not in notes[-1].words
+    assert notes[-1].figures["held_out_error"] < 1e-3
+    assert run.info.warmup.n_steps.sum() == 800
+    assert run.info.kernel.surrogate.degree == 2
+    assert (run.info.gradient_evaluations == 0).all()
+    assert (run.info.logdensity_evaluations <= 2001).all()
+
+
+def test_the_tuned_kernel_goes_on_by_speculation_with_the_same_decisions(run):
+    x0 = {"a": run.final_state.position["a"][0]}
+    loop, ahead = (
+        pmcmc.sample(normal, x0, 500, kernel=run.info.kernel, solver=solver)
+        for solver in ("sequential", pmcmc.Speculative(window=32))
+    )
+    assert (loop.stats["is_accepted"] == ahead.stats["is_accepted"]).all()
+    np.testing.assert_allclose(loop.positions["a"], ahead.positions["a"], rtol=0, atol=1e-9)
+    assert ahead.info.sweeps[0] < 500 / 20
+
+
+def test_a_coarse_function_of_the_user_is_tuned_like_any_kernel():
+    def coarse(x):
+        return -0.4 * jnp.sum((x["a"] - 2.0) ** 2)
+
+    kernel = pmcmc.SurrogateHMC(coarse, 0.5)
+    x0 = {"a": np.zeros((2, 2))}
+    run = pmcmc.sample(normal, x0, 4000, kernel=kernel, n_chains=2, n_warmup=500)
+    draws = run.positions["a"].reshape(-1, 2)
+    np.testing.assert_allclose(draws.mean(axis=0), MEAN, atol=0.35)
+    again = pmcmc.sample(normal, x0, 5, kernel=run.info.kernel, n_chains=2)
+    assert again.positions["a"].shape == (2, 5, 2)
+
+
+def test_a_surrogate_that_is_no_guide_is_said_to_be_one():
+    def rough(x):  # at a scale that no polynomial follows
+        return -0.5 * jnp.sum(x**2) + 3 * jnp.sum(jnp.sin(20 * x))
+
+    with pytest.warns(UserWarning, match="poor guide.*write kernel='hmc', or 'mala'"):
+        run = pmcmc.sample(rough, np.zeros(6), 50, kernel="surrogate_hmc", n_warmup=600)
+    assert "poor guide" in run.info.warmup.notes[-1].words
+
+
+@pytest.mark.parametrize(
+    ("choices", "message"),
+    [
+        ({"kernel": pmcmc.SurrogateHMC()}, "is fitted in the warm-up.*n_warmup=2000"),
+        (
+            {"kernel": "surrogate_hmc", "n_warmup": 6, "x0": np.zeros(20)},
+            "the warm-up evaluated too little.*raise n_warmup",
+        ),
+        ({"kernel": "surrogate_hmc", "x0": np.zeros(60)}, "at most 43 numbers, got 60.*'hmc'"),
+    ],
+)
+def test_what_cannot_be_fitted_is_refused(choices, message):
+    def density(x):
+        return -0.5 * jnp.sum(x**2)
+
+    choices = {"x0": np.zeros(3), **choices}
+    with pytest.raises(ValueError, match=message):
+        pmcmc.sample(density, choices.pop("x0"), 10, **choices)
+
+
+def test_standstills_are_counted_within_a_chain():
+    accepted = np.array([[1, 0, 0, 1, 0], [0, 1, 0, 0, 0]], bool)
+    assert longest_standstill(accepted) == 3
+    assert longest_standstill(np.ones((2, 3), bool)) == 0
+    assert longest_standstill(np.zeros((1, 7), bool)) == 7
