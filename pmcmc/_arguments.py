@@ -10,6 +10,7 @@ from pmcmc._adaptation.criteria.base import Choices
 from pmcmc._chain.chain_method import check_chain_method, check_device
 from pmcmc._chain.checked import as_problem, check_start
 from pmcmc._chain.fitting import Fitting
+from pmcmc._chain.gradient import check_gradient_mode, with_faster_mode, with_possible_mode
 from pmcmc._chain.problem import with_dtype
 from pmcmc._chain.starts import forgotten_n_chains
 from pmcmc._planning.task import Task
@@ -37,13 +38,29 @@ def as_task(
     metric: str | None = "auto",
     target_acceptance_rate: float | None = None,
     chain_method: str = "auto",
+    *,
+    n_steps: float = 0,
+    gradient_mode: str = "auto",
 ) -> Task:
-    """Check what users wrote.
+    """Check what users wrote, and choose how gradients are taken.
+
+    Args:
+        logdensity: as in `sample`.
+        x0: as in `sample`.
+        kernel: as in `sample`.
+        n_chains: as in `sample`.
+        rng_key: as in `sample`.
+        metric: as in `warmup`.
+        target_acceptance_rate: as in `warmup`.
+        chain_method: as in `sample`.
+        n_steps: of each chain that may be taken, warm-up included.
+        gradient_mode: as in `sample`.
 
     Raises:
         ValueError: an argument cannot be used; the message says why and what to write.
     """
     chain_method = check_chain_method(chain_method)
+    check_gradient_mode(gradient_mode)
     given = _as_kernel(kernel)
     key = as_key(rng_key)
     try:
@@ -56,6 +73,7 @@ def as_task(
         flat = with_dtype(flat, problem.positions.dtype)
         for criterion in criteria:
             flat = criterion.prepare(flat, dim)
+        problem = with_possible_mode(problem, flat, gradient_mode)
         check_start(problem, flat)
     except ValueError as error:
         n_starts = forgotten_n_chains(logdensity, x0, given) if n_chains == 1 else None
@@ -65,6 +83,8 @@ def as_task(
             f"x0 holds {n_starts} starts, as it seems: with n_chains=1 all its axes are part of "
             f"one position, which does not fit ({error}). Write n_chains={n_starts}."
         ) from error
+    if gradient_mode == "auto":
+        problem = with_faster_mode(problem, flat, n_steps)
     if problem.positions.committed:
         key = jax.device_put(key, problem.positions.device)
     check_device(chain_method, problem.device)

@@ -86,6 +86,7 @@ def burn_in(
     metric: str | None = "auto",
     target_acceptance_rate: float | None = None,
     init_to_mode: bool = False,
+    gradient_mode: str = "auto",
     rng_key: jax.Array | int = 0,
     progress: bool | None = None,
 ) -> BurnIn:
@@ -115,6 +116,7 @@ def burn_in(
         metric: as in `pmcmc.warmup`.
         target_acceptance_rate: as in `pmcmc.warmup`.
         init_to_mode: as in `pmcmc.warmup`.
+        gradient_mode: as in `pmcmc.sample`.
         rng_key: as in `pmcmc.sample`; each round has noise of its own.
         progress: as in `pmcmc.sample`.
 
@@ -129,7 +131,16 @@ def burn_in(
     check_flag("init_to_mode", init_to_mode)
     solver = as_solver(solver)
     task = as_task(
-        logdensity, x0, kernel, n_chains, rng_key, metric, target_acceptance_rate, chain_method
+        logdensity,
+        x0,
+        kernel,
+        n_chains,
+        rng_key,
+        metric,
+        target_acceptance_rate,
+        chain_method,
+        n_steps=n_steps,
+        gradient_mode=gradient_mode,
     )
     if not any(criterion.tunes == "step_size" for criterion in task.criteria):
         raise ValueError(

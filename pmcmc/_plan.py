@@ -30,6 +30,7 @@ def plan(
     kernel: Kernel | str | None = None,
     n_chains: int = 1,
     chain_method: str = "auto",
+    gradient_mode: str = "auto",
     rng_key: jax.Array | int = 0,
     progress: bool | None = None,
 ) -> Plan:
@@ -46,6 +47,7 @@ def plan(
         kernel: as in `pmcmc.sample`.
         n_chains: number of independent chains.
         chain_method: as in `pmcmc.sample`.
+        gradient_mode: as in `pmcmc.sample`.
         rng_key: a key of `jax.random`, or an integer seed.
         progress: as in `pmcmc.sample`.
 
@@ -57,7 +59,17 @@ def plan(
         n_steps = check_count("n_steps", n_steps)
     is_tuned = isinstance(kernel, Kernel)
     metric = None if is_tuned else "auto"
-    task = as_task(logdensity, x0, kernel, n_chains, rng_key, metric, chain_method=chain_method)
+    task = as_task(
+        logdensity,
+        x0,
+        kernel,
+        n_chains,
+        rng_key,
+        metric,
+        chain_method=chain_method,
+        n_steps=math.inf if n_steps is None else n_steps,
+        gradient_mode=gradient_mode,
+    )
     flat, positions = task.kernel, task.problem.positions
     if is_tuned:
         check_is_tuned(task)

@@ -51,6 +51,10 @@ class RunInfo:
         warmup: record of the warm-up, `None` where there was none.
         chain_method: how the chains were laid out (a `ChainMethod`), and how long a step took in
             each layout that was tried.
+        gradient_mode: how the gradient of the log density was taken, `"reverse"` or `"forward"`;
+            `None` where the kernel takes none.
+        gradient_seconds: of a gradient of all chains by mode, as timed; empty where `"auto"` had
+            nothing to time.
         plan: what `solver="auto"` decided and from which figures, `None` for other solvers.
         seconds_compile: tracing and compiling, about 0 when everything was compiled before.
         seconds_setup: finding the basis and checking the start.
@@ -79,6 +83,8 @@ class RunInfo:
     sweep_log: list[SweepLog] = field(repr=False)
     warmup: WarmupReport | None = field(repr=False)
     chain_method: ChainMethod
+    gradient_mode: str | None
+    gradient_seconds: Mapping[str, float]
     plan: Plan | None = field(repr=False)
     seconds_compile: float
     seconds_setup: float
@@ -183,11 +189,16 @@ class Result:
             f"  solver      {info.solver.describe()} on {info.device}{self._cost()}",
             *([] if info.plan is None else [f"  auto        {info.plan.headline}"]),
             *([] if n_chains == 1 else [f"  layout      {info.chain_method}"]),
+            *([] if not info.gradient_seconds else [f"  gradient    {self._gradient()}"]),
             f"  chain       {self._evidence()}",
             f"  seconds     compile {info.seconds_compile:.2f}, set-up {info.seconds_setup:.2f}, "
             f"warm-up {info.seconds_warmup:.2f}, run {info.seconds_run:.2f}",
         ]
         return "\n".join(lines)
+
+    def _gradient(self) -> str:
+        times = (f"{mode} {1e6 * s:,.0f} us" for mode, s in self.info.gradient_seconds.items())
+        return f"{self.info.gradient_mode} mode ({', '.join(times)})"
 
     def _cost(self) -> str:
         info = self.info

@@ -34,6 +34,7 @@ def sample(
     chain_method: str = "auto",
     n_warmup: int | None = None,
     thin: int = 1,
+    gradient_mode: str = "auto",
     rng_key: jax.Array | int = 0,
     progress: bool | None = None,
 ) -> Result:
@@ -70,6 +71,11 @@ def sample(
             where `kernel` is an instance, and else for 2,000, or 10 times the numbers in a position
             where that is more. `pmcmc.warmup` has choices.
         thin: keep every `thin`-th step.
+        gradient_mode: how JAX differentiates the log density: `"reverse"`; `"forward"`, which is
+            faster where there are few parameters and a loop inside; or `"auto"` to time both, where
+            there are at most 30 numbers in a position, a loop, no callback, and where the gradients
+            of the run take 3 s or more. They differ in rounding: choose one where two runs have to
+            agree in every bit.
         rng_key: a key of `jax.random`, or an integer seed.
         progress: show a line on stderr; `None` to show it where stderr is a terminal.
 
@@ -93,7 +99,17 @@ def sample(
         line.say("preparing")
         started = time.perf_counter()
         metric = "auto" if n_warmup else None
-        task = as_task(logdensity, x0, kernel, n_chains, rng_key, metric, chain_method=chain_method)
+        task = as_task(
+            logdensity,
+            x0,
+            kernel,
+            n_chains,
+            rng_key,
+            metric,
+            chain_method=chain_method,
+            n_steps=n_warmup + n_steps,
+            gradient_mode=gradient_mode,
+        )
         if not n_warmup:
             check_is_tuned(task)
         positions = task.problem.positions
@@ -161,6 +177,8 @@ def sample(
             rtol=float(rtol),
             warmup=report,
             chain_method=runner.layouts.chain_method,
+            gradient_mode=task.problem.gradient_mode(transition),
+            gradient_seconds=dict(task.problem.gradient_seconds),
             plan=runner.plan if isinstance(runner, AutoRunner) else None,
             seconds_compile=seconds_compile,
             seconds_setup=seconds_setup,

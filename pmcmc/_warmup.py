@@ -45,6 +45,7 @@ def warmup(
     metric: str | None = "auto",
     target_acceptance_rate: float | None = None,
     init_to_mode: bool = False,
+    gradient_mode: str = "auto",
     rng_key: jax.Array | int = 0,
     progress: bool | None = None,
 ) -> Warmup:
@@ -73,6 +74,7 @@ def warmup(
             0.234 (random walk; 0.44 in one dimension), 0.4 (Barker).
         init_to_mode: let every chain start where a climb leads from its start, unless that is no
             better. Do without where the mode is far from the mass (funnels).
+        gradient_mode: as in `sample`.
         rng_key: as in `sample`; the noise is another one.
         progress: as in `sample`.
 
@@ -85,7 +87,16 @@ def warmup(
     check_flag("init_to_mode", init_to_mode)
     solver = as_solver(solver)
     task = as_task(
-        logdensity, x0, kernel, n_chains, rng_key, metric, target_acceptance_rate, chain_method
+        logdensity,
+        x0,
+        kernel,
+        n_chains,
+        rng_key,
+        metric,
+        target_acceptance_rate,
+        chain_method,
+        n_steps=n_steps,
+        gradient_mode=gradient_mode,
     )
     if not task.criteria:
         raise ValueError(

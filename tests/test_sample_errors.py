@@ -29,10 +29,6 @@ def by_callback(x):
     )
 
 
-def by_while_loop(x):
-    return jax.lax.while_loop(lambda v: v < 3, lambda v: v + jnp.sum(x**2) + 1, 0.0)
-
-
 GOOD = dict(logdensity=normal, x0=np.zeros(2), n_steps=10, kernel=pmcmc.MALA(step_size=0.1))
 
 
@@ -49,8 +45,7 @@ GOOD = dict(logdensity=normal, x0=np.zeros(2), n_steps=10, kernel=pmcmc.MALA(ste
         (dict(logdensity=lambda x: float(np.sum(x))), "could not be traced.*jax.numpy"),
         (dict(logdensity=lambda x: normal(x) if x[0] > 0 else 0.0), "could not be traced.*where"),
         (dict(logdensity=lambda x, y: normal(x)), "could not be traced.*one argument"),
-        (dict(logdensity=by_callback), "no gradient that JAX can compute.*MALA needs one"),
-        (dict(logdensity=by_while_loop), "no gradient that JAX can compute.*lax.scan"),
+        (dict(logdensity=by_callback), "no gradient that JAX can compute.*MALA needs one.*scan"),
         (dict(logdensity=lambda x: jnp.log(-jnp.sum(x**2) - 1)), "finite at x0, got nan"),
         (dict(logdensity=lambda x: jnp.log(jnp.sum(x**2))), "finite at x0, got -inf.*support"),
         (dict(logdensity=lambda x: -jnp.sqrt(jnp.sum(x**2))), "logdensity_grad must be finite"),

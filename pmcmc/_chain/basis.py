@@ -12,7 +12,7 @@ from pmcmc._chain.noise import draw_noise
 from pmcmc._chain.recursion import as_recursion
 from pmcmc._util.checks import first_line
 from pmcmc._util.programs import jit_of_function
-from pmcmc.kernels import Kernel
+from pmcmc.kernels import Kernel, value_and_grad
 from pmcmc.solvers.bases import PILOT_STEPS, eigenbasis, jacobian_basis
 
 
@@ -42,7 +42,8 @@ def found_hessian(logdensity: Any, start: jax.Array, is_asked_for: bool) -> jax.
 
 @jit_of_function()
 def _hessian_at_mode(logdensity: Any, position: jax.Array) -> jax.Array:
-    return jax.hessian(logdensity)(find_mode(logdensity, position))
+    mode = find_mode(logdensity, position)
+    return jax.jacfwd(lambda x: value_and_grad(logdensity, x)[1])(mode)
 
 
 @jax.jit

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 
 @dataclass(frozen=True)
@@ -13,15 +14,31 @@ class FlatLogDensity:
 
     Compiled code is found again for the same function and layout, see `_util.programs`. The user's
     function is wrapped in `jax.jit` to be traced once for all programs that contain it.
+
+    Args:
+        function: the user's.
+        unravel: from a flat position to one as the user wrote it.
+        data: further arguments of the function.
+        gradient_mode: `"reverse"` or `"forward"`, part of what identifies compiled code.
     """
 
     function: Callable[..., jax.Array]
     unravel: Callable[[jax.Array], Any]
     data: tuple[Any, ...] = ()
+    gradient_mode: str = "reverse"
 
     def __call__(self, position: jax.Array) -> jax.Array:
         value = jax.jit(self.function)(self.unravel(position), *self.data)
         return value.astype(position.dtype)
+
+    def value_and_grad(self, position: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Value and gradient `(D,)` at a flat position."""
+        if self.gradient_mode == "reverse":
+            return jax.value_and_grad(self)(position)
+        # All coordinates in one pass, whose loops carry the value once and D derivatives.
+        return jax.vmap(
+            lambda direction: jax.jvp(self, (position,), (direction,)), out_axes=(None, 0)
+        )(jnp.eye(position.size, dtype=position.dtype))
 
 
 @dataclass(frozen=True, eq=False)

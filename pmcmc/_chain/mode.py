@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from pmcmc._util.programs import jit_of_function
+from pmcmc.kernels import value_and_grad
 
 _MOST_STEPS = 500  # near the mode is good enough
 # Of the first step, as nothing is known of the scale yet: what it may gain, and its length beside
@@ -41,7 +42,7 @@ def find_mode(logdensity: Any, position: jax.Array) -> jax.Array:
     """
 
     def evaluate(x: jax.Array) -> tuple[jax.Array, jax.Array]:
-        value, gradient = jax.value_and_grad(logdensity)(x)
+        value, gradient = value_and_grad(logdensity, x)
         return value.astype(x.dtype), gradient
 
     value, gradient = evaluate(position)

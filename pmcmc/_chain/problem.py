@@ -1,6 +1,7 @@
 """What is to be sampled, from where."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
@@ -20,6 +21,7 @@ class Problem(NamedTuple):
         unravel_one: from a flat position to one as the user wrote it, under `jax.jit`.
         layout: shapes and dtypes of one position, a pytree as the user wrote it.
         has_chain_axis: whether the user's positions have a leading chain axis.
+        gradient_seconds: of a gradient of all chains by `gradient_mode`, where both were timed.
     """
 
     logdensity: FlatLogDensity | None
@@ -27,6 +29,13 @@ class Problem(NamedTuple):
     unravel_one: Callable[[jax.Array], Any]
     layout: Any
     has_chain_axis: bool
+    gradient_seconds: Mapping[str, float] = MappingProxyType({})
+
+    def gradient_mode(self, kernel: Kernel) -> str | None:
+        """How the gradient of the log density is taken; `None` where the kernel takes none."""
+        if self.logdensity is None or not kernel.uses_gradient:
+            return None
+        return self.logdensity.gradient_mode
 
     @property
     def device(self) -> Any:

@@ -6,6 +6,7 @@ from pmcmc.kernels.base import GradientState as GradientState
 from pmcmc.kernels.base import Kernel as Kernel
 from pmcmc.kernels.base import Parts as Parts
 from pmcmc.kernels.base import State as State
+from pmcmc.kernels.base import value_and_grad as value_and_grad
 from pmcmc.kernels.custom import CustomKernel as CustomKernel
 from pmcmc.kernels.hmc import HMC as HMC
 from pmcmc.kernels.hmc import HMCInfo as HMCInfo

@@ -27,6 +27,20 @@ class GradientState(NamedTuple):
     logdensity_grad: jax.Array
 
 
+def value_and_grad(logdensity: Any, position: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Value and gradient `(D,)` of a log density, by its own method if it has one.
+
+    All kernels take gradients here. A log density that has a method `value_and_grad(position)`
+    decides how it is differentiated; any other function is differentiated in reverse mode.
+
+    Args:
+        logdensity: from a flat position to a scalar.
+        position: shape `(D,)`.
+    """
+    own = getattr(logdensity, "value_and_grad", None)
+    return jax.value_and_grad(logdensity)(position) if own is None else own(position)
+
+
 class InnerSteps(NamedTuple):
     """A transition that is a recursion itself, such as a trajectory of leapfrog steps.
 
@@ -91,7 +105,7 @@ class Kernel(Pytree, abc.ABC):
         if logdensity is None:
             return State(position, None)
         if self.uses_gradient:
-            return GradientState(position, *jax.value_and_grad(logdensity)(position))
+            return GradientState(position, *value_and_grad(logdensity, position))
         # It steers decisions only, which have no derivative: none is ever asked for.
         return State(position, logdensity(jax.lax.stop_gradient(position)))
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import jax
 
 from pmcmc.kernels import metric
-from pmcmc.kernels.base import LogDensity
+from pmcmc.kernels.base import LogDensity, value_and_grad
 
 
 class PhasePoint(NamedTuple):
@@ -46,4 +46,5 @@ def leap(
     log density at the new position and the inverse mass matrix `C`.
     """
     position = point.position + size * metric.multiply(inverse_mass_matrix, point.momentum)
-    return kick(position, point.momentum, jax.grad(logdensity)(position), size)
+    _, gradient = value_and_grad(logdensity, position)
+    return kick(position, point.momentum, gradient, size)

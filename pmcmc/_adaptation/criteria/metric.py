@@ -20,7 +20,7 @@ from pmcmc._adaptation.estimates import dense_estimate, diagonal_estimate
 from pmcmc._chain.density import FlatLogDensity
 from pmcmc._util.checks import is_among, short
 from pmcmc._util.programs import jit_of_function
-from pmcmc.kernels import Kernel
+from pmcmc.kernels import Kernel, value_and_grad
 
 _MOST_DENSE_DIM = 50  # products with a matrix stay cheap beside most log densities
 _GRADIENTS = 200  # draws of a phase at which gradients are evaluated again, or
@@ -139,4 +139,4 @@ def _with_gradients(
 
 @jit_of_function()
 def _all_gradients(logdensity: FlatLogDensity, positions: jax.Array) -> Any:
-    return jax.vmap(jax.grad(logdensity))(positions)
+    return jax.vmap(lambda position: value_and_grad(logdensity, position)[1])(positions)

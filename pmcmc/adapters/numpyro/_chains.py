@@ -35,6 +35,7 @@ class Chains(Collected):
     progress_rate: int | None
     jit_model_args: bool
     solver: Solver | Auto | str
+    gradient_mode: str
 
     def __init__(self) -> None:
         super().__init__()
@@ -133,6 +134,7 @@ class Chains(Collected):
             solver=self.solver,
             n_chains=self.num_chains,
             chain_method=self.chain_method,
+            gradient_mode=self.gradient_mode,
             thin=min(self.thinning, n_steps),
             progress=self.progress_bar and None,
             **settings,

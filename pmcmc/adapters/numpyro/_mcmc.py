@@ -35,7 +35,7 @@ class MCMC(Chains):
         jit_model_args: whether arrays and floating-point numbers that the model is called with are
             arguments of compiled code, which is then found again for others of the same shapes;
             where that cannot be (discrete sites, arguments of unknown kinds) it has no effect.
-        solver: as in `pmcmc.sample`.
+        solver, gradient_mode: as in `pmcmc.sample`.
 
     Raises:
         ValueError: a setting has no counterpart; the message names it.
@@ -58,6 +58,7 @@ class MCMC(Chains):
         chain_method: str = "auto",
         jit_model_args: bool = False,
         solver: Solver | Auto | str = "auto",
+        gradient_mode: str = "auto",
     ) -> None:
         check_sampler(sampler)
         num_warmup = check_count("num_warmup", num_warmup, minimum=0)
@@ -78,6 +79,7 @@ class MCMC(Chains):
         self.progress_rate = progress_rate
         self.jit_model_args = jit_model_args
         self.solver = solver
+        self.gradient_mode = gradient_mode
         super().__init__()
 
     def warmup(

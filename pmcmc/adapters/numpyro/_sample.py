@@ -29,6 +29,7 @@ def sample_model(
     chain_method: str = "auto",
     n_warmup: int | None = None,
     thin: int = 1,
+    gradient_mode: str = "auto",
     rng_key: jax.Array | int = 0,
     progress: bool | None = None,
     init_strategy: Any = init_to_uniform,
@@ -52,6 +53,7 @@ def sample_model(
         chain_method: as in `pmcmc.sample`.
         n_warmup: steps before the draws, as in `pmcmc.sample`.
         thin: keep every `thin`-th step.
+        gradient_mode: as in `pmcmc.sample`.
         rng_key: a key of `jax.random`, or an integer seed; it also draws the starts.
         progress: show a line on stderr; `None` to show it where stderr is a terminal.
         init_strategy: one of `numpyro.infer.initialization`.
@@ -78,6 +80,7 @@ def sample_model(
         chain_method=chain_method,
         n_warmup=n_warmup,
         thin=thin,
+        gradient_mode=gradient_mode,
         rng_key=rng_key,
         progress=progress,
     )

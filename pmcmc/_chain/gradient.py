@@ -1,0 +1,252 @@
+"""How the gradient of a log density is taken: in reverse or in forward mode, by what is faster."""
+
+import dataclasses
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.flatten_util import ravel_pytree
+
+from pmcmc._chain.density import FlatLogDensity
+from pmcmc._chain.problem import Problem, init_states
+from pmcmc._util.checks import first_line, is_among, short
+from pmcmc._util.jaxprs import Contents, contents_of
+from pmcmc._util.programs import jit_of_function, notes_of
+from pmcmc.kernels import Kernel
+
+_MOST_DIM = 30  # forward mode carries as many derivatives along
+_WORTH_SECONDS = 3.0  # of all gradients of a run: to find out takes the compiling of two programs
+_MARGIN = 1.2  # by which forward mode has to be faster
+_MODES = ("reverse", "forward")
+_TURNS = 5
+_LOOP_SECONDS, _MOST_REPEATS = 0.01, 100  # of a loop that is timed
+
+
+class Evidence(NamedTuple):
+    """What is known of the gradient of a log density.
+
+    Args:
+        dim: numbers in a position.
+        contents: of the traced log density; a callback in a derivative counts.
+        possible: ways in which JAX can take it.
+        seconds: of one gradient, of all chains together, by way, where it was measured.
+    """
+
+    dim: int
+    contents: Contents
+    possible: tuple[str, ...]
+    seconds: Mapping[str, float]
+
+
+def check_gradient_mode(value: Any) -> None:
+    """Raise unless it is one."""
+    if not is_among(value, "auto", "reverse", "forward"):
+        raise ValueError(
+            f"gradient_mode must be 'auto', 'reverse' or 'forward', got {short(value)}: write "
+            "gradient_mode='auto'."
+        )
+
+
+def may_gain(evidence: Evidence) -> bool:
+    """Whether forward mode may be faster, and both can be timed."""
+    has_loop, has_callback = evidence.contents
+    both = len(evidence.possible) == 2
+    return both and has_loop and not has_callback and evidence.dim <= _MOST_DIM
+
+
+def is_worth_timing(seconds: float, n_gradients: float) -> bool:
+    """Whether a run is long enough for finding out which way is faster.
+
+    Args:
+        seconds: of a gradient in reverse mode, of all chains together.
+        n_gradients: of a chain, in all.
+    """
+    return seconds * n_gradients >= _WORTH_SECONDS
+
+
+def chosen_mode(evidence: Evidence) -> str:
+    """The way to go: reverse mode, unless it cannot be or forward mode is clearly faster."""
+    if "reverse" not in evidence.possible:
+        return "forward" if evidence.possible else "reverse"
+    if not may_gain(evidence) or not evidence.seconds:
+        return "reverse"
+    is_faster = _MARGIN * evidence.seconds["forward"] < evidence.seconds["reverse"]
+    return "forward" if is_faster else "reverse"
+
+
+def with_possible_mode(problem: Problem, kernel: Kernel, asked: str) -> Problem:
+    """The problem with a way of the gradient that JAX can take, found by tracing.
+
+    Args:
+        problem: what is sampled.
+        kernel: for flat positions.
+        asked: `"auto"`, or the way to go.
+
+    Raises:
+        ValueError: JAX cannot go the way that was asked for, but the other one.
+    """
+    if problem.logdensity is None or not (kernel.uses_gradient or asked != "auto"):
+        return problem
+    if asked == "auto":
+        return _with_mode(problem, chosen_mode(_evidence(problem)))
+    error = _why_not(problem, asked)
+    other = "forward" if asked == "reverse" else "reverse"
+    if kernel.uses_gradient and error is not None and _why_not(problem, other) is None:
+        raise ValueError(
+            f"gradient_mode={asked!r} cannot be, as JAX does not differentiate logdensity in "
+            f"{asked} mode ({first_line(error)}): write gradient_mode='auto'."
+        ) from error
+    return _with_mode(problem, asked)
+
+
+def with_faster_mode(
+    problem: Problem,
+    kernel: Kernel,
+    n_steps: float,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Problem:
+    """The problem with the faster way of the gradient, where it is worth finding out.
+
+    What was measured is remembered as long as the user's function lives. Gradients are timed inside
+    of a loop, where some are several times slower or faster than on their own.
+
+    Args:
+        problem: from `with_possible_mode`, its start checked.
+        kernel: for flat positions.
+        n_steps: of a chain, in all.
+        clock: seconds.
+    """
+    if problem.logdensity is None or not kernel.uses_gradient:
+        return problem
+    evidence = _evidence(problem)
+    if may_gain(evidence) and not evidence.seconds:
+        inner = kernel.inner_steps(problem.logdensity)
+        n_gradients = n_steps * (1 if inner is None else inner.length)
+        if is_worth_timing(_rough_seconds(problem, kernel, clock), n_gradients):
+            evidence = evidence._replace(seconds=_seconds_of_both(problem, clock))
+            _notes(problem)[_key(problem)] = evidence
+    problem = _with_mode(problem, chosen_mode(evidence))
+    return problem._replace(gradient_seconds=evidence.seconds)
+
+
+def _with_mode(problem: Problem, mode: str) -> Problem:
+    return problem._replace(logdensity=_in_mode(problem.logdensity, mode))
+
+
+def _in_mode(logdensity: FlatLogDensity | None, mode: str) -> FlatLogDensity:
+    assert logdensity is not None
+    return dataclasses.replace(logdensity, gradient_mode=mode)
+
+
+def _notes(problem: Problem) -> dict[Any, Evidence]:
+    assert problem.logdensity is not None
+    return notes_of(problem.logdensity.function)
+
+
+def _key(problem: Problem) -> Any:
+    """What the evidence depends on, beside the user's function."""
+    density, positions = problem.logdensity, problem.positions
+    assert density is not None
+    data = tuple((np.shape(leaf), np.result_type(leaf)) for leaf in jax.tree.leaves(density.data))
+    return (density.unravel, data, positions.shape, positions.dtype, str(positions.device))
+
+
+def _evidence(problem: Problem) -> Evidence:
+    """What tracing tells, and what was measured before."""
+    notes, key = _notes(problem), _key(problem)
+    if key not in notes:
+        notes[key] = _traced_evidence(problem)
+    return notes[key]
+
+
+def _traced_evidence(problem: Problem) -> Evidence:
+    assert problem.logdensity is not None
+    start = problem.positions[0]
+    contents = contents_of(jax.make_jaxpr(problem.logdensity)(start))
+    if not contents.has_loop:
+        return Evidence(start.size, contents, ("reverse",), {})
+    possible = []
+    for mode in _MODES:
+        try:
+            inside = contents_of(_trace(problem, mode))
+        except Exception:  # of whatever kind: rules of the user's take part
+            continue
+        possible.append(mode)
+        contents = Contents(True, contents.has_callback or inside.has_callback)
+    return Evidence(start.size, contents, tuple(possible), {})
+
+
+def _why_not(problem: Problem, mode: str) -> Exception | None:
+    try:
+        _trace(problem, mode)
+    except Exception as error:
+        return error
+    return None
+
+
+def _trace(problem: Problem, mode: str) -> Any:
+    # Batched, as programs do it: some rules lack only that.
+    gradient = jax.vmap(_in_mode(problem.logdensity, mode).value_and_grad)
+    return jax.make_jaxpr(gradient)(problem.positions[:1])
+
+
+def _free(logdensity: FlatLogDensity) -> FlatLogDensity:
+    """A log density of the same positions that costs no more than the call of a program."""
+
+    def total(position: Any) -> jax.Array:
+        return jnp.sum(ravel_pytree(position)[0])
+
+    # The function is a new one each time, and what is compiled for it goes with it.
+    return FlatLogDensity(total, logdensity.unravel)
+
+
+def _rough_seconds(problem: Problem, kernel: Kernel, clock: Callable[[], float]) -> float:
+    """Of a gradient of all chains in reverse mode, by the program that has checked the start."""
+    assert problem.logdensity is not None
+
+    def fastest(logdensity: FlatLogDensity) -> float:
+        def call() -> None:
+            jax.block_until_ready(init_states(logdensity, kernel, problem.positions))
+
+        call()
+        return min(_timed(call, clock) for _ in range(_TURNS))
+
+    return fastest(problem.logdensity) - fastest(_free(problem.logdensity))
+
+
+def _seconds_of_both(problem: Problem, clock: Callable[[], float]) -> dict[str, float]:
+    """Of a gradient of all chains, by mode: the fastest of several loops, in turns."""
+    positions = problem.positions
+
+    def run(mode: str, n: int) -> Callable[[], None]:
+        density = _in_mode(problem.logdensity, mode)
+        return lambda: jax.block_until_ready(_repeated(density, positions, np.int32(n)))
+
+    once = []
+    for mode in _MODES:
+        run(mode, 0)()  # compiles
+        once.append(_timed(run(mode, 1), clock))
+    n = max(1, min(_MOST_REPEATS, int(_LOOP_SECONDS / max(once))))
+    turns = [{mode: _timed(run(mode, n), clock) / n for mode in _MODES} for _ in range(_TURNS)]
+    return {mode: min(turn[mode] for turn in turns) for mode in _MODES}
+
+
+def _timed(call: Callable[[], None], clock: Callable[[], float]) -> float:
+    started = clock()
+    call()
+    return clock() - started
+
+
+@jit_of_function()
+def _repeated(logdensity: FlatLogDensity, positions: jax.Array, n: jax.Array) -> jax.Array:
+    """Take the gradients at the same positions several times, one after another."""
+
+    def again(_: jax.Array, positions: jax.Array) -> jax.Array:
+        values, gradients = jax.vmap(logdensity.value_and_grad)(positions)
+        # Compilers do not know that this is nothing, and take nothing out of the loop.
+        return positions + 0 * (gradients + values[:, None])
+
+    return jax.lax.fori_loop(0, n, again, positions)
