@@ -38,9 +38,8 @@ def as_task(
     metric: str | None = "auto",
     target_acceptance_rate: float | None = None,
     chain_method: str = "auto",
-    *,
-    n_steps: float = 0,
     gradient_mode: str = "auto",
+    n_steps: float = 0,
 ) -> Task:
     """Check what users wrote, and choose how gradients are taken.
 
@@ -53,8 +52,8 @@ def as_task(
         metric: as in `warmup`.
         target_acceptance_rate: as in `warmup`.
         chain_method: as in `sample`.
-        n_steps: of each chain that may be taken, warm-up included.
         gradient_mode: as in `sample`.
+        n_steps: of each chain that may be taken, warm-up included.
 
     Raises:
         ValueError: an argument cannot be used; the message says why and what to write.

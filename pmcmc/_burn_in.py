@@ -130,18 +130,8 @@ def burn_in(
     check_above("max_rhat", max_rhat, 1.0, "a number above 1", "max_rhat=1.05")
     check_flag("init_to_mode", init_to_mode)
     solver = as_solver(solver)
-    task = as_task(
-        logdensity,
-        x0,
-        kernel,
-        n_chains,
-        rng_key,
-        metric,
-        target_acceptance_rate,
-        chain_method,
-        n_steps=n_steps,
-        gradient_mode=gradient_mode,
-    )
+    choices = (metric, target_acceptance_rate, chain_method, gradient_mode, n_steps)
+    task = as_task(logdensity, x0, kernel, n_chains, rng_key, *choices)
     if not any(criterion.tunes == "step_size" for criterion in task.criteria):
         raise ValueError(
             f"kernel must have a step size to tune, got {short(kernel)}: write kernel='mala'."

@@ -86,18 +86,8 @@ def warmup(
     n_chains = check_count("n_chains", n_chains)
     check_flag("init_to_mode", init_to_mode)
     solver = as_solver(solver)
-    task = as_task(
-        logdensity,
-        x0,
-        kernel,
-        n_chains,
-        rng_key,
-        metric,
-        target_acceptance_rate,
-        chain_method,
-        n_steps=n_steps,
-        gradient_mode=gradient_mode,
-    )
+    choices = (metric, target_acceptance_rate, chain_method, gradient_mode, n_steps)
+    task = as_task(logdensity, x0, kernel, n_chains, rng_key, *choices)
     if not task.criteria:
         raise ValueError(
             f"kernel must have something to tune, got {short(kernel)}: write kernel='mala', or "

@@ -6,23 +6,19 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jax.flatten_util import ravel_pytree
 
 from pmcmc._chain.density import FlatLogDensity
-from pmcmc._chain.problem import Problem, init_states
+from pmcmc._chain.gradient_seconds import MODES, rough_seconds, seconds_of_both
+from pmcmc._chain.problem import Problem
 from pmcmc._util.checks import first_line, is_among, short
 from pmcmc._util.jaxprs import Contents, contents_of
-from pmcmc._util.programs import jit_of_function, notes_of
+from pmcmc._util.programs import memory_of
 from pmcmc.kernels import Kernel
 
 _MOST_DIM = 30  # forward mode carries as many derivatives along
 _WORTH_SECONDS = 3.0  # of all gradients of a run: to find out takes the compiling of two programs
 _MARGIN = 1.2  # by which forward mode has to be faster
-_MODES = ("reverse", "forward")
-_TURNS = 5
-_LOOP_SECONDS, _MOST_REPEATS = 0.01, 100  # of a loop that is timed
 
 
 class Evidence(NamedTuple):
@@ -125,8 +121,8 @@ def with_faster_mode(
     if may_gain(evidence) and not evidence.seconds:
         inner = kernel.inner_steps(problem.logdensity)
         n_gradients = n_steps * (1 if inner is None else inner.length)
-        if is_worth_timing(_rough_seconds(problem, kernel, clock), n_gradients):
-            evidence = evidence._replace(seconds=_seconds_of_both(problem, clock))
+        if is_worth_timing(rough_seconds(problem, kernel, clock), n_gradients):
+            evidence = evidence._replace(seconds=seconds_of_both(problem, clock))
             _notes(problem)[_key(problem)] = evidence
     problem = _with_mode(problem, chosen_mode(evidence))
     return problem._replace(gradient_seconds=evidence.seconds)
@@ -143,7 +139,7 @@ def _in_mode(logdensity: FlatLogDensity | None, mode: str) -> FlatLogDensity:
 
 def _notes(problem: Problem) -> dict[Any, Evidence]:
     assert problem.logdensity is not None
-    return notes_of(problem.logdensity.function)
+    return memory_of(_in_mode(problem.logdensity, "reverse"), Evidence)
 
 
 def _key(problem: Problem) -> Any:
@@ -169,7 +165,7 @@ def _traced_evidence(problem: Problem) -> Evidence:
     if not contents.has_loop:
         return Evidence(start.size, contents, ("reverse",), {})
     possible = []
-    for mode in _MODES:
+    for mode in MODES:
         try:
             inside = contents_of(_trace(problem, mode))
         except Exception:  # of whatever kind: rules of the user's take part
@@ -191,62 +187,3 @@ def _trace(problem: Problem, mode: str) -> Any:
     # Batched, as programs do it: some rules lack only that.
     gradient = jax.vmap(_in_mode(problem.logdensity, mode).value_and_grad)
     return jax.make_jaxpr(gradient)(problem.positions[:1])
-
-
-def _free(logdensity: FlatLogDensity) -> FlatLogDensity:
-    """A log density of the same positions that costs no more than the call of a program."""
-
-    def total(position: Any) -> jax.Array:
-        return jnp.sum(ravel_pytree(position)[0])
-
-    # The function is a new one each time, and what is compiled for it goes with it.
-    return FlatLogDensity(total, logdensity.unravel)
-
-
-def _rough_seconds(problem: Problem, kernel: Kernel, clock: Callable[[], float]) -> float:
-    """Of a gradient of all chains in reverse mode, by the program that has checked the start."""
-    assert problem.logdensity is not None
-
-    def fastest(logdensity: FlatLogDensity) -> float:
-        def call() -> None:
-            jax.block_until_ready(init_states(logdensity, kernel, problem.positions))
-
-        call()
-        return min(_timed(call, clock) for _ in range(_TURNS))
-
-    return fastest(problem.logdensity) - fastest(_free(problem.logdensity))
-
-
-def _seconds_of_both(problem: Problem, clock: Callable[[], float]) -> dict[str, float]:
-    """Of a gradient of all chains, by mode: the fastest of several loops, in turns."""
-    positions = problem.positions
-
-    def run(mode: str, n: int) -> Callable[[], None]:
-        density = _in_mode(problem.logdensity, mode)
-        return lambda: jax.block_until_ready(_repeated(density, positions, np.int32(n)))
-
-    once = []
-    for mode in _MODES:
-        run(mode, 0)()  # compiles
-        once.append(_timed(run(mode, 1), clock))
-    n = max(1, min(_MOST_REPEATS, int(_LOOP_SECONDS / max(once))))
-    turns = [{mode: _timed(run(mode, n), clock) / n for mode in _MODES} for _ in range(_TURNS)]
-    return {mode: min(turn[mode] for turn in turns) for mode in _MODES}
-
-
-def _timed(call: Callable[[], None], clock: Callable[[], float]) -> float:
-    started = clock()
-    call()
-    return clock() - started
-
-
-@jit_of_function()
-def _repeated(logdensity: FlatLogDensity, positions: jax.Array, n: jax.Array) -> jax.Array:
-    """Take the gradients at the same positions several times, one after another."""
-
-    def again(_: jax.Array, positions: jax.Array) -> jax.Array:
-        values, gradients = jax.vmap(logdensity.value_and_grad)(positions)
-        # Compilers do not know that this is nothing, and take nothing out of the loop.
-        return positions + 0 * (gradients + values[:, None])
-
-    return jax.lax.fori_loop(0, n, again, positions)

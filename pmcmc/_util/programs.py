@@ -19,7 +19,6 @@ _Programs = dict[Hashable, Any]
 _LOCK = threading.RLock()
 _OWNED: weakref.WeakKeyDictionary[Any, tuple[weakref.ref[Any], _Programs]]
 _OWNED = weakref.WeakKeyDictionary()
-_NOTES: weakref.WeakKeyDictionary[Any, dict[Any, Any]] = weakref.WeakKeyDictionary()
 _KINDS: collections.OrderedDict[Hashable, _Function] = collections.OrderedDict()
 
 
@@ -157,12 +156,6 @@ def memory_of(of: Any, *about: Hashable) -> dict[Any, Any]:
     rest = dataclasses.replace(of, function=None, data=())
     with _LOCK:
         return _owned(of.function)[1].setdefault((memory_of, rest, *about), {})
-
-
-def notes_of(function: _Function) -> dict[Any, Any]:
-    """What is known of a user's function, a dictionary that lives as long as the function."""
-    with _LOCK:
-        return _NOTES.setdefault(function, {})
 
 
 def weakly_referable(function: _Function) -> _Function:
