@@ -34,7 +34,8 @@ N_DRAWS = {"surrogate_hmc": 5_000, "hmc": 2_000, "NumPyro NUTS": 1_000}
 
 def walk(target: pmcmc.targets.Target, n_chains: int) -> tuple[Any, Any]:
     """A tuned random walk, and positions of the target's mass."""
-    noise = 0.1 * np.random.default_rng(1).normal(size=(n_chains, target.dim))
+    axes = (target.dim,) if n_chains == 1 else (n_chains, target.dim)
+    noise = 0.1 * np.random.default_rng(1).normal(size=axes)
     warm = pmcmc.warmup(
         target.logdensity, target.initial_position + noise, kernel="random_walk", n_steps=2_000,
         n_chains=n_chains, solver="sequential",

@@ -38,7 +38,7 @@ def draw(seed, n_steps):
     return 0.7 * np.random.default_rng(seed).normal(size=(n_steps, 3))
 
 
-@pytest.mark.parametrize("solver", [*SOLVERS, *PRESETS])
+@pytest.mark.parametrize("solver", [*SOLVERS, *(name for name in PRESETS if name != "speculative")])
 def test_every_solver_gives_the_states_of_the_loop(solver):
     step, step_numpy = METROPOLIS if solver in SOLVERS else TANH
     inputs, s0 = draw(0, 300), draw(100, 1)[0]
@@ -52,6 +52,11 @@ def test_every_solver_gives_the_states_of_the_loop(solver):
     assert solution.outcome <= Outcome.FINISHED_WITH_SEQUENTIAL_STEPS
     assert solution.sweeps <= 300 + 300 // 7 + 1
     np.testing.assert_allclose(solution.states, loop(step_numpy, s0, inputs), rtol=0, atol=1e-7)
+
+
+def test_speculation_needs_a_log_density():
+    with pytest.raises(ValueError, match=r"evaluates a log density.*write solver='quasi'"):
+        pmcmc.solve(TANH[0], np.zeros(3), draw(0, 5), solver="speculative")
 
 
 @pytest.mark.parametrize("recursion", [CHAOTIC, TANH])

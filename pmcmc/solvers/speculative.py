@@ -17,6 +17,7 @@ from pmcmc.surrogates import as_surrogate
 
 _WINDOWS = (8, 16, 32, 64, 128, 256, 512)
 _ACCELERATOR_WINDOW = 512
+_MOST_WORK = 1.8  # evaluations a step
 _FIRST_WINDOW, _SECOND_WINDOW = 32, 128  # while too little is known
 _SEGMENT = 4096  # steps
 _SEGMENT_NUMBERS = 2**22  # 32 MiB of float64 states a segment
@@ -127,7 +128,11 @@ def best_window(seen: Sweeps | None) -> int:
     (small, first), (large, second) = sorted(seen.seconds.items())[:2]
     of_row = max(second - first, 0.0) / (large - small)
     of_sweep = max(first - small * of_row, 0.0)
-    return min(_WINDOWS, key=lambda w: (of_sweep + w * of_row) / steps_per_sweep(w, wrong))
+    # However cheap rows seem to be: a clock that was disturbed must not cost much.
+    sensible = [w for w in _WINDOWS if w <= _MOST_WORK * steps_per_sweep(w, wrong)]
+    return min(
+        sensible or _WINDOWS[:1], key=lambda w: (of_sweep + w * of_row) / steps_per_sweep(w, wrong)
+    )
 
 
 def steps_per_sweep(window: int, wrong: float) -> float:
