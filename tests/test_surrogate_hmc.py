@@ -35,6 +35,12 @@ def test_nearly_independent_draws_of_the_target(run):
     assert run.stats["is_accepted"].mean() > 0.75
 
 
+def test_a_good_guide_is_nothing_to_report(run):
+    text = str(pmcmc.diagnostics.report(run))
+    assert "guide" not in text
+    assert "Acceptance is high" not in text
+
+
 def test_what_the_warm_up_says(run):
     notes = [note for note in run.info.warmup.notes if note.tunes == "surrogate"]
     assert len(notes) == 3
@@ -78,6 +84,7 @@ def test_a_surrogate_that_is_no_guide_is_said_to_be_one():
     with pytest.warns(UserWarning, match="poor guide.*write kernel='hmc', or 'mala'"):
         run = pmcmc.sample(rough, np.zeros(6), 50, kernel="surrogate_hmc", n_warmup=600)
     assert "poor guide" in run.info.warmup.notes[-1].words
+    assert "a poor guide to this log density" in str(pmcmc.diagnostics.report(run))
 
 
 @pytest.mark.parametrize(

@@ -117,10 +117,16 @@ def _take_note(
         "longest_standstill": float(standstill),
         "random_walk_share": float(kernel.random_walk_share),
     }
-    if is_last and (rate < _USELESS_RATE or standstill >= _LONG_STANDSTILL):
+    if is_last and is_poor(figures):
         words += "; it is a poor guide to this log density: write kernel='hmc', or 'mala'"
         warnings.warn(f"kernel='surrogate_hmc' found {words}", stacklevel=6)
     record.add_note("surrogate", True, words, figures)
+
+
+def is_poor(figures: dict[str, float]) -> bool:
+    """Whether a surrogate, of which a note has these figures, leads to few good proposals."""
+    is_rejected = figures["acceptance_rate"] < _USELESS_RATE
+    return is_rejected or figures["longest_standstill"] >= _LONG_STANDSTILL
 
 
 def longest_standstill(accepted: np.ndarray) -> int:

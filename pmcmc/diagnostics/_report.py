@@ -9,7 +9,7 @@ from pmcmc._result import RunInfo
 from pmcmc.diagnostics._convergence import Convergence, not_finite, standstill
 from pmcmc.diagnostics._draws import as_dataset, series
 from pmcmc.diagnostics._finding import Finding
-from pmcmc.diagnostics._run_findings import acceptance, divergences, sweeps, unsolved
+from pmcmc.diagnostics._run_findings import acceptance, divergences, surrogate, sweeps, unsolved
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -59,6 +59,7 @@ def report(result: Any) -> Report:
         *unsolved(info),
         *not_finite(draws),
         *divergences(info, stats),
+        *surrogate(info),
         *standstill(draws),
         *convergence.findings,
         *acceptance(info, stats, len(list(series(draws)))),

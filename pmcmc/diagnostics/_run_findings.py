@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from pmcmc._adaptation.rounds import is_poor
 from pmcmc.diagnostics._finding import Finding, name_chains
 from pmcmc.solvers import Outcome
 
@@ -51,10 +52,12 @@ def acceptance(info: Any, stats: dict[str, np.ndarray], dim: int) -> list[Findin
     if aim is None:
         return []
     rates = stats["acceptance_rate"].mean(axis=1)
+    is_along_surrogate = info.kernel.surrogate_of_logdensity() is not None
     found = []
     for is_off, word, remedy in (
         (rates < _TOO_LOW * aim, "low", "smaller"),
-        (rates > aim + _TOO_HIGH * (1 - aim), "high", "larger"),
+        # Along a surrogate trajectories are as long as they should be: nothing is too high.
+        ((rates > aim + _TOO_HIGH * (1 - aim)) & (not is_along_surrogate), "high", "larger"),
     ):
         chains = np.flatnonzero(is_off)
         if chains.size:
@@ -66,6 +69,20 @@ def acceptance(info: Any, stats: dict[str, np.ndarray], dim: int) -> list[Findin
                 )
             )
     return found
+
+
+def surrogate(info: Any) -> list[Finding]:
+    """A surrogate that was a poor guide to the log density."""
+    notes = [] if info.warmup is None else info.warmup.notes
+    last = [note for note in notes if note.tunes == "surrogate"][-1:]
+    return [
+        Finding(
+            f"The warm-up ended with {note.words.split(';')[0]}: a poor guide to this log density.",
+            "Take kernel='hmc' or 'mala', or a longer n_warmup.",
+        )
+        for note in last
+        if is_poor(note.figures)
+    ]
 
 
 def sweeps(info: Any) -> list[Finding]:
