@@ -150,3 +150,40 @@ def test_kernels_without_parts_are_refused(kernel):
 def test_bad_arguments(choices, message):
     with pytest.raises(ValueError, match=message):
         Speculative(**choices)
+
+
+@pytest.mark.parametrize("name", ["random walk", "MALA, diagonal"])
+def test_surrogates_that_are_fitted_on_the_way_change_nothing(name):
+    x0 = start(2, 4)
+    run = sample(name, x0, "speculative", n_steps=400, n_chains=2)
+    for chain in range(2):
+        check(run, name, x0[chain], n_steps=400, chain=chain)
+    # Fitted after 500 of the 800 evaluations, with the gradients where there are some.
+    assert run.info.solver.surrogate.degree in (2, 3, 4)
+
+
+def test_counts_are_those_of_a_log_density_that_counts():
+    rows = []
+
+    def count(x):
+        rows.append(x.reshape(-1, 4))
+        return np.zeros(x.shape[:-1])
+
+    def counting(x):
+        zero = jax.pure_callback(
+            count, jax.ShapeDtypeStruct((), x.dtype), x, vmap_method="expand_dims"
+        )
+        return -0.5 * jnp.sum(x**2) + zero
+
+    solver = Speculative(surrogate=Quadratic(1.0), window=8)
+    kernel = pmcmc.RandomWalkMetropolis(0.5)
+    run = pmcmc.sample(counting, np.ones(4), 64, kernel=kernel, solver=solver)
+    jax.effects_barrier()
+    points = np.concatenate(rows)
+    at_start = np.all(points == 1.0, axis=1).sum()
+    at_end = 1  # for the final state
+    assert (
+        len(points) - at_start - at_end
+        == run.info.logdensity_evaluations[0]
+        == 8 * run.info.sweeps[0]
+    )
