@@ -5,9 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import numpy as np
 
-from pmcmc._util.checks import short
+from pmcmc._util.checks import is_concrete, short
 from pmcmc.surrogates.base import Surrogate
 
 
@@ -44,7 +43,7 @@ def as_surrogate(value: Any) -> Surrogate:
     # What is no function may be what JAX puts in the place of a surrogate for a while.
     if callable(value) and not isinstance(value, type):
         return FunctionSurrogate(value)
-    if value is None or isinstance(value, str | int | float | complex | np.ndarray | type):
+    if is_concrete(value) or value is None or isinstance(value, type):
         raise ValueError(
             "surrogate must be 'auto', a pmcmc.surrogates.Surrogate or a function of the position, "
             f"got {short(value)}: write surrogate='auto'."

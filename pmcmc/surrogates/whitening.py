@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+_ROWS_PER_DIM = 5
 _LEAST_SPREAD = 1e-6  # of a direction beside the others, in units of each coordinate's own
 
 
@@ -32,10 +33,14 @@ class Whitening(NamedTuple):
 def whitening_of(rows: np.ndarray, weight: np.ndarray) -> Whitening:
     """Mean and covariance of the rows `(n, D)` that weigh most, made zero and one.
 
+    Those of at least half the largest weight, unless they are too few to have a covariance.
+
     Raises:
         ValueError: they do not spread in all directions.
     """
-    typical = rows[weight >= np.quantile(weight, 0.5)]
+    n_heavy = np.count_nonzero(weight >= weight.max() / 2)
+    n_typical = min(max(n_heavy, _ROWS_PER_DIM * rows.shape[1]), len(rows))
+    typical = rows[np.argsort(-weight, kind="stable")[:n_typical]]
     center, spread = typical.mean(axis=0), typical.std(axis=0)
     magnitude = np.abs(typical).max(axis=0)
     constant = np.flatnonzero(~(spread > 1e-12 * np.maximum(magnitude, np.finfo(float).tiny)))

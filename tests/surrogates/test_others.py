@@ -49,7 +49,7 @@ def test_functions_are_surrogates():
     assert float(surrogate.flatten(unravel)(flat)) == -2.0
 
 
-@pytest.mark.parametrize("bad", ["polynomial", 1.0, None, np.zeros(2), dict])
+@pytest.mark.parametrize("bad", ["polynomial", 1.0, None, np.zeros(2), [1.0], {}, dict])
 @pytest.mark.parametrize("of", [pmcmc.SurrogateHMC, lambda x: pmcmc.Speculative(surrogate=x)])
 def test_what_is_no_surrogate_is_refused(bad, of):
     with pytest.raises(ValueError, match=r"surrogate must be 'auto'.*write surrogate='auto'"):

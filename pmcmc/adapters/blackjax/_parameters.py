@@ -27,7 +27,7 @@ def to_parameters(kernel: Kernel, position: Any) -> dict[str, jax.Array]:
     Raises:
         ValueError: the kernel has no step size.
     """
-    step_size = kernel.tunable("step_size")
+    step_size = kernel.tunable("step_size") if isinstance(kernel, Kernel) else None
     if step_size is None:
         raise ValueError(
             f"kernel must have a step_size, got {type(kernel).__name__}: write e.g. "
