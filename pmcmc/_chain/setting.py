@@ -72,9 +72,11 @@ class ChainSetting(Setting):
 
     def surrogate(self, surrogate: Any) -> Any:
         problem = self._problem
-        if problem.logdensity is None:
+        if problem.logdensity is None or self._kernel.parts() is None:
             raise ValueError(
-                "solver='speculative' needs a log density, got None: write solver='quasi'."
+                "solver='speculative' needs a kernel that proposes, evaluates the log density once "
+                f"and decides, which {type(self._kernel).__name__} does not: write "
+                "kernel='random_walk', 'mala' or 'barker', or solver='quasi'."
             )
         if is_among(surrogate, "auto"):
             surrogate = self._own_surrogate()

@@ -21,10 +21,6 @@ _MOST_WORK = 1.8  # evaluations a step
 _FIRST_WINDOW, _SECOND_WINDOW = 32, 128  # while too little is known
 _SEGMENT = 4096  # steps
 _SEGMENT_NUMBERS = 2**22  # 32 MiB of float64 states a segment
-_NO_PARTS = (
-    "solver='speculative' needs steps that propose, evaluate the log density once and decide, "
-    "which these do not: write kernel='random_walk', 'mala' or 'barker', or solver='quasi'."
-)
 
 
 class Speculative(Solver, static=("window", "n_logged_sweeps"), kw_only=True):
@@ -74,8 +70,6 @@ class Speculative(Solver, static=("window", "n_logged_sweeps"), kw_only=True):
     def run(
         self, recursion: Recursion, s0: jax.Array, inputs: Any, n_steps: int | jax.Array
     ) -> Trajectories:
-        if recursion.parts is None:
-            raise ValueError(_NO_PARTS)
         assert isinstance(self.window, int)
         atol, rtol = self.tolerances(s0.dtype)
         method = SpeculationMethod(

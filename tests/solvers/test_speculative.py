@@ -135,7 +135,9 @@ def test_a_chain_that_runs_into_nan_is_marked():
     [pmcmc.HMC(0.1, 3), pmcmc.CustomKernel(lambda x, u: 0.5 * x + u, lambda key, x: x)],
 )
 def test_kernels_without_parts_are_refused(kernel):
-    with pytest.raises(ValueError, match=r"propose, evaluate the log density once.*kernel='mala'"):
+    with pytest.raises(
+        ValueError, match=r"needs a kernel that proposes.*write kernel='random_walk', 'mala'"
+    ):
         pmcmc.sample(logistic, start(4), 10, kernel=kernel, solver="speculative")
 
 
