@@ -13,12 +13,23 @@ import arviz
 import jax
 import numpy as np
 from numpyro.infer import MCMC, NUTS
+from scipy import optimize
 
 import pmcmc
 
 N_CHAINS, N_WARMUP = 4, 1_000
-N_DRAWS = {"german_credit": 10_000, "eight_schools_gibbs": 25_000}
+N_DRAWS = {"german_credit": 10_000, "eight_schools_gibbs": 25_000, "seir_age_groups": 1_000}
+# Few parameters and many steps: dense metrics from the start, derivatives forward in time.
+FORWARD = {"garch11", "local_linear_trend", "seir_age_groups", "sir"}
 OUT = Path(pmcmc.__file__).parent / "targets" / "data"
+
+
+def mode(target: pmcmc.targets.Target) -> tuple[np.ndarray, np.ndarray]:
+    """Where the density is largest, and the inverse Hessian there by quasi-Newton updates."""
+    value = jax.jit(lambda x: -target.logdensity(x))
+    slope = jax.jit(jax.jacfwd(lambda x: -target.logdensity(x)))
+    found = optimize.minimize(value, target.initial_position, jac=slope, method="BFGS")
+    return found.x, 0.5 * (found.hess_inv + found.hess_inv.T)
 
 
 def compute(name: str) -> str:
@@ -28,7 +39,13 @@ def compute(name: str) -> str:
         path.write_text("mean,sd,mcse_mean\n")  # a target cannot be built without one
     target = getattr(pmcmc.targets, name)()
     n_draws = N_DRAWS.get(name, 5_000)
-    nuts = NUTS(potential_fn=lambda x: -target.logdensity(x))
+    center, options = target.initial_position, {}
+    if name in FORWARD:
+        center, metric = mode(target)
+        options = dict(
+            dense_mass=True, inverse_mass_matrix=metric, forward_mode_differentiation=True
+        )
+    nuts = NUTS(potential_fn=lambda x: -target.logdensity(x), **options)
     run = MCMC(
         nuts,
         num_warmup=N_WARMUP,
@@ -37,8 +54,9 @@ def compute(name: str) -> str:
         chain_method="sequential",
         progress_bar=False,
     )
-    starts = np.tile(target.initial_position, (N_CHAINS, 1))
-    starts += 0.1 * np.random.default_rng(1).normal(size=starts.shape)
+    noise = np.random.default_rng(1).normal(size=(N_CHAINS, target.dim))
+    spread = np.linalg.cholesky(metric) if name in FORWARD else 0.1 * np.eye(target.dim)
+    starts = center + noise @ spread.T
     run.run(jax.random.key(0), init_params=starts)
     draws = jax.vmap(jax.vmap(target.constrain))(run.get_samples(group_by_chain=True))
     named = draws if isinstance(draws, dict) else {"": draws}
