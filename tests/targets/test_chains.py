@@ -1,5 +1,7 @@
 """Chains of targets, in parallel over their length: the loop's, and the reference's moments."""
 
+import arviz
+import jax
 import numpy as np
 import pytest
 
@@ -90,3 +92,36 @@ def test_draws_in_parallel_over_length_agree_with_posteriordb(name, size):
     assert result.stats["is_divergent"].mean() < 0.01
     assert result.info.converged.all()
     check_moments(target, result)
+
+
+def random_walks(target):
+    return pmcmc.sample(
+        target.logdensity, np.tile(target.initial_position, (4, 1)), 12_000, n_chains=4,
+        kernel="random_walk", solver="sequential",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "name", ["arma11", "garch11", "gaussian_process", "hmm", "local_linear_trend", "sir"]
+)
+def test_random_walks_agree_with_the_references_of_series(name):
+    target = getattr(pmcmc.targets, name)()
+    check_moments(target, random_walks(target))
+
+
+def test_random_walks_of_one_compartment_have_posteriordbs_quantiles():
+    # Means of K_m and V_m are those of their few largest draws.
+    quantiles = {
+        "k_a": [0.6460025, 0.7550259, 0.8964176],
+        "K_m": [0.08590627, 0.9795390, 8.685198],
+        "V_m": [0.6489745, 0.8972977, 1.475056],
+        "sigma": [0.09668109, 0.1254531, 0.1715832],
+    }
+    target = pmcmc.targets.one_compartment()
+    draws = jax.vmap(jax.vmap(target.constrain))(random_walks(target).positions)
+    for name, values in quantiles.items():
+        for share, value in zip((0.05, 0.5, 0.95), values, strict=True):
+            is_below = np.asarray(draws[name] < value, float)
+            mcse = np.hypot(arviz.mcse(is_below), np.sqrt(share * (1 - share) / 10_000))
+            assert abs(is_below.mean() - share) < 4 * mcse, (name, share)
+            assert mcse < 0.02

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import copy
+import functools
 import inspect
 import multiprocessing
 import pickle
