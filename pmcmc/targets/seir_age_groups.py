@@ -9,7 +9,9 @@ from pmcmc.targets.counts import negative_binomial_logdensity
 from pmcmc.targets.runge_kutta import runge_kutta
 from pmcmc.targets.tables import read_numbers, read_reference
 
-State = tuple[jax.Array, ...]  # susceptible, latent twice, infectious twice, cases of the week
+# Susceptible, latent twice, infectious twice, cases of the week.
+State = tuple[jax.Array, jax.Array, jax.Array, jax.Array, jax.Array, jax.Array]
+Inputs = tuple[jax.Array, jax.Array, jax.Array]  # activity at start, middle and end of a step
 
 _GROUPS, _WEEKS, _STEPS_PER_DAY = 16, 24, 4
 _MEASURES_DAY, _MEASURES_DAYS = 50.0, 3.0  # when contacts are reduced, and how fast
@@ -85,14 +87,14 @@ def expected_cases(parameters: dict[str, jax.Array]) -> jax.Array:
     times = np.arange(2 * n_steps * _WEEKS + 1) / (2 * _STEPS_PER_DAY)
     measures = jax.nn.sigmoid(jnp.asarray((times - _MEASURES_DAY) / _MEASURES_DAYS, dtype))
     activity = 1 - parameters["reduction"] * measures
-    inputs = tuple(
-        x.reshape(_WEEKS, n_steps) for x in (activity[:-1:2], activity[1::2], activity[2::2])
-    )
+    of_weeks = (_WEEKS, n_steps)
+    starts, middles, ends = activity[:-1:2], activity[1::2], activity[2::2]
+    inputs = starts.reshape(of_weeks), middles.reshape(of_weeks), ends.reshape(of_weeks)
 
-    def step(state: State, inputs: tuple[jax.Array, ...]) -> tuple[State, None]:
+    def step(state: State, inputs: Inputs) -> tuple[State, None]:
         return runge_kutta(derivative, state, 1 / _STEPS_PER_DAY, inputs), None
 
-    def week(state: State, inputs: tuple[jax.Array, ...]) -> tuple[State, jax.Array]:
+    def week(state: State, inputs: Inputs) -> tuple[State, jax.Array]:
         # Cases are counted from zero each week, so that few are exact in float32 too.
         state, _ = jax.lax.scan(step, (*state[:5], jnp.zeros_like(state[5])), inputs)
         return state, state[5]
