@@ -19,9 +19,9 @@ def importance_moments(
 ) -> tuple[Moments, str]:
     """Moments of what `target.constrain` returns, and how they were made.
 
-    Proposals follow a multivariate t distribution along the principal axes of the covariance at the mode.
+    Proposals are multivariate t, along the principal axes of the covariance at the mode.
     The narrow coordinates are shifted by quadratic functions of the wide ones, which leaves volumes
-    as they are. Distribution and functions are fitted to the weighted draws of the round before.
+    as they are. Law and functions are fitted to the weighted draws of the round before.
     """
     variances, axes = np.linalg.eigh(covariance)
     axes, spread, center = axes[:, ::-1], np.diag(variances[::-1]), np.zeros(target.dim)
@@ -47,7 +47,7 @@ def importance_moments(
     draws = jax.vmap(target.constrain)(x)
     return {key: weighted_moments(np.asarray(v), weights) for key, v in draws.items()}, (
         f"importance sampling in float64 (JAX {jax.__version__}) with {n_draws:,} draws of a "
-        f"multivariate t distribution on bent axes: effective sample size {1 / np.sum(weights**2):,.0f}, "
+        f"multivariate t on bent axes: effective sample size {1 / np.sum(weights**2):,.0f}, "
         f"Pareto k {float(pareto_k):.2f}"
     )
 

@@ -1,4 +1,4 @@
-"""The negative binomial law of counts."""
+"""The negative binomial distribution of counts."""
 
 from collections.abc import Callable
 

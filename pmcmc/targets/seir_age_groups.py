@@ -141,7 +141,7 @@ def seir_age_groups() -> Target:
         initial_position=np.zeros(len(_MEANS)),
         reference=read_reference(
             "seir_age_groups_reference.csv",
-            "importance sampling in float64 (JAX 0.10.2) with 50,000 draws of a multivariate t distribution "
+            "importance sampling in float64 (JAX 0.10.2) with 50,000 draws of a multivariate t "
             "on bent axes: effective sample size 30,928, Pareto k 0.28",
         ),
         citation="Simulated, contacts and ages as well. Model: Keeling, M., & Rohani, P. (2008). "

@@ -1,4 +1,4 @@
-"""The negative binomial law against SciPy's."""
+"""The negative binomial distribution against SciPy's."""
 
 import jax.numpy as jnp
 import numpy as np
