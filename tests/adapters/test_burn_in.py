@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import pmcmc
-from pmcmc._adaptation.stationarity import split_rhat
+from pmcmc._adaptation.stationarity import rhat
 
 blackjax = pytest.importorskip("blackjax")
 numpyro = pytest.importorskip("numpyro")
@@ -31,7 +31,7 @@ def ready():
 
 def check(draws, acceptance_rate):
     z = np.concatenate([draws["b"], draws["a"][..., None]], axis=-1) / SCALES
-    assert split_rhat(z).max() < 1.02
+    assert rhat(z).max() < 1.02
     assert np.all(np.abs(z.mean(axis=(0, 1))) < 0.2)  # 4 errors of 400 independent draws
     assert np.all(np.abs(z.std(axis=(0, 1)) - 1) < 0.15)
     assert 0.6 < acceptance_rate < 0.99
