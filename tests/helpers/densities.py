@@ -61,8 +61,9 @@ _LABELS = (_DATA @ np.array([1.0, -1.0, 0.5, 0.0]) > 0).astype(float)
 
 
 def logistic(x):
-    logits = jnp.asarray(_DATA) @ x
-    return jnp.sum(jnp.asarray(_LABELS) * logits - jax.nn.softplus(logits)) - 0.5 * jnp.sum(x**2)
+    # JAX remembers the dtype that an array was converted to: copies are converted anew.
+    logits = jnp.asarray(_DATA.copy()) @ x
+    return jnp.sum(jnp.asarray(_LABELS.copy()) * logits - jax.nn.softplus(logits)) - 0.5 * jnp.sum(x**2)
 
 
 def logistic_numpy(x):
