@@ -25,7 +25,15 @@ def float32():
 
 
 @pytest.fixture
-def eager_pilot(monkeypatch):
+def no_speculation(monkeypatch):
+    """Let the pilot of `"auto"` choose between the loop and Newton sweeps."""
+    from pmcmc._planning import choice
+
+    monkeypatch.setattr(choice, "_PREDICTION_SECONDS", math.inf)
+
+
+@pytest.fixture
+def eager_pilot(monkeypatch, no_speculation):
     """Let the pilot of `"auto"` afford everything and prefer sweeps whatever it finds."""
     from pmcmc._planning import choice, pilot, runner, trial
 

@@ -62,8 +62,8 @@ _LABELS = (_DATA @ np.array([1.0, -1.0, 0.5, 0.0]) > 0).astype(float)
 
 def logistic(x):
     # JAX remembers the dtype that an array was converted to: copies are converted anew.
-    logits = jnp.asarray(_DATA.copy()) @ x
-    return jnp.sum(jnp.asarray(_LABELS.copy()) * logits - jax.nn.softplus(logits)) - 0.5 * jnp.sum(x**2)
+    logits, labels = jnp.asarray(_DATA.copy()) @ x, jnp.asarray(_LABELS.copy())
+    return jnp.sum(labels * logits - jax.nn.softplus(logits)) - 0.5 * jnp.sum(x**2)
 
 
 def logistic_numpy(x):

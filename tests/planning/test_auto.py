@@ -134,7 +134,9 @@ def test_a_pilot_without_a_budget_measures_nothing():
         ),
     ],
 )
-def test_a_pilot_goes_from_cheap_measurements_to_dear_ones(kernel, structures, monkeypatch):
+def test_a_pilot_goes_from_cheap_measurements_to_dear_ones(
+    kernel, structures, monkeypatch, no_speculation
+):
     monkeypatch.setattr(pilot, "_WINDOWS", (32,))
     task = as_task(logistic, np.zeros(4), kernel, 1, 0, None)
     positions = task.problem.positions
@@ -152,7 +154,9 @@ def test_a_pilot_goes_from_cheap_measurements_to_dear_ones(kernel, structures, m
     assert plan.measurements.candidates == ()
 
 
-def test_what_cannot_be_differentiated_or_does_not_fit_is_left_to_the_loop(monkeypatch):
+def test_what_cannot_be_differentiated_or_does_not_fit_is_left_to_the_loop(
+    monkeypatch, no_speculation
+):
     kernel = pmcmc.MALA(0.05)
     monkeypatch.setattr(pilot, "_WINDOWS", (8,))
     task = as_task(reverse_mode_only, np.zeros(4), kernel, 1, 0, None)
