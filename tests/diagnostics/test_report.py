@@ -153,7 +153,8 @@ def test_steps_taken_one_at_a_time_and_slow_sweeps(good):
     what = found(planted(good, sequential_steps=np.array([0, 500, 0, 0])))
     assert what == ["500 steps (25%) were taken one at a time in chain 1: sweeps stalled. The "
                     "draws are right."]  # fmt: skip
-    within = pmcmc.ParallelNewton(jacobian=pmcmc.solvers.DiagonalBlocks())
+    newton = pmcmc.ParallelNewton(jacobian=pmcmc.solvers.DiagonalBlocks())
+    within = pmcmc.solvers.Nested(newton)
     assert found(planted(good, sweeps=np.full(4, 4000), solver=within)) == []
     (slow,) = found(planted(good, sweeps=np.array([1500, 900, 1000, 1000])))
     assert slow.startswith("A sweep finished 1.3 steps")
