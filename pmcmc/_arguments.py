@@ -13,7 +13,7 @@ from pmcmc._chain.fitting import Fitting
 from pmcmc._chain.gradient import check_gradient_mode, with_faster_mode, with_possible_mode
 from pmcmc._chain.problem import with_dtype
 from pmcmc._chain.starts import forgotten_n_chains
-from pmcmc._planning.task import Task
+from pmcmc._planning.task import Task, layouts_to_try
 from pmcmc._util.checks import short
 from pmcmc._util.keys import as_key
 from pmcmc.kernels import HMC, MALA, Barker, Kernel, RandomWalkMetropolis, SurrogateHMC
@@ -72,7 +72,8 @@ def as_task(
         flat = with_dtype(flat, problem.positions.dtype)
         for criterion in criteria:
             flat = criterion.prepare(flat, dim)
-        problem = with_possible_mode(problem, flat, gradient_mode)
+        layout = layouts_to_try(problem, chain_method, n_steps)[0]
+        problem = with_possible_mode(problem, flat, gradient_mode, layout)
         check_start(problem, flat)
     except ValueError as error:
         n_starts = forgotten_n_chains(logdensity, x0, given) if n_chains == 1 else None
@@ -83,7 +84,7 @@ def as_task(
             f"one position, which does not fit ({error}). Write n_chains={n_starts}."
         ) from error
     if gradient_mode == "auto":
-        problem = with_faster_mode(problem, flat, n_steps)
+        problem = with_faster_mode(problem, flat, n_steps, layout)
     if problem.positions.committed:
         key = jax.device_put(key, problem.positions.device)
     check_device(chain_method, problem.device)

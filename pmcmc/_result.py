@@ -53,8 +53,8 @@ class RunInfo:
             each layout that was tried.
         gradient_mode: how the gradient of the log density was taken, `"reverse"` or `"forward"`;
             `None` where the kernel takes none.
-        gradient_seconds: of a gradient of all chains by mode, as timed; empty where `"auto"` had
-            nothing to time.
+        gradient_seconds: of a gradient by mode, as timed for as many chains as are in one program
+            (one where each has a thread); empty where `"auto"` had nothing to time.
         plan: what `solver="auto"` decided and from which figures, `None` for other solvers.
         seconds_compile: tracing and compiling, about 0 when everything was compiled before.
         seconds_setup: finding the basis and checking the start.

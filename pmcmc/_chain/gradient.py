@@ -10,6 +10,7 @@ import numpy as np
 
 from pmcmc._chain.density import FlatLogDensity
 from pmcmc._chain.gradient_seconds import MODES, rough_seconds, seconds_of_both
+from pmcmc._chain.layout import Layout
 from pmcmc._chain.problem import Problem
 from pmcmc._util.checks import first_line, is_among, short
 from pmcmc._util.jaxprs import Contents, contents_of
@@ -28,7 +29,8 @@ class Evidence(NamedTuple):
         dim: numbers in a position.
         contents: of the traced log density; a callback in a derivative counts.
         possible: ways in which JAX can take it.
-        seconds: of one gradient, of all chains together, by way, where it was measured.
+        seconds: of one gradient, of the chains of one program together, by way, where it was
+            measured.
     """
 
     dim: int
@@ -57,8 +59,8 @@ def is_worth_timing(seconds: float, n_gradients: float) -> bool:
     """Whether a run is long enough for finding out which way is faster.
 
     Args:
-        seconds: of a gradient in reverse mode, of all chains together.
-        n_gradients: of a chain, in all.
+        seconds: of a gradient in reverse mode.
+        n_gradients: as many follow one another in the run.
     """
     return seconds * n_gradients >= _WORTH_SECONDS
 
@@ -73,13 +75,14 @@ def chosen_mode(evidence: Evidence) -> str:
     return "forward" if is_faster else "reverse"
 
 
-def with_possible_mode(problem: Problem, kernel: Kernel, asked: str) -> Problem:
+def with_possible_mode(problem: Problem, kernel: Kernel, asked: str, layout: Layout) -> Problem:
     """The problem with a way of the gradient that JAX can take, found by tracing.
 
     Args:
         problem: what is sampled.
         kernel: for flat positions.
         asked: `"auto"`, or the way to go.
+        layout: of the chains.
 
     Raises:
         ValueError: JAX cannot go the way that was asked for, but the other one.
@@ -87,7 +90,7 @@ def with_possible_mode(problem: Problem, kernel: Kernel, asked: str) -> Problem:
     if problem.logdensity is None or not (kernel.uses_gradient or asked != "auto"):
         return problem
     if asked == "auto":
-        return _with_mode(problem, chosen_mode(_evidence(problem)))
+        return _with_mode(problem, chosen_mode(_evidence(problem, layout)))
     error = _why_not(problem, asked)
     other = "forward" if asked == "reverse" else "reverse"
     if kernel.uses_gradient and error is not None and _why_not(problem, other) is None:
@@ -102,28 +105,35 @@ def with_faster_mode(
     problem: Problem,
     kernel: Kernel,
     n_steps: float,
+    layout: Layout,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Problem:
     """The problem with the faster way of the gradient, where it is worth finding out.
 
-    What was measured is remembered as long as the user's function lives. Gradients are timed inside
-    of a loop, where some are several times slower or faster than on their own.
+    What was measured is remembered as long as the user's function lives. Gradients are timed as
+    the chain takes them: inside of a loop, where some are several times slower or faster than on
+    their own, and of as many chains as are in one program, since loops lose most under `jax.vmap`.
 
     Args:
         problem: from `with_possible_mode`, its start checked.
         kernel: for flat positions.
         n_steps: of a chain, in all.
+        layout: of the chains, as their run begins.
         clock: seconds.
     """
     if problem.logdensity is None or not kernel.uses_gradient:
         return problem
-    evidence = _evidence(problem)
+    evidence = _evidence(problem, layout)
     if may_gain(evidence) and not evidence.seconds:
         inner = kernel.inner_steps(problem.logdensity)
         n_gradients = n_steps * (1 if inner is None else inner.length)
+        n_in_turn = n_gradients * layout.n_rounds(len(problem.positions))
+        # First by a program that is there already: of all chains, whatever their layout.
         if is_worth_timing(rough_seconds(problem, kernel, clock), n_gradients):
-            evidence = evidence._replace(seconds=seconds_of_both(problem, clock))
-            _notes(problem)[_key(problem)] = evidence
+            part = problem._replace(positions=problem.positions[: layout.block])
+            seconds = seconds_of_both(part, clock, lambda s: is_worth_timing(s, n_in_turn))
+            evidence = evidence._replace(seconds=seconds)
+            _notes(problem)[_key(problem, layout)] = evidence
     problem = _with_mode(problem, chosen_mode(evidence))
     return problem._replace(gradient_seconds=evidence.seconds)
 
@@ -142,17 +152,18 @@ def _notes(problem: Problem) -> dict[Any, Evidence]:
     return memory_of(_in_mode(problem.logdensity, "reverse"), Evidence)
 
 
-def _key(problem: Problem) -> Any:
+def _key(problem: Problem, layout: Layout) -> Any:
     """What the evidence depends on, beside the user's function."""
     density, positions = problem.logdensity, problem.positions
     assert density is not None
     data = tuple((np.shape(leaf), np.result_type(leaf)) for leaf in jax.tree.leaves(density.data))
-    return (density.unravel, data, positions.shape, positions.dtype, str(positions.device))
+    shape = (layout.block, positions.shape[1])
+    return (density.unravel, data, shape, positions.dtype, str(positions.device))
 
 
-def _evidence(problem: Problem) -> Evidence:
+def _evidence(problem: Problem, layout: Layout) -> Evidence:
     """What tracing tells, and what was measured before."""
-    notes, key = _notes(problem), _key(problem)
+    notes, key = _notes(problem), _key(problem, layout)
     if key not in notes:
         notes[key] = _traced_evidence(problem)
     return notes[key]

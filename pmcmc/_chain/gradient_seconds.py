@@ -43,8 +43,17 @@ def rough_seconds(problem: Problem, kernel: Kernel, clock: Callable[[], float]) 
     return fastest(problem.logdensity) - fastest(_free(problem.logdensity))
 
 
-def seconds_of_both(problem: Problem, clock: Callable[[], float]) -> dict[str, float]:
-    """Of a gradient of all chains, by mode: the fastest of several loops, in turns."""
+def seconds_of_both(
+    problem: Problem, clock: Callable[[], float], is_worth: Callable[[float], bool]
+) -> dict[str, float]:
+    """Of a gradient of all chains, by mode: the fastest of several loops, in turns.
+
+    Args:
+        problem: with the chains of one program.
+        clock: seconds.
+        is_worth: whether a reverse gradient takes so many seconds that forward mode is worth
+            compiling; nothing is returned where it is not.
+    """
     positions = problem.positions
 
     def run(mode: str, n: int) -> Callable[[], None]:
@@ -52,8 +61,10 @@ def seconds_of_both(problem: Problem, clock: Callable[[], float]) -> dict[str, f
         density = dataclasses.replace(problem.logdensity, gradient_mode=mode)
         return lambda: jax.block_until_ready(_repeated(density, positions, np.int32(n)))
 
-    once = []
+    once: list[float] = []
     for mode in MODES:
+        if once and not is_worth(once[0]):
+            return {}
         run(mode, 0)()  # compiles
         once.append(_timed(run(mode, 1), clock))
     n = max(1, min(_MOST_REPEATS, int(_LOOP_SECONDS / max(once))))

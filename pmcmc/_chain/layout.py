@@ -30,6 +30,10 @@ class Layout(NamedTuple):
     block: int
     n_threads: int
 
+    def n_rounds(self, n_chains: int) -> int:
+        """How many programs of a step follow one another."""
+        return math.ceil(n_chains / (self.block * self.n_threads))
+
     def name(self, n_chains: int) -> str:
         """In the words of the argument `chain_method`."""
         if self.block >= n_chains:
@@ -76,7 +80,7 @@ class Measured(NamedTuple):
 
 
 def candidates(
-    chain_method: str, n_chains: int, n_steps: int, is_cpu: bool, n_cores: int
+    chain_method: str, n_chains: int, n_steps: float, is_cpu: bool, n_cores: int
 ) -> tuple[Layout, ...]:
     """The layouts to choose from, in the order in which they are tried.
 

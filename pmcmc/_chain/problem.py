@@ -21,7 +21,8 @@ class Problem(NamedTuple):
         unravel_one: from a flat position to one as the user wrote it, under `jax.jit`.
         layout: shapes and dtypes of one position, a pytree as the user wrote it.
         has_chain_axis: whether the user's positions have a leading chain axis.
-        gradient_seconds: of a gradient of all chains by `gradient_mode`, where both were timed.
+        gradient_seconds: of a gradient by `gradient_mode`, where both were timed, for as many
+            chains as are in one program.
     """
 
     logdensity: FlatLogDensity | None

@@ -18,6 +18,18 @@ from pmcmc.kernels import Kernel
 from pmcmc.solvers import Solver
 
 
+def layouts_to_try(problem: Problem, chain_method: str, n_steps: float) -> tuple[Layout, ...]:
+    """How the chains of a problem may be laid out, the likely best first.
+
+    Args:
+        problem: what is sampled.
+        chain_method: the name that a user wrote.
+        n_steps: of each chain, in all.
+    """
+    is_cpu = problem.device.platform == "cpu"
+    return candidates(chain_method, len(problem.positions), n_steps, is_cpu, n_cores())
+
+
 class Task(NamedTuple):
     """Arguments of a front door, checked.
 
@@ -77,9 +89,8 @@ class Task(NamedTuple):
         return Runner(self.problem.logdensity, prepared, length, layouts, prepare, fitting)
 
     def _layouts(self, solver: Solver, kernel: Kernel, n_steps: int) -> Layouts:
-        positions, device = self.problem.positions, self.problem.device
-        n_chains, is_cpu = len(positions), device.platform == "cpu"
-        options = candidates(self.chain_method, n_chains, n_steps, is_cpu, n_cores())
+        positions, n_chains = self.problem.positions, len(self.problem.positions)
+        options = layouts_to_try(self.problem, self.chain_method, n_steps)
         if self.layout is not None:
             options = (self.layout,)
         # A solver that was given states of all chains cannot be divided. Functions of Python run
@@ -88,7 +99,7 @@ class Task(NamedTuple):
         if is_whole or (len(options) > 1 and calls_back(self.problem, kernel)):
             options = (Layout(n_chains, 1),)
         structure = jax.tree.structure((solver, kernel))
-        about = (structure, n_chains, positions.dtype, device)
+        about = (structure, n_chains, positions.dtype, self.problem.device)
         seen = memory_of(self.problem.logdensity, *about)
         return Layouts(options, n_chains, n_steps, seen)
 

@@ -83,9 +83,9 @@ def planted(monkeypatch):
     """Seconds that timing finds in place of the true ones; the problems that were timed."""
     seconds, timed = {"reverse": 1.0, "forward": 1.0}, []
 
-    def both(problem, _):
+    def both(problem, _, is_worth):
         timed.append(problem)
-        return dict(seconds)
+        return dict(seconds) if is_worth(seconds["reverse"]) else {}
 
     monkeypatch.setattr(gradient, "rough_seconds", lambda *_: seconds["reverse"])
     monkeypatch.setattr(gradient, "seconds_of_both", both)
@@ -133,8 +133,11 @@ def test_timing_has_to_be_worth_it():
 
 def test_timing_counts_gradients():
     ticks = iter(range(1000))
-    assert set(seconds_of_both(chosen(in_loop), lambda: next(ticks))) == set(BOTH)
+    problem = chosen(in_loop)
+    assert set(seconds_of_both(problem, lambda: next(ticks), lambda _: True)) == set(BOTH)
     assert next(ticks) == 4 * 1 + 4 * 5  # once each, and in five turns
+    assert not seconds_of_both(problem, lambda: next(ticks), lambda _: False)
+    assert next(ticks) == 24 + 1 + 2  # reverse mode once
 
 
 def test_what_a_traced_function_holds():
@@ -257,6 +260,35 @@ def test_the_result_says_what_was_measured(planted):
     walk = run(in_loop, kernel=pmcmc.RandomWalkMetropolis(0.1))
     assert walk.info.gradient_mode is None
     assert "gradient  " not in repr(walk)
+
+
+@pytest.mark.parametrize(
+    ("chain_method", "n_timed"),
+    [("auto", 1), ("parallel", 1), ("sequential", 1), ("vectorized", 4)],
+)
+def test_as_many_chains_are_timed_as_one_program_has(planted, chain_method, n_timed):
+    def mine(x):
+        return in_loop(x)
+
+    starts, seconds = np.tile(START, (4, 1)), planted[0]
+    seconds["forward"] = 0.1
+    as_task(mine, starts, KERNEL, 4, 0, chain_method=chain_method, n_steps=1000)
+    assert [problem.positions.shape for problem in planted[1]] == [(n_timed, 2)]
+    other = "sequential" if chain_method == "vectorized" else "vectorized"
+    seconds["forward"] = 10.0
+    task = as_task(mine, starts, KERNEL, 4, 0, chain_method=other, n_steps=1000)
+    assert task.problem.logdensity.gradient_mode == "reverse"
+
+
+def test_chains_one_after_another_count_all_their_gradients(planted):
+    def n_timed(n_steps):
+        options = dict(chain_method="sequential", n_steps=n_steps)
+        task = as_task(jax.jit(in_loop), np.tile(START, (4, 1)), KERNEL, 4, 0, **options)
+        return len(task.problem.gradient_seconds)
+
+    planted[0].update(reverse=0.01, forward=0.001)
+    assert n_timed(299) == 0  # 3 s by the program of all chains
+    assert n_timed(301) == 2
 
 
 def test_trajectories_count_all_their_gradients(planted):
