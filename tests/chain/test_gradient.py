@@ -1,4 +1,4 @@
-"""How gradients are taken: the choice, the two ways beside closed forms, and what users see."""
+"""Reverse or forward mode: the choice, when it is measured, and what users see of it."""
 
 import gc
 import weakref
@@ -9,10 +9,8 @@ import numpy as np
 import pytest
 
 import pmcmc
-from pmcmc._adaptation.criteria.metric import _all_gradients
 from pmcmc._arguments import as_task
 from pmcmc._chain import gradient
-from pmcmc._chain.basis import _hessian_at_mode
 from pmcmc._chain.gradient import (
     Evidence,
     chosen_mode,
@@ -22,7 +20,7 @@ from pmcmc._chain.gradient import (
 )
 from pmcmc._util.jaxprs import Contents, contents_of
 
-from ..helpers.kernels import mala_loop, noise_of
+from ..helpers.loops import in_loop, in_while_loop, with_reverse_rule, with_rule
 
 KERNEL = pmcmc.MALA(step_size=0.15)
 START = np.array([0.5, -0.8])
@@ -30,64 +28,19 @@ BOTH = ("reverse", "forward")
 LOOP = Evidence(4, Contents(True, False), BOTH, {})
 
 
-def in_loop(x):
-    """The density of `in_loop_numpy`, its quartic summed up in four rounds."""
-    quartic = jax.lax.fori_loop(0, 4, lambda _, total: total - jnp.sum(x**4) / 16, jnp.zeros(()))
-    return quartic - jnp.sum((x - 1) ** 2) / 2
-
-
-def in_loop_numpy(x):
-    return -np.sum(x**4) / 4 - np.sum((x - 1) ** 2) / 2, -(x**3) - (x - 1)
-
-
-def in_while_loop(x):
-    """The same; JAX has no reverse mode for it."""
-
-    def goes_on(carry):
-        return carry[0] < 4
-
-    def add(carry):
-        return carry[0] + 1, carry[1] - jnp.sum(x**4) / 16
-
-    return jax.lax.while_loop(goes_on, add, (0, jnp.zeros(())))[1] - jnp.sum((x - 1) ** 2) / 2
-
-
-@jax.custom_vjp
-def with_reverse_rule(x):
-    return in_loop(x)
-
-
-with_reverse_rule.defvjp(lambda x: (in_loop(x), x), lambda x, g: (g * (-(x**3) - (x - 1)),))
-
-
-@jax.custom_jvp
-def with_rule(x):
-    return in_loop(x)
-
-
-with_rule.defjvp(lambda x, v: (in_loop(x[0]), jnp.sum((-(x[0] ** 3) - (x[0] - 1)) * v[0])))
-
-
-def run(logdensity, n_steps=40, **options):
-    options = dict(kernel=KERNEL, solver="sequential", rng_key=3) | options
-    return pmcmc.sample(logdensity, START, n_steps, **options)
-
-
-def expected(n_steps=40):
-    noise = noise_of(KERNEL, jax.random.key(3), 0, n_steps, 2)
-    return mala_loop(in_loop_numpy, START, KERNEL.step_size, noise)[0]
-
-
 @pytest.fixture
 def planted(monkeypatch):
     """Seconds that timing finds in place of the true ones; the problems that were timed."""
-    seconds, timed = {"reverse": 1.0, "forward": 1.0}, []
+    seconds, timed = {"reverse": 1.0, "forward": 1.0, "of all": None}, []
 
     def both(problem, _, is_worth):
         timed.append(problem)
-        return dict(seconds) if is_worth(seconds["reverse"]) else {}
+        found = {mode: seconds[mode] for mode in BOTH}
+        return found if is_worth(seconds["reverse"]) else {}
 
-    monkeypatch.setattr(gradient, "rough_seconds", lambda *_: seconds["reverse"])
+    monkeypatch.setattr(
+        gradient, "rough_seconds", lambda *_: seconds["of all"] or seconds["reverse"]
+    )
     monkeypatch.setattr(gradient, "seconds_of_both", both)
     return seconds, timed
 
@@ -162,45 +115,6 @@ def test_what_a_traced_function_holds():
         assert of(function) == (False, True)
 
 
-@pytest.mark.parametrize("mode", BOTH)
-@pytest.mark.parametrize("solver", ["sequential", "newton"])
-def test_either_way_gives_the_chain_of_a_plain_loop(mode, solver):
-    result = run(in_loop, gradient_mode=mode, solver=solver)
-    assert (result.info.gradient_mode, result.info.gradient_seconds) == (mode, {})
-    assert result.info.converged.all()
-    np.testing.assert_allclose(result.positions[0], expected(), rtol=0, atol=1e-7)
-    np.testing.assert_allclose(
-        result.final_state.logdensity_grad, in_loop_numpy(result.positions[0, -1])[1], atol=1e-10
-    )
-
-
-def test_forward_mode_where_there_is_no_other():
-    result = run(in_while_loop, solver="newton")
-    assert result.info.gradient_mode == "forward"
-    np.testing.assert_allclose(result.positions[0], expected(), rtol=0, atol=1e-7)
-    logdensity = chosen(in_while_loop).logdensity
-    np.testing.assert_allclose(_all_gradients(logdensity, START[None])[0], in_loop_numpy(START)[1])
-    hessian = _hessian_at_mode(logdensity, START)
-    root = 0.6823278038280193  # of x**3 + x - 1, where the mode is
-    np.testing.assert_allclose(hessian, -(3 * root**2 + 1) * np.eye(2), rtol=1e-3, atol=1e-8)
-
-
-def test_reverse_mode_where_there_is_no_other(planted):
-    result = run(with_reverse_rule)
-    assert result.info.gradient_mode == "reverse"
-    np.testing.assert_allclose(result.positions[0], expected(), rtol=0, atol=1e-10)
-    assert not planted[1]
-
-
-def test_float32(float32):
-    task = as_task(
-        in_loop, START.astype(np.float32), KERNEL, 1, 0, n_steps=1, gradient_mode="forward"
-    )
-    value, grad = task.problem.logdensity.value_and_grad(task.problem.positions[0])
-    assert (value.dtype, grad.dtype) == (jnp.float32, jnp.float32)
-    np.testing.assert_allclose(grad, in_loop_numpy(START)[1], rtol=1e-5)
-
-
 def chosen(logdensity, n_steps=100, kernel=KERNEL, x0=START, **options):
     return as_task(logdensity, x0, kernel, 1, 0, n_steps=n_steps, **options).problem
 
@@ -243,6 +157,7 @@ def test_nothing_is_timed_where_there_is_nothing_to_gain(planted):
 
     assert chosen(lambda x: -jnp.sum(x**2)).logdensity.gradient_mode == "reverse"
     assert chosen(in_loop, x0=np.zeros(500)).logdensity.gradient_mode == "reverse"
+    assert chosen(with_reverse_rule).logdensity.gradient_mode == "reverse"
     assert chosen(printed).logdensity.gradient_mode == "reverse"
     assert (
         chosen(in_loop, kernel=pmcmc.RandomWalkMetropolis(0.1)).gradient_mode(KERNEL) == "reverse"
@@ -254,10 +169,14 @@ def test_nothing_is_timed_where_there_is_nothing_to_gain(planted):
 
 def test_the_result_says_what_was_measured(planted):
     planted[0]["forward"] = 0.25
-    result = run(in_loop)
+
+    def run(kernel):
+        return pmcmc.sample(in_loop, START, 40, kernel=kernel, solver="sequential", rng_key=3)
+
+    result = run(KERNEL)
     assert result.info.gradient_seconds == {"reverse": 1.0, "forward": 0.25}
     assert "gradient    forward mode (reverse 1,000,000 us, forward 250,000 us)" in repr(result)
-    walk = run(in_loop, kernel=pmcmc.RandomWalkMetropolis(0.1))
+    walk = run(pmcmc.RandomWalkMetropolis(0.1))
     assert walk.info.gradient_mode is None
     assert "gradient  " not in repr(walk)
 
@@ -286,9 +205,9 @@ def test_chains_one_after_another_count_all_their_gradients(planted):
         task = as_task(jax.jit(in_loop), np.tile(START, (4, 1)), KERNEL, 4, 0, **options)
         return len(task.problem.gradient_seconds)
 
-    planted[0].update(reverse=0.01, forward=0.001)
-    assert n_timed(299) == 0  # 3 s by the program of all chains
-    assert n_timed(301) == 2
+    planted[0].update({"reverse": 0.01, "forward": 0.001, "of all": 0.1})
+    assert n_timed(74) == 0
+    assert n_timed(76) == 2  # 4 * 76 gradients of 0.01 s take more than 3 s
 
 
 def test_trajectories_count_all_their_gradients(planted):
@@ -296,13 +215,3 @@ def test_trajectories_count_all_their_gradients(planted):
     kernel = pmcmc.HMC(step_size=0.1, num_integration_steps=40)
     assert chosen(jax.jit(in_loop), 10).logdensity.gradient_mode == "reverse"
     assert chosen(jax.jit(in_loop), 10, kernel=kernel).logdensity.gradient_mode == "forward"
-
-
-@pytest.mark.parametrize("call", [pmcmc.sample, pmcmc.warmup, pmcmc.burn_in, pmcmc.plan])
-def test_errors(call):
-    more = {"n_steps": 10, "kernel": KERNEL}
-    with pytest.raises(ValueError, match=r"gradient_mode must be 'auto', .* got 'back'.*write"):
-        call(in_loop, START, gradient_mode="back", **more)
-    for logdensity, mode in ((in_while_loop, "reverse"), (with_reverse_rule, "forward")):
-        with pytest.raises(ValueError, match=f"gradient_mode='{mode}' cannot be.*write.*'auto'"):
-            call(logdensity, START, gradient_mode=mode, **more)
