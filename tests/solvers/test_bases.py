@@ -1,5 +1,3 @@
-import dataclasses
-
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -109,8 +107,11 @@ def test_the_basis_makes_the_metric_diagonal_too(rank, solver):
         return -0.5 * x @ jnp.asarray(precision) @ x
 
     def run(basis):
-        method = solvers.as_solver(solver)
-        method = dataclasses.replace(method, basis=basis, window=50 if solver == "quasi" else 11)
+        if solver == "quasi":
+            method = pmcmc.ParallelNewton(basis=basis, window=50)
+        else:
+            blocks = solvers.DiagonalBlocks()
+            method = solvers.Nested(pmcmc.ParallelNewton(jacobian=blocks, basis=basis, window=11))
         return pmcmc.sample(logdensity, np.ones(4), 50, kernel=kernel, solver=method)
 
     found, hessian, plain = run("hessian"), run(rotation), run(None)
