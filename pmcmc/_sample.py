@@ -56,11 +56,11 @@ def sample(
             the position. The device that it lives on runs the chain.
         n_steps: number of steps of each chain.
         kernel: the transition, e.g. `pmcmc.MALA(step_size=0.01)`, of `pmcmc.kernels`; `"mala"`
-            (also `None`), `"hmc"`, `"barker"` or `"random_walk"` for one with a step size and a
-            metric found in the warm-up.
+            (also `None`), `"hmc"`, `"barker"`, `"random_walk"` or `"surrogate_hmc"` for one with a
+            step size and a metric found in the warm-up.
         solver: `"auto"` for what turns out to be fastest (see `pmcmc.Auto`), `"sequential"`,
-            `"quasi"`, `"newton"`, ... (all are in `pmcmc.solvers.PRESETS`), or an instance such as
-            `pmcmc.ParallelNewton(window=128)`.
+            `"speculative"`, `"quasi"`, `"newton"`, ... (all are in `pmcmc.solvers.PRESETS`), or an
+            instance such as `pmcmc.ParallelNewton(window=128)`.
         n_chains: number of independent chains.
         chain_method: how several chains share the device: `"parallel"` for one chain a thread on a
             CPU, `"vectorized"` for all under `jax.vmap`, `"sequential"` for one after another,

@@ -41,14 +41,14 @@ class Fitting:
         """Whether there are enough evaluations for another fit."""
         return self.is_scheduled and self._n_seen >= self._next_fit
 
-    def steps_until_due(self, n_chains: int) -> int:
-        """Steps of each chain to take at once before the next fit."""
+    def piece(self, n_steps: int, n_chains: int) -> int:
+        """How many of `n_steps` of each chain to take at once."""
         if not self.is_scheduled:
-            return self._next_fit
+            return n_steps
         # In parts, of which the later ones tell how long sweeps take.
         whole = self._next_fit * (_GROWTH - 1) // _GROWTH
         left = max(self._next_fit - self._n_seen, 1)
-        return -(-min(left, -(-whole // _PARTS)) // n_chains)
+        return min(n_steps, -(-min(left, -(-whole // _PARTS)) // n_chains))
 
     def add(self, segment: Segment, seconds: float) -> None:
         """Take note of what steps have evaluated, of how well they were predicted, and when."""

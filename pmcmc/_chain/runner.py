@@ -80,7 +80,7 @@ class Runner:
                 self.adapted_to(kernel)
             size = self.piece(n_steps - done)
             if self.fitting is not None:
-                size = min(size, self.fitting.steps_until_due(len(positions)))
+                size = self.fitting.piece(size, len(positions))
             segment = self.advance(kernel, positions, rng_key, first_step + done, size)
             positions = segment.last
             yield segment

@@ -91,10 +91,11 @@ class ChainSetting(Setting):
 
     def _own_surrogate(self) -> Any:
         """What the kernel has itself, the newest fit, or a normal with the metric of the kernel."""
-        own = self._kernel.surrogate_of_logdensity()
-        fitted = None if self._fitting is None else self._fitting.surrogate()
-        if own is not None or fitted is not None:
-            return own if fitted is None else fitted
+        surrogate = self._kernel.surrogate_of_logdensity()
+        if surrogate is None and self._fitting is not None:
+            surrogate = self._fitting.surrogate()
+        if surrogate is not None:
+            return surrogate
         positions = np.asarray(self._problem.positions)
         metric = self._kernel.tunable("inverse_mass_matrix")
         spread = np.ones(positions.shape[1]) if metric is None else np.asarray(metric)

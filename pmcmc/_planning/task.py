@@ -74,8 +74,8 @@ class Task(NamedTuple):
             ValueError: the solver cannot run this chain.
         """
         fitting = self.fitting
-        is_of_use = kernel.parts() is not None and self.problem.logdensity is not None
-        if fitting is None and solver.fits_surrogate and is_of_use:
+        is_without = kernel.parts() is not None and kernel.surrogate_of_logdensity() is None
+        if fitting is None and solver.fits_surrogate and is_without:
             fitting = Fitting(self.problem.positions.shape[1])
         setting = ChainSetting(self.problem, kernel, self.rng_key, n_steps, fitting)
 

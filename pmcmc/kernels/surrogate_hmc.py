@@ -55,7 +55,8 @@ class SurrogateHMC(ProposalKernel):
     Args:
         surrogate: stand-in for the log density: a `pmcmc.surrogates.Surrogate`, a function of the
             position such as a coarser solver of the same differential equation, or `"auto"` for one
-            that the warm-up fits to all that it evaluates.
+            that the warm-up fits to all that it evaluates; it then also chooses step size, number
+            of leapfrog steps, metric and share.
         step_size: positive scalar, in units of the position over those of `sqrt(C)`, where `C` is
             the inverse mass matrix.
         num_integration_steps: leapfrog steps of a trajectory.

@@ -14,9 +14,9 @@ import pytest
 
 import pmcmc
 
-from . import series_oracles, textbook
+from . import textbook, textbook_of_series
 
-ORACLES = textbook.ORACLES | series_oracles.ORACLES
+ORACLES = textbook.ORACLES | textbook_of_series.ORACLES
 TARGETS = sorted(name for name, value in vars(pmcmc.targets).items() if inspect.isroutine(value))
 
 
@@ -26,7 +26,7 @@ def test_every_target_has_an_oracle():
 
 # Solutions by fixed steps are off by so much here; everything else is exact.
 TOLERANCES = {"lotka_volterra": 1e-2, "one_compartment": 2e-4, "seir_age_groups": 5e-3, "sir": 1e-3}
-MODELS_OF_SERIES = sorted([*series_oracles.ORACLES, "lotka_volterra"])
+MODELS_OF_SERIES = sorted([*textbook_of_series.ORACLES, "lotka_volterra"])
 
 
 @functools.cache
