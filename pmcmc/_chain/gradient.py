@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from pmcmc._chain.density import FlatLogDensity
@@ -156,7 +157,7 @@ def _key(problem: Problem, layout: Layout) -> Any:
     """What the evidence depends on, beside the user's function."""
     density, positions = problem.logdensity, problem.positions
     assert density is not None
-    data = tuple((np.shape(leaf), np.result_type(leaf)) for leaf in jax.tree.leaves(density.data))
+    data = tuple((np.shape(leaf), jnp.result_type(leaf)) for leaf in jax.tree.leaves(density.data))
     shape = (layout.block, positions.shape[1])
     return (density.unravel, data, shape, positions.dtype, str(positions.device))
 

@@ -25,7 +25,11 @@ class ProposalKernel(Kernel):
 
     @abc.abstractmethod
     def decide(self, state: Any, proposal: Any, noise: Any) -> tuple[Any, Any]:
-        """`(state, info)` after the decision about an evaluated proposal."""
+        """`(state, info)` after the decision about an evaluated proposal.
+
+        Predictions take for granted that the state is one of the two; where it is not, a chain is
+        right all the same, but found one step a sweep.
+        """
 
     def parts(self) -> Parts:
         return Parts(

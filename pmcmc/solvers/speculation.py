@@ -5,6 +5,7 @@ proposal. Nothing about the result depends on the predictions, only the number o
 (predictive prefetching: Brockwell, 2006; Angelino et al., 2014).
 """
 
+import functools
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -79,7 +80,7 @@ class SpeculationMethod(Method):
         error, kept = self._proposed_again(recursion, view, predicted, before)
         after, aux = jax.vmap(parts.decide)(before, exact, kept, view.inputs)
         states = jax.vmap(recursion.state)(after)
-        stands, scaled = self._stands(recursion, view, predicted, before, states, error)
+        stands, scaled = self._stands(recursion, view, predicted, before, after, error)
         n_finished = jnp.sum(stands, dtype=jnp.int32)
         last = jax.tree.map(lambda rows: rows[jnp.maximum(n_finished - 1, 0)], after)
         last = jax.tree.map(lambda new, old: jnp.where(n_finished > 0, new, old), last, start)
@@ -139,20 +140,20 @@ class SpeculationMethod(Method):
         view: View,
         predicted: _Predicted,
         before: Any,
-        states: jax.Array,
+        after: Any,
         error: jax.Array,
     ) -> tuple[jax.Array, jax.Array]:
         """Which rows stand, and their errors in units of the tolerance, shapes `(W,)`.
 
-        A row stands if its proposal is the one that was evaluated, and all rows before it stand
-        and decided as predicted. The first row whose decision was not as predicted still does.
+        A row stands if its proposal is the one that was evaluated, and if all rows before it stand
+        and end where it begins. The first row that was not decided as predicted still does.
         """
-        previous = jax.vmap(recursion.state)(before)
-        is_moved = jnp.any(states != previous, axis=-1)
-        is_right = jnp.concatenate([jnp.ones(1, bool), (is_moved == predicted.is_moved)[:-1]])
+        ends, starts = jax.tree.map(lambda x: x[:-1], after), jax.tree.map(lambda x: x[1:], before)
+        goes_on = _equal(ends, starts)
+        is_right = jnp.concatenate([jnp.ones(1, bool), goes_on])
         scaled = jnp.zeros_like(error[:, 0])
         if not _parts(recursion).proposes_from_state:
-            moves = predicted.point - previous
+            moves = predicted.point - jax.vmap(recursion.state)(before)
             bounds = (self.atol, self.rtol, predicted.point, moves, view.is_live)
             scaled = jnp.where(error == 0, 0.0, error / tolerance_of_moves(*bounds)).max(axis=-1)
         return jnp.cumprod(is_right & view.is_live & (scaled <= 1)).astype(bool), scaled
@@ -169,6 +170,15 @@ def _states_before(is_moved: jax.Array, exact: Any, start: Any) -> Any:
         return jnp.where(is_first, first[None], rows[jnp.maximum(source, 0)])
 
     return jax.tree.map(pick, exact, start)
+
+
+def _equal(left: Any, right: Any) -> jax.Array:
+    """Which rows of two pytrees are the same in every number or NaN, shape `(n,)`."""
+
+    def same(a: jax.Array, b: jax.Array) -> jax.Array:
+        return ((a == b) | (jnp.isnan(a) & jnp.isnan(b))).all(axis=tuple(range(1, a.ndim)))
+
+    return functools.reduce(jnp.logical_and, jax.tree.leaves(jax.tree.map(same, left, right)))
 
 
 def _corrected(guess: Any, wrong: Any) -> Any:

@@ -189,3 +189,28 @@ def test_counts_are_those_of_a_log_density_that_counts():
         == run.info.logdensity_evaluations[0]
         == 8 * run.info.sweeps[0]
     )
+
+
+class Halfway(pmcmc.kernels.ProposalKernel):
+    """Goes half of the way, uphill: the next state is neither the state nor the proposal."""
+
+    def draw_noise(self, rng_key, position):
+        return jax.random.normal(rng_key, position.shape, position.dtype)
+
+    def propose(self, state, noise):
+        return state.position + noise
+
+    def decide(self, state, proposal, noise):
+        share = jnp.where(proposal.logdensity > state.logdensity, 0.5, 0.1)
+        position = state.position + share * (proposal.position - state.position)
+        info = pmcmc.kernels.Info(jnp.ones(()), jnp.bool_(True), jnp.bool_(False))
+        return state._replace(position=position, logdensity=proposal.logdensity), info
+
+
+def test_a_decision_that_is_neither_costs_sweeps_and_nothing_else():
+    solvers = ("sequential", Speculative(surrogate=Quadratic(1.0), window=8))
+    loop, ahead = (
+        pmcmc.sample(logistic, start(4), 40, kernel=Halfway(), solver=solver) for solver in solvers
+    )
+    np.testing.assert_allclose(loop.positions, ahead.positions, rtol=1e-12)
+    assert ahead.info.sweeps[0] == 40
