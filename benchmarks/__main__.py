@@ -13,16 +13,16 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import arviz
-import blackjax
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 import pmcmc
+from benchmarks._peers import blackjax_chain
 from benchmarks._record import print_table, write
 from pmcmc import solvers
 
@@ -102,42 +102,12 @@ def side_by_side(
     ]
 
 
-def blackjax_step(kernel: Any, logdensity: Any, dim: int) -> tuple[Callable[..., Any], Any] | None:
-    """BlackJAX's step `(key, state) -> (state, info)` and its `init`, where it has the kernel."""
-    if isinstance(kernel, pmcmc.HMC):
-        step = blackjax.hmc.build_kernel()
-        metric = jnp.asarray(kernel.inverse_mass_matrix)
-        number = kernel.num_integration_steps
-        return lambda key, state: step(
-            key, state, logdensity, kernel.step_size, metric, number
-        ), blackjax.hmc.init
-    if isinstance(kernel, pmcmc.RandomWalkMetropolis):
-        scale = kernel.step_size * jnp.sqrt(jnp.asarray(kernel.inverse_mass_matrix))
-        walk = blackjax.mcmc.random_walk
-        rwm = walk.build_additive_step()
-        return lambda key, state: rwm(key, state, logdensity, walk.normal(scale)), walk.init
-    if isinstance(kernel, pmcmc.MALA):  # without a metric: one step costs nearly the same
-        mala = blackjax.mala.build_kernel()
-        size = kernel.step_size * float(np.min(kernel.inverse_mass_matrix))
-        return lambda key, state: mala(key, state, logdensity, size), blackjax.mala.init
-    return None
-
-
 def blackjax_seconds(kernel: Any, target: pmcmc.targets.Target, start: Any, n: int) -> float | None:
     """Seconds of BlackJAX's chain in `lax.scan`, the fastest of several runs."""
-    found = blackjax_step(kernel, target.logdensity, target.dim)
+    found = blackjax_chain(kernel, target.logdensity, n)
     if found is None:
         return None
-    step, init = found
-
-    @jax.jit
-    def chain(start: jax.Array, key: jax.Array) -> Any:
-        def body(state: Any, key: jax.Array) -> Any:
-            state, info = step(key, state)
-            return state, (state.position, info.acceptance_rate)
-
-        return jax.lax.scan(body, init(start, target.logdensity), jax.random.split(key, n))[1]
-
+    chain = jax.jit(found)
     seconds = []
     for _ in range(N_RUNS):
         started = time.perf_counter()

@@ -1,9 +1,16 @@
+import gc
+import importlib.metadata
 import math
 import os
 import warnings
 
-# Most of the suite's time is compilation, most of that optimization. JAX reads this on import.
-os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+# Most of the suite's time is compilation, most of that optimization, and of what is left a third is
+# a way to emit fused loops that pays for large ones. JAX reads these on import, and XLA stops at a
+# flag that its version does not know.
+if os.environ.setdefault(
+    "JAX_DISABLE_MOST_OPTIMIZATIONS", "1"
+) == "1" and importlib.metadata.version("jaxlib").startswith("0.10."):
+    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false")
 
 import jax
 import pytest
@@ -13,6 +20,8 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", FutureWarning)
     import arviz  # noqa: F401
 
+# Tracing makes many objects that live, among which the collector looks for dead ones too often.
+gc.set_threshold(200_000, 50, 1000)
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 

@@ -12,6 +12,7 @@ from pmcmc._chain.chain_method import ChainMethod
 
 _SHORT = 2_000  # steps of all chains together, in which no layout loses as much as compiling takes
 _MANY = 64  # chains that always make a batch
+_BATCH = 4  # chains in a program, from which on it is the better guess for cheap densities
 _TRIAL_SECONDS = 0.02  # a segment that took so long tells how long a step takes, and
 _TRIALS = 2  # of them tell it although other processes may be busy
 _FIRST_TRIAL, _GROWTH = 32, 4  # steps
@@ -80,7 +81,12 @@ class Measured(NamedTuple):
 
 
 def candidates(
-    chain_method: str, n_chains: int, n_steps: float, is_cpu: bool, n_cores: int
+    chain_method: str,
+    n_chains: int,
+    n_steps: float,
+    is_cpu: bool,
+    n_cores: int,
+    has_loop: bool,
 ) -> tuple[Layout, ...]:
     """The layouts to choose from, in the order in which they are tried.
 
@@ -90,6 +96,8 @@ def candidates(
         n_steps: of each, in the whole run.
         is_cpu: whether the device is one.
         n_cores: threads that can run at once.
+        has_loop: whether the log density has loops inside, which are slow in batches. Without
+            one, a batch of several is the better choice where a run is too short to find out.
     """
     whole = Layout(n_chains, 1)
     one = Layout(1, min(n_chains, n_cores))
@@ -100,9 +108,8 @@ def candidates(
     is_batch = not is_cpu or n_chains >= _MANY or n_chains * n_steps < _SHORT
     if chain_method == "vectorized" or n_chains == 1 or is_batch:
         return (whole,)
-    if n_chains <= n_cores or n_cores == 1:
-        return (one, whole)
-    return (one, Layout(-(-n_chains // n_cores), n_cores))
+    few = whole if n_chains <= n_cores else Layout(-(-n_chains // n_cores), n_cores)
+    return (one, few) if has_loop or few.block < _BATCH else (few, one)
 
 
 def choose(layouts: tuple[Layout, ...], seen: Mapping[Layout, Measured], n_steps: int) -> Layout:

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from pmcmc._chain.density import FlatLogDensity
+from pmcmc._util.jaxprs import contents_of
 from pmcmc._util.programs import jit_of_function
 from pmcmc.kernels import Kernel
 
@@ -56,6 +57,13 @@ class Problem(NamedTuple):
             for part, leaf in zip(parts, leaves, strict=True)
         ]
         return jax.tree.unflatten(treedef, events)
+
+
+def has_loops(problem: Problem) -> bool:
+    """Whether the log density has loops inside, as far as JAX can see."""
+    if problem.logdensity is None:
+        return False
+    return contents_of(jax.make_jaxpr(problem.logdensity)(problem.positions[0])).has_loop
 
 
 @jit_of_function()

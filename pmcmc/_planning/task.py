@@ -8,7 +8,7 @@ import numpy as np
 from pmcmc._adaptation.criteria.base import Criterion
 from pmcmc._chain.fitting import Fitting
 from pmcmc._chain.layout import Layout, Layouts, candidates
-from pmcmc._chain.problem import Problem
+from pmcmc._chain.problem import Problem, has_loops
 from pmcmc._chain.recursion import calls_back
 from pmcmc._chain.runner import Runner
 from pmcmc._chain.setting import ChainSetting
@@ -26,8 +26,10 @@ def layouts_to_try(problem: Problem, chain_method: str, n_steps: float) -> tuple
         chain_method: the name that a user wrote.
         n_steps: of each chain, in all.
     """
+    n_chains = len(problem.positions)
     is_cpu = problem.device.platform == "cpu"
-    return candidates(chain_method, len(problem.positions), n_steps, is_cpu, n_cores())
+    has_loop = n_chains > 1 and has_loops(problem)
+    return candidates(chain_method, n_chains, n_steps, is_cpu, n_cores(), has_loop)
 
 
 class Task(NamedTuple):

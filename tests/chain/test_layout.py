@@ -10,6 +10,7 @@ import pmcmc
 from pmcmc._arguments import as_task
 from pmcmc._chain.chain_method import check_device
 from pmcmc._chain.layout import Layout, Layouts, Measured, candidates, choose
+from pmcmc._util.threads import n_cores
 
 from ..helpers.densities import gaussian
 
@@ -22,7 +23,7 @@ def known(seconds_per_step, compile_seconds=1.0, n_trials=2):
 
 
 @pytest.mark.parametrize(
-    ("method", "n_chains", "n_steps", "is_cpu", "n_cores", "expected"),
+    ("method", "n_chains", "n_steps", "is_cpu", "n_cores", "with_loop"),
     [
         ("auto", 1, LONG, True, 8, [(1, 1)]),
         ("auto", 2, LONG, True, 8, [(1, 2), (2, 1)]),
@@ -39,8 +40,13 @@ def known(seconds_per_step, compile_seconds=1.0, n_trials=2):
         ("sequential", 300, 1, False, 2, [(1, 1)]),
     ],
 )
-def test_options(method, n_chains, n_steps, is_cpu, n_cores, expected):
-    assert [*map(tuple, candidates(method, n_chains, n_steps, is_cpu, n_cores))] == expected
+def test_options(method, n_chains, n_steps, is_cpu, n_cores, with_loop):
+    found = candidates(method, n_chains, n_steps, is_cpu, n_cores, True)
+    assert [*map(tuple, found)] == with_loop
+    # Without loops, batches come first, unless they are of two or three.
+    found = candidates(method, n_chains, n_steps, is_cpu, n_cores, False)
+    is_small = with_loop[-1][0] < 4
+    assert [*map(tuple, found)] == (with_loop if is_small else with_loop[::-1])
 
 
 @pytest.mark.parametrize(
@@ -133,10 +139,14 @@ def test_threads_are_for_a_cpu():
         check_device("parallel", Device())
 
 
-def layout_of(logdensity, solver, chain_method="auto", n_steps=1000):
-    starts = np.zeros((4, 2))
+def looped(x):
+    return -jax.lax.fori_loop(0, 3, lambda _, total: total + x @ x, 0.0)
+
+
+def layout_of(logdensity, solver, chain_method="auto", n_steps=1000, n_chains=4):
+    starts = np.zeros((n_chains, 2))
     kernel = pmcmc.RandomWalkMetropolis(0.5)
-    task = as_task(logdensity, starts, kernel, 4, 0, None, chain_method=chain_method)
+    task = as_task(logdensity, starts, kernel, n_chains, 0, None, chain_method=chain_method)
     return task.runner(solver, task.kernel, n_steps).layouts.current
 
 
@@ -146,7 +156,13 @@ def test_functions_of_python_are_called_from_one_program():
         return jax.pure_callback(lambda x: -(x @ x), shape, x, vmap_method="sequential")
 
     assert layout_of(by_host, pmcmc.Sequential()) == Layout(4, 1)
-    assert layout_of(gaussian, pmcmc.Sequential()).block == 1
+    assert layout_of(looped, pmcmc.Sequential()).block == 1
+
+
+@pytest.mark.skipif(n_cores() > 4, reason="blocks are smaller on more cores")
+def test_batches_come_first_where_a_log_density_has_no_loops():
+    assert layout_of(looped, pmcmc.Sequential(), n_chains=16).block == 1
+    assert layout_of(gaussian, pmcmc.Sequential(), n_chains=16).block == -(-16 // n_cores())
 
 
 def test_a_guess_of_all_chains_is_not_divided():

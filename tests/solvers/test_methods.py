@@ -14,7 +14,7 @@ from pmcmc.solvers import Recursion, scan
 from ..helpers.methods import METHODS
 from ..helpers.recursions import RECURSIONS, draw, loop
 
-LENGTHS = (1, 2, 25, 400)
+LENGTHS = (1, 2, 25, 150)
 SEEDS = (0, 1)
 # Whose parts other rows have too, and guesses, which have tests of their own.
 REPEATED = {

@@ -1,0 +1,161 @@
+"""Our loop beside everyone's: `python -m benchmarks.loops --help`.
+
+The same kernel, step size and metric, the same number of steps: our `solver="sequential"` with its
+defaults; BlackJAX in `lax.scan`, with chains under `jax.vmap` and with one chain a process;
+NumPyro's HMC with each `chain_method`. Microseconds of a step of *all* chains, the median of runs
+that take turns, compilation apart. What `"auto"` chose, and what a step of each layout took, is in
+the file of results.
+"""
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import numpy as np
+
+import pmcmc
+from benchmarks._cases import Case, density_of, start_of
+from benchmarks._peers import (
+    N_CORES,
+    Run,
+    blackjax_processes,
+    blackjax_vmap,
+    elsewhere,
+    numpyro_devices,
+    numpyro_hmc,
+)
+from benchmarks._record import print_table, write
+
+TARGETS = [
+    "correlated_gaussian", "two_well", "gaussian_mixture", "banana", "funnel", "eight_schools",
+    "lotka_volterra", "logistic_regression", "german_credit", "stochastic_volatility",
+    "item_response", "local_linear_trend", "hmm", "garch11", "arma11", "seir_age_groups",
+    "oscillator",
+]  # fmt: skip
+KERNELS: dict[str, Any] = {
+    "RandomWalkMetropolis": pmcmc.RandomWalkMetropolis(0.1),
+    "MALA": pmcmc.MALA(0.1),
+    "HMC": pmcmc.HMC(0.1, 5),
+}
+N_CHAINS = (1, 4, 32)
+SECONDS, LEAST_STEPS, MOST_STEPS, N_RUNS = 0.4, 50, 20_000, 3
+MOST_SECONDS = 5.0  # of a way's runs, after which it has no more turns
+
+
+def ways_of(case: Case, spread: Any, split: Any) -> dict[str, Run]:
+    """All ways to run a case, by name."""
+    n_chains = len(case.start)
+    ways: dict[str, Run] = {"BlackJAX": blackjax_vmap(case)}
+    if n_chains > 1:
+        ways["BlackJAX processes"] = blackjax_processes(spread, case)
+    if isinstance(case.kernel, pmcmc.HMC):
+        ways["NumPyro sequential"] = numpyro_hmc(case, "sequential")
+        if n_chains > 1:
+            ways["NumPyro vectorized"] = numpyro_hmc(case, "vectorized")
+            ways["NumPyro parallel"] = numpyro_devices(split, case)
+    return ways
+
+
+def seconds_in_turns(ways: dict[str, Run]) -> dict[str, tuple[float, float]]:
+    """Seconds of the first call, and the median of the others, by way."""
+
+    def timed(run: Run) -> float:
+        started = time.perf_counter()
+        run()
+        return time.perf_counter() - started
+
+    first = {name: timed(run) for name, run in ways.items()}
+    turns: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(N_RUNS):
+        for name, run in ways.items():
+            if sum(turns[name]) < MOST_SECONDS:
+                turns[name].append(timed(run))
+    return {name: (first[name], statistics.median(turns[name])) for name in ways}
+
+
+def rows_of(name: str, spread: Any) -> Iterator[dict[str, Any]]:
+    """One row a kernel and number of chains."""
+    noise = 0.1 * np.random.default_rng(1).normal(size=(max(N_CHAINS), len(start_of(name))))
+    for kernel_name, untuned in KERNELS.items():
+        warm = pmcmc.warmup(
+            density_of(name), start_of(name) + noise[:4], kernel=untuned, n_steps=400, n_chains=4,
+            metric="diagonal", solver="sequential",
+        )  # fmt: skip
+        start = np.resize(np.asarray(warm.state.position), noise.shape)
+        alone = None
+        for n_chains in N_CHAINS:
+            row = row_of(Case(name, warm.kernel, start[:n_chains], 0), spread)
+            alone = alone or row["ours"]
+            rounds = max(1.0, n_chains / N_CORES)
+            yield {
+                "target": name,
+                "D": noise.shape[1],
+                "kernel": kernel_name,
+                "chains": n_chains,
+                **row,
+                "ours / (rounds x one chain)": row["ours"] / (rounds * alone),
+            }
+
+
+def row_of(case: Case, spread: Any) -> dict[str, Any]:
+    """Microseconds of a step of all chains, by way, and by how much ours is the faster one."""
+    n_chains = len(case.start)
+    x0 = case.start if n_chains > 1 else case.start[0]
+
+    def ours(n: int) -> pmcmc.Result:
+        return pmcmc.sample(
+            density_of(case.name), x0, n, kernel=case.kernel, n_chains=n_chains, solver="sequential"
+        )
+
+    ours(LEAST_STEPS)
+    seconds = ours(LEAST_STEPS).info.seconds_run / LEAST_STEPS
+    case = case._replace(n=int(np.clip(SECONDS / seconds, LEAST_STEPS, MOST_STEPS)))
+    results: list[pmcmc.Result] = []
+    with elsewhere(1, n_chains) as split:
+        ways = {"ours": lambda: results.append(ours(case.n))} | ways_of(case, spread, split)
+        took = seconds_in_turns(ways)
+    peers = {name: seconds for name, (_, seconds) in took.items() if name != "ours"}
+    best = min(peers, key=lambda name: peers[name])
+    info = results[-1].info
+    return {
+        "T": case.n,
+        **{name: 1e6 * seconds / case.n for name, (_, seconds) in took.items()},
+        "first call, s": {name: seconds for name, (seconds, _) in took.items()},
+        "acceptance": float(results[-1].stats["acceptance_rate"].mean()),
+        "chain method": str(info.chain_method),
+        "gradient mode": info.gradient_mode,
+        "best peer": best,
+        "best peer / ours": peers[best] / took["ours"][1],
+    }
+
+
+def main() -> None:
+    """Parse arguments, run the cases, write and print the results."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.loops", description=__doc__)
+    parser.add_argument("--targets", nargs="+", default=TARGETS, choices=TARGETS)
+    parser.add_argument("--name", default="loops", help="of the file of results")
+    chosen = parser.parse_args()
+    jax.config.update("jax_enable_x64", True)
+    rows: list[dict[str, Any]] = []
+    for target in chosen.targets:
+        with elsewhere(N_CORES) as spread:
+            for row in rows_of(target, spread):
+                rows.append(row)
+                print({k: row.get(k) for k in SHOWN}, file=sys.stderr, flush=True)
+        write(f"{chosen.name}-{jax.default_backend()}", rows=rows)
+        jax.clear_caches()
+    print_table([{k: row.get(k, "") for k in SHOWN} for row in rows])
+
+
+SHOWN = [
+    "target", "D", "kernel", "chains", "ours", "BlackJAX", "BlackJAX processes",
+    "NumPyro sequential", "NumPyro vectorized", "NumPyro parallel", "best peer / ours",
+    "ours / (rounds x one chain)",
+]  # fmt: skip
+
+if __name__ == "__main__":
+    main()
