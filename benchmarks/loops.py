@@ -42,6 +42,7 @@ KERNELS: dict[str, Any] = {
     "HMC": pmcmc.HMC(0.1, 5),
 }
 N_CHAINS = (1, 4, 32)
+MOST_SEQUENTIAL = 4  # chains one after another, each of which NumPyro compiles
 SECONDS, LEAST_STEPS, MOST_STEPS, N_RUNS = 0.4, 50, 20_000, 3
 MOST_SECONDS = 5.0  # of a way's runs, after which it has no more turns
 
@@ -53,7 +54,8 @@ def ways_of(case: Case, spread: Any, split: Any) -> dict[str, Run]:
     if n_chains > 1:
         ways["BlackJAX processes"] = blackjax_processes(spread, case)
     if isinstance(case.kernel, pmcmc.HMC):
-        ways["NumPyro sequential"] = numpyro_hmc(case, "sequential")
+        if n_chains <= MOST_SEQUENTIAL:
+            ways["NumPyro sequential"] = numpyro_hmc(case, "sequential")
         if n_chains > 1:
             ways["NumPyro vectorized"] = numpyro_hmc(case, "vectorized")
             ways["NumPyro parallel"] = numpyro_devices(split, case)
@@ -77,10 +79,11 @@ def seconds_in_turns(ways: dict[str, Run]) -> dict[str, tuple[float, float]]:
     return {name: (first[name], statistics.median(turns[name])) for name in ways}
 
 
-def rows_of(name: str, spread: Any) -> Iterator[dict[str, Any]]:
+def rows_of(name: str, kernels: list[str], spread: Any) -> Iterator[dict[str, Any]]:
     """One row a kernel and number of chains."""
     noise = 0.1 * np.random.default_rng(1).normal(size=(max(N_CHAINS), len(start_of(name))))
-    for kernel_name, untuned in KERNELS.items():
+    for kernel_name in kernels:
+        untuned = KERNELS[kernel_name]
         warm = pmcmc.warmup(
             density_of(name), start_of(name) + noise[:4], kernel=untuned, n_steps=400, n_chains=4,
             metric="diagonal", solver="sequential",
@@ -137,13 +140,14 @@ def main() -> None:
     """Parse arguments, run the cases, write and print the results."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.loops", description=__doc__)
     parser.add_argument("--targets", nargs="+", default=TARGETS, choices=TARGETS)
+    parser.add_argument("--kernels", nargs="+", default=list(KERNELS), choices=list(KERNELS))
     parser.add_argument("--name", default="loops", help="of the file of results")
     chosen = parser.parse_args()
     jax.config.update("jax_enable_x64", True)
     rows: list[dict[str, Any]] = []
     for target in chosen.targets:
         with elsewhere(N_CORES) as spread:
-            for row in rows_of(target, spread):
+            for row in rows_of(target, chosen.kernels, spread):
                 rows.append(row)
                 print({k: row.get(k) for k in SHOWN}, file=sys.stderr, flush=True)
         write(f"{chosen.name}-{jax.default_backend()}", rows=rows)

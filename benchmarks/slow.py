@@ -37,14 +37,19 @@ def walk(target: pmcmc.targets.Target, n_chains: int) -> tuple[Any, Any]:
     axes = (target.dim,) if n_chains == 1 else (n_chains, target.dim)
     noise = 0.1 * np.random.default_rng(1).normal(size=axes)
     warm = pmcmc.warmup(
-        target.logdensity, target.initial_position + noise, kernel="random_walk", n_steps=2_000,
-        n_chains=n_chains, solver="sequential",
+        target.logdensity, target.initial_position + noise, kernel="random_walk",
+        n_steps=max(2_000, 1_000 * target.dim), n_chains=n_chains, solver="sequential",
     )  # fmt: skip
     return warm.kernel, warm.state.position
 
 
-def same_chain(name: str, n_chains: int) -> dict[str, Any]:
-    """One row: the loop and speculation on the same chain."""
+def same_chain(name: str) -> Iterator[dict[str, Any]]:
+    """A row for one chain, and one for several: the loop and speculation on the same chains."""
+    return (same_chains(name, n_chains) for n_chains in (1, N_CHAINS))
+
+
+def same_chains(name: str, n_chains: int) -> dict[str, Any]:
+    """One row."""
     target = getattr(pmcmc.targets, name)()
     kernel, x0 = walk(target, n_chains)
 
@@ -141,21 +146,26 @@ def effective(name: str) -> Iterator[dict[str, Any]]:
         }
 
 
+TABLES: dict[str, Callable[[str], Iterator[dict[str, Any]]]] = {
+    "same-chain": same_chain,
+    "effective": effective,
+}
+
+
 def main() -> None:
     """Parse arguments, run the cases, write and print the results."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.slow", description=__doc__)
     parser.add_argument("--targets", nargs="+", default=TARGETS, choices=TARGETS)
+    parser.add_argument("--tables", nargs="+", default=list(TABLES), choices=list(TABLES))
     parser.add_argument("--name", default="slow", help="of the file of results")
     chosen = parser.parse_args()
     jax.config.update("jax_enable_x64", True)
-    tables: dict[str, list[dict[str, Any]]] = {"same chain": [], "effective": []}
+    tables: dict[str, list[dict[str, Any]]] = {table: [] for table in chosen.tables}
     for name in chosen.targets:
-        for n_chains in (1, N_CHAINS):
-            tables["same chain"].append(same_chain(name, n_chains))
-            print(tables["same chain"][-1], file=sys.stderr, flush=True)
-        for row in effective(name):
-            tables["effective"].append(row)
-            print(row, file=sys.stderr, flush=True)
+        for table, rows in tables.items():
+            for row in TABLES[table](name):
+                rows.append(row)
+                print(row, file=sys.stderr, flush=True)
         write(f"{chosen.name}-{jax.default_backend()}", **tables)
         jax.clear_caches()
     for rows in tables.values():

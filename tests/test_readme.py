@@ -145,3 +145,21 @@ def test_every_kernel_and_every_target_has_a_line_in_the_documentation():
             assert inspect.isabstract(value) or f"| `{name}(" in page, name
     for name, value in vars(pmcmc.targets).items():
         assert not inspect.isroutine(value) or f"`{name}(" in page, name
+
+
+def test_figures_of_slow_models_are_those_that_were_measured():
+    import json
+
+    results = json.loads((ROOT / "benchmarks" / "results" / "slow-cpu.json").read_text())
+    found = {}
+    for row in results["same-chain"]:
+        assert row["same decisions"]
+        found.setdefault(row["target"], [str(row["D"])]).append(f"{row['loop / speculation']:.2f}")
+    for row in results["effective"]:
+        figure = f"{row['ESS/s']:.2g}" if row["ESS/s"] < 100 else f"{row['ESS/s']:,.0f}"
+        rhat = f" (R-hat {row['R-hat']:.2f})" if row["R-hat"] > 1.05 else ""
+        found[row["target"]].append(figure + rhat)
+    page = (ROOT / "docs" / "slow_models.md").read_text()
+    for target, figures in found.items():
+        cells = [f"`{target}`", *figures, *[""] * (6 - len(figures))]
+        assert f"| {' | '.join(cells)} |" in page, target

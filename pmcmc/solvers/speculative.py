@@ -18,7 +18,7 @@ from pmcmc.surrogates import as_surrogate
 _WINDOWS = (8, 16, 32, 64, 128, 256, 512)
 _ACCELERATOR_WINDOW = 512
 _MOST_WORK = 1.8  # evaluations a step
-_FIRST_WINDOW, _SECOND_WINDOW = 32, 128  # while too little is known
+_FIRST_WINDOW, _SECOND_WINDOW = 32, 128  # while too little is known; the second at most
 _SEGMENT = 4096  # steps
 _SEGMENT_NUMBERS = 2**22  # 32 MiB of float64 states a segment
 
@@ -117,16 +117,17 @@ def best_window(seen: Sweeps | None) -> int:
     if seen is None:
         return _FIRST_WINDOW
     wrong = share_predicted_wrong(seen.window, seen.steps)
+    # However cheap rows seem to be: a clock that was disturbed must not cost much.
+    sensible = [w for w in _WINDOWS if w <= _MOST_WORK * steps_per_sweep(w, wrong)] or [
+        *_WINDOWS[:1]
+    ]
     if len(seen.seconds) < 2:
-        return _SECOND_WINDOW
+        untried = [w for w in sensible if w <= _SECOND_WINDOW and w not in seen.seconds]
+        return untried[-1] if untried else sensible[-1]
     (small, first), (large, second) = sorted(seen.seconds.items())[:2]
     of_row = max(second - first, 0.0) / (large - small)
     of_sweep = max(first - small * of_row, 0.0)
-    # However cheap rows seem to be: a clock that was disturbed must not cost much.
-    sensible = [w for w in _WINDOWS if w <= _MOST_WORK * steps_per_sweep(w, wrong)]
-    return min(
-        sensible or _WINDOWS[:1], key=lambda w: (of_sweep + w * of_row) / steps_per_sweep(w, wrong)
-    )
+    return min(sensible, key=lambda w: (of_sweep + w * of_row) / steps_per_sweep(w, wrong))
 
 
 def steps_per_sweep(window: int, wrong: float) -> float:

@@ -36,9 +36,12 @@ def is_metric(kernel):
     return np.abs(found / COVARIANCE - 1).max() < 0.15 and kernel.step_size == 1.0
 
 
+WALK = pmcmc.RandomWalkMetropolis(0.01)
+
+# The criterion, a kernel for it, and whether a kernel has what is to be found.
 ROWS = {
-    StepSize: (StepSize(0.5), is_step_size),
-    Metric: (Metric("dense"), is_metric),
+    StepSize: (StepSize(0.5), WALK, is_step_size),
+    Metric: (Metric("dense"), WALK, is_metric),
 }
 
 
@@ -48,10 +51,10 @@ def test_every_criterion_has_a_row():
 
 @pytest.mark.parametrize("kind", ROWS)
 def test_what_is_tuned_is_found(kind):
-    criterion, is_found = ROWS[kind]
+    criterion, start, is_found = ROWS[kind]
     rng = np.random.default_rng(0)
     context = Context(Runner(), jnp.zeros((2, 2)), None, is_start=True)
-    kernel = criterion.prepare(pmcmc.RandomWalkMetropolis(0.01), dim=2)
+    kernel = criterion.prepare(start, dim=2)
     state, kernel = criterion.init(kernel, context)
     for _ in range(30):
         draws = rng.multivariate_normal(np.zeros(2), COVARIANCE, size=(2, 100))
@@ -59,7 +62,7 @@ def test_what_is_tuned_is_found(kind):
         state, kernel = criterion.update(state, kernel, Window(1, rate_of(kernel), rows))
     final = criterion.final(state, kernel, context)
     assert is_found(final.kernel)
-    assert not is_found(pmcmc.RandomWalkMetropolis(0.01, np.eye(2)))
+    assert not is_found(criterion.prepare(start, dim=2))
 
 
 @pytest.mark.parametrize(

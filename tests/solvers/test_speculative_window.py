@@ -29,7 +29,10 @@ def seen(wrong, of_sweep, of_row, windows=(32, 128)):
     ("sweeps", "window"),
     [
         (None, 32),
-        (seen(0.01, 1.0, 1.0, windows=(32,)), 128),
+        (seen(0.001, 1.0, 1.0, windows=(32,)), 128),
+        # The second window is a trial too, which must not waste much.
+        (seen(0.03, 1.0, 1.0, windows=(32,)), 16),
+        (seen(0.5, 1.0, 1.0, windows=(32,)), 8),
         (seen(0.3, 0.0, 1.0), 8),  # rows cost all: none may be wasted
         (seen(0.001, 100.0, 1.0), 512),  # a batch costs much however small it is
         (seen(0.005, 100.0, 1.0), 128),
