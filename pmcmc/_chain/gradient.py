@@ -32,12 +32,14 @@ class Evidence(NamedTuple):
         possible: ways in which JAX can take it.
         seconds: of one gradient, of the chains of one program together, by way, where it was
             measured.
+        rough_seconds: of one gradient of all chains in reverse mode, where that was measured.
     """
 
     dim: int
     contents: Contents
     possible: tuple[str, ...]
     seconds: Mapping[str, float]
+    rough_seconds: float | None = None
 
 
 def check_gradient_mode(value: Any) -> None:
@@ -130,11 +132,15 @@ def with_faster_mode(
         n_gradients = n_steps * (1 if inner is None else inner.length)
         n_in_turn = n_gradients * layout.n_rounds(len(problem.positions))
         # First by a program that is there already: of all chains, whatever their layout.
-        if is_worth_timing(rough_seconds(problem, kernel, clock), n_gradients):
+        rough = evidence.rough_seconds
+        if rough is None:
+            rough = rough_seconds(problem, kernel, clock)
+            evidence = evidence._replace(rough_seconds=rough)
+        if is_worth_timing(rough, n_gradients):
             part = problem._replace(positions=problem.positions[: layout.block])
             seconds = seconds_of_both(part, clock, lambda s: is_worth_timing(s, n_in_turn))
             evidence = evidence._replace(seconds=seconds)
-            _notes(problem)[_key(problem, layout)] = evidence
+        _notes(problem)[_key(problem, layout)] = evidence
     problem = _with_mode(problem, chosen_mode(evidence))
     return problem._replace(gradient_seconds=evidence.seconds)
 

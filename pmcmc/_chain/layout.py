@@ -105,9 +105,11 @@ def candidates(
         return (Layout(1, 1),)
     if chain_method == "parallel":
         return (one,)
-    is_batch = not is_cpu or n_chains >= _MANY or n_chains * n_steps < _SHORT
+    is_batch = not is_cpu or n_chains >= _MANY
     if chain_method == "vectorized" or n_chains == 1 or is_batch:
         return (whole,)
+    if n_chains * n_steps < _SHORT:
+        return (one if has_loop else whole,)
     few = whole if n_chains <= n_cores else Layout(-(-n_chains // n_cores), n_cores)
     return (one, few) if has_loop or few.block < _BATCH else (few, one)
 

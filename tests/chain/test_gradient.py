@@ -119,6 +119,16 @@ def chosen(logdensity, n_steps=100, kernel=KERNEL, x0=START, **options):
     return as_task(logdensity, x0, kernel, 1, 0, n_steps=n_steps, **options).problem
 
 
+def test_short_runs_time_a_gradient_once(monkeypatch):
+    def mine(x):
+        return in_loop(x)
+
+    calls = []
+    monkeypatch.setattr(gradient, "rough_seconds", lambda *_: calls.append(0) or 1e-9)
+    assert [chosen(mine).logdensity.gradient_mode for _ in range(3)] == ["reverse"] * 3
+    assert len(calls) == 1
+
+
 @pytest.mark.parametrize("logdensity", [in_loop, with_rule])
 def test_the_faster_way_is_taken_and_remembered(planted, logdensity):
     def mine(x):

@@ -30,7 +30,6 @@ def known(seconds_per_step, compile_seconds=1.0, n_trials=2):
         ("auto", 8, LONG, True, 8, [(1, 8), (8, 1)]),
         ("auto", 9, LONG, True, 8, [(1, 8), (2, 8)]),
         ("auto", 4, LONG, True, 1, [(1, 1), (4, 1)]),
-        ("auto", 4, 499, True, 8, [(4, 1)]),
         ("auto", 4, 500, True, 8, [(1, 4), (4, 1)]),
         ("auto", 300, LONG, True, 8, [(300, 1)]),
         ("auto", 4, LONG, False, 8, [(4, 1)]),
@@ -47,6 +46,12 @@ def test_options(method, n_chains, n_steps, is_cpu, n_cores, with_loop):
     found = candidates(method, n_chains, n_steps, is_cpu, n_cores, False)
     is_small = with_loop[-1][0] < 4
     assert [*map(tuple, found)] == (with_loop if is_small else with_loop[::-1])
+
+
+@pytest.mark.parametrize(("has_loop", "expected"), [(True, Layout(1, 4)), (False, Layout(4, 1))])
+def test_short_runs_measure_nothing(has_loop, expected):
+    assert candidates("auto", 4, 499, True, 8, has_loop) == (expected,)
+    assert len(candidates("auto", 4, 500, True, 8, has_loop)) == 2
 
 
 @pytest.mark.parametrize(
