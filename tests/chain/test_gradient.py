@@ -180,8 +180,11 @@ def test_nothing_is_timed_where_there_is_nothing_to_gain(planted):
 def test_the_result_says_what_was_measured(planted):
     planted[0]["forward"] = 0.25
 
+    def mine(x):
+        return in_loop(x)
+
     def run(kernel):
-        return pmcmc.sample(in_loop, START, 40, kernel=kernel, solver="sequential", rng_key=3)
+        return pmcmc.sample(mine, START, 40, kernel=kernel, solver="sequential", rng_key=3)
 
     result = run(KERNEL)
     assert result.info.gradient_seconds == {"reverse": 1.0, "forward": 0.25}
