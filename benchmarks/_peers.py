@@ -3,8 +3,7 @@
 import concurrent.futures
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import blackjax
@@ -71,7 +70,10 @@ def blackjax_vmap(case: Case) -> Run:
 
 
 def numpyro_hmc(case: Case, chain_method: str) -> Run:
-    """NumPyro's HMC with the step size, metric and length of ours."""
+    """NumPyro's HMC with the step size, metric and length of ours.
+
+    Under `jax.jit`, since `MCMC.run` compiles in every call.
+    """
     logdensity, kernel = density_of(case.name), case.kernel
     hmc = HMC(
         potential_fn=lambda x: -logdensity(x),
@@ -82,50 +84,35 @@ def numpyro_hmc(case: Case, chain_method: str) -> Run:
         adapt_step_size=False,
         adapt_mass_matrix=False,
     )
-    mcmc = MCMC(
-        hmc,
-        num_warmup=0,
-        num_samples=case.n,
-        num_chains=len(case.start),
-        chain_method=chain_method,
-        progress_bar=False,
-    )
-    start = jnp.asarray(case.start if len(case.start) > 1 else case.start[0])
+    n_chains = len(case.start)
+    start = jnp.asarray(case.start if n_chains > 1 else case.start[0])
 
-    def run() -> Any:
-        mcmc.run(jax.random.key(1), init_params=start)
-        mcmc.post_warmup_state = mcmc.last_state  # the next call compiles nothing
-        return jax.block_until_ready(mcmc.get_samples(group_by_chain=True))
+    @jax.jit
+    def draws(rng_key: jax.Array, start: jax.Array) -> Any:
+        mcmc = MCMC(
+            hmc,
+            num_warmup=0,
+            num_samples=case.n,
+            num_chains=n_chains,
+            chain_method=chain_method,
+            progress_bar=False,
+        )
+        mcmc.run(rng_key, init_params=start)
+        return mcmc.get_samples(group_by_chain=True)
 
-    return run
+    return lambda: jax.block_until_ready(draws(jax.random.key(1), start))
 
 
-@contextmanager
-def elsewhere(n_processes: int, n_devices: int = 1) -> Iterator[Any]:
-    """An executor of processes of their own, each with as many devices of the host."""
-    flags = os.environ.get("XLA_FLAGS")
-    os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={n_devices}"
-    try:
-        with concurrent.futures.ProcessPoolExecutor(
-            n_processes, multiprocessing.get_context("spawn"), _use_float64
-        ) as pool:
-            yield pool
-    finally:
-        if flags is None:
-            del os.environ["XLA_FLAGS"]
-        else:
-            os.environ["XLA_FLAGS"] = flags
+def elsewhere(n_processes: int) -> concurrent.futures.Executor:
+    """Processes of their own."""
+    context = multiprocessing.get_context("spawn")
+    return concurrent.futures.ProcessPoolExecutor(n_processes, context, _use_float64)
 
 
 def blackjax_processes(pool: Any, case: Case) -> Run:
     """One chain a process, as many at once as there are processes."""
     calls = [case._replace(start=row[None]) for row in case.start]
-    return lambda: list(pool.map(_there, ["blackjax"] * len(calls), calls))
-
-
-def numpyro_devices(pool: Any, case: Case) -> Run:
-    """NumPyro's `chain_method="parallel"`, in a process whose CPU is split into devices."""
-    return lambda: pool.submit(_there, "numpyro", case).result()
+    return lambda: list(pool.map(_there, calls))
 
 
 _ready: dict[Any, Callable[..., Any]] = {}  # of a process, by case
@@ -135,13 +122,9 @@ def _use_float64() -> None:
     jax.config.update("jax_enable_x64", True)
 
 
-def _there(library: str, case: Case) -> Any:
-    """Run a case in this process; what it needs compiled stays for the next call."""
-    key = (library, case.name, type(case.kernel), len(case.start), case.n)
-    if library == "numpyro":
-        if key not in _ready:
-            _ready[key] = numpyro_hmc(case, "parallel")
-        return np.asarray(_ready[key]())
+def _there(case: Case) -> Any:
+    """Run BlackJAX's chain in this process; what is compiled stays for the next call."""
+    key = (case.name, type(case.kernel), case.n)
     if key not in _ready:
         chain = blackjax_chain(case.kernel, density_of(case.name), case.n)
         assert chain is not None

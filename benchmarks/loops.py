@@ -2,9 +2,9 @@
 
 The same kernel, step size and metric, the same number of steps: our `solver="sequential"` with its
 defaults; BlackJAX in `lax.scan`, with chains under `jax.vmap` and with one chain a process;
-NumPyro's HMC with each `chain_method`. Microseconds of a step of *all* chains, the median of runs
-that take turns, compilation apart. What `"auto"` chose, and what a step of each layout took, is in
-the file of results.
+NumPyro's HMC with `chain_method` "sequential" and "vectorized", under `jax.jit`. Microseconds of a
+step of *all* chains, the median of runs that take turns, compilation apart. What `"auto"` chose,
+and what a step of each layout took, is in the file of results.
 """
 
 import argparse
@@ -25,7 +25,6 @@ from benchmarks._peers import (
     blackjax_processes,
     blackjax_vmap,
     elsewhere,
-    numpyro_devices,
     numpyro_hmc,
 )
 from benchmarks._record import print_table, write
@@ -47,7 +46,7 @@ SECONDS, LEAST_STEPS, MOST_STEPS, N_RUNS = 0.4, 50, 20_000, 3
 MOST_SECONDS = 5.0  # of a way's runs, after which it has no more turns
 
 
-def ways_of(case: Case, spread: Any, split: Any) -> dict[str, Run]:
+def ways_of(case: Case, spread: Any) -> dict[str, Run]:
     """All ways to run a case, by name."""
     n_chains = len(case.start)
     ways: dict[str, Run] = {"BlackJAX": blackjax_vmap(case)}
@@ -58,7 +57,6 @@ def ways_of(case: Case, spread: Any, split: Any) -> dict[str, Run]:
             ways["NumPyro sequential"] = numpyro_hmc(case, "sequential")
         if n_chains > 1:
             ways["NumPyro vectorized"] = numpyro_hmc(case, "vectorized")
-            ways["NumPyro parallel"] = numpyro_devices(split, case)
     return ways
 
 
@@ -118,9 +116,8 @@ def row_of(case: Case, spread: Any) -> dict[str, Any]:
     seconds = ours(LEAST_STEPS).info.seconds_run / LEAST_STEPS
     case = case._replace(n=int(np.clip(SECONDS / seconds, LEAST_STEPS, MOST_STEPS)))
     results: list[pmcmc.Result] = []
-    with elsewhere(1, n_chains) as split:
-        ways = {"ours": lambda: results.append(ours(case.n))} | ways_of(case, spread, split)
-        took = seconds_in_turns(ways)
+    ways = {"ours": lambda: results.append(ours(case.n))} | ways_of(case, spread)
+    took = seconds_in_turns(ways)
     peers = {name: seconds for name, (_, seconds) in took.items() if name != "ours"}
     best = min(peers, key=lambda name: peers[name])
     info = results[-1].info
@@ -157,7 +154,7 @@ def main() -> None:
 
 SHOWN = [
     "target", "D", "kernel", "chains", "ours", "BlackJAX", "BlackJAX processes",
-    "NumPyro sequential", "NumPyro vectorized", "NumPyro parallel", "best peer / ours",
+    "NumPyro sequential", "NumPyro vectorized", "best peer / ours",
     "ours / (rounds x one chain)",
 ]  # fmt: skip
 
