@@ -118,9 +118,8 @@ def best_window(seen: Sweeps | None) -> int:
         return _FIRST_WINDOW
     wrong = share_predicted_wrong(seen.window, seen.steps)
     # However cheap rows seem to be: a clock that was disturbed must not cost much.
-    sensible = [w for w in _WINDOWS if w <= _MOST_WORK * steps_per_sweep(w, wrong)] or [
-        *_WINDOWS[:1]
-    ]
+    sensible = [w for w in _WINDOWS if w <= _MOST_WORK * steps_per_sweep(w, wrong)]
+    sensible = sensible or [_WINDOWS[0]]
     if len(seen.seconds) < 2:
         untried = [w for w in sensible if w <= _SECOND_WINDOW and w not in seen.seconds]
         return untried[-1] if untried else sensible[-1]

@@ -72,6 +72,37 @@ def test_memory_of_many_functions_stays_bounded():
     assert float(out.stdout) < 2.0
 
 
+def test_a_second_process_finds_all_programs_of_the_first_on_disk(tmp_path):
+    script = """
+        import collections
+        import jax
+        import numpy as np
+        import pmcmc
+        from tests.util.test_programs import density
+
+        seen = collections.Counter()
+        jax.monitoring.register_event_listener(lambda event, **_: seen.update([event]))
+        starts = np.zeros((4, 2))
+        result = pmcmc.sample(density(), starts, 20, n_chains=4, chain_method="vectorized")
+        misses = seen["/jax/compilation_cache/cache_misses"]
+        print(seen["/jax/compilation_cache/cache_hits"], misses, result.positions.sum())
+    """
+    cache = {
+        "JAX_COMPILATION_CACHE_DIR": str(tmp_path),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    }
+    command = [sys.executable, "-c", textwrap.dedent(script)]
+    first, second = (
+        subprocess.run(
+            command, capture_output=True, text=True, check=True, env=os.environ | cache
+        ).stdout.split()
+        for _ in range(2)
+    )
+    assert int(first[1]) > 0
+    assert [int(second[0]), int(second[1])] == [int(first[0]) + int(first[1]), 0]
+    assert second[2] == first[2]
+
+
 def test_the_same_function_is_traced_once():
     traces = []
     logdensity = density(traces=traces)
