@@ -50,7 +50,8 @@ def test_what_the_warm_up_says(run):
     assert run.info.warmup.n_steps.sum() == 800
     assert run.info.kernel.surrogate.degree == 2
     assert (run.info.gradient_evaluations == 0).all()
-    assert (run.info.logdensity_evaluations <= 2001).all()
+    # One a step, and one at the start of each segment, whose number the clock decides.
+    assert (run.info.logdensity_evaluations <= 2020).all()
 
 
 def test_the_tuned_kernel_goes_on_by_speculation_with_the_same_decisions(run):
