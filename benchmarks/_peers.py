@@ -2,7 +2,6 @@
 
 import concurrent.futures
 import multiprocessing
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +15,6 @@ import pmcmc
 from benchmarks._cases import Case, density_of
 
 Run = Callable[[], Any]  # all steps of all chains; the first call compiles
-N_CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def blackjax_step(kernel: Any, logdensity: Any) -> tuple[Callable[..., Any], Any] | None:

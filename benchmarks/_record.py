@@ -36,11 +36,16 @@ def timed(function: Callable[..., Any], *arguments: Any, n_runs: int = 300) -> T
     return Timing(compile_seconds, min(seconds))
 
 
+def n_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+
+
 def machine() -> dict[str, Any]:
     """The kind of machine and the versions that numbers depend on."""
     return {
         "platform": f"{platform.system()} {platform.machine()}",
-        "cpu_count": len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count(),
+        "cpu_count": n_cores(),
         "device_kind": jax.devices()[0].device_kind,
         "python": platform.python_version(),
         "jax": jax.__version__,

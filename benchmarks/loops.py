@@ -20,14 +20,13 @@ import numpy as np
 import pmcmc
 from benchmarks._cases import Case, density_of, start_of
 from benchmarks._peers import (
-    N_CORES,
     Run,
     blackjax_processes,
     blackjax_vmap,
     elsewhere,
     numpyro_hmc,
 )
-from benchmarks._record import print_table, write
+from benchmarks._record import n_cores, print_table, write
 
 TARGETS = [
     "correlated_gaussian", "two_well", "gaussian_mixture", "banana", "funnel", "eight_schools",
@@ -91,7 +90,7 @@ def rows_of(name: str, kernels: list[str], spread: Any) -> Iterator[dict[str, An
         for n_chains in N_CHAINS:
             row = row_of(Case(name, warm.kernel, start[:n_chains], 0), spread)
             alone = alone or row["ours"]
-            rounds = max(1.0, n_chains / N_CORES)
+            rounds = max(1.0, n_chains / n_cores())
             yield {
                 "target": name,
                 "D": noise.shape[1],
@@ -143,7 +142,7 @@ def main() -> None:
     jax.config.update("jax_enable_x64", True)
     rows: list[dict[str, Any]] = []
     for target in chosen.targets:
-        with elsewhere(N_CORES) as spread:
+        with elsewhere(n_cores()) as spread:
             for row in rows_of(target, chosen.kernels, spread):
                 rows.append(row)
                 print({k: row.get(k) for k in SHOWN}, file=sys.stderr, flush=True)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import pmcmc
-from pmcmc._adaptation.rounds import longest_standstill
+from pmcmc._adaptation.rounds import is_poor, longest_standstill
 
 COVARIANCE = np.array([[2.0, 0.6], [0.6, 0.5]])
 PRECISION = np.linalg.inv(COVARIANCE)
@@ -113,3 +113,17 @@ def test_standstills_are_counted_within_a_chain():
     assert longest_standstill(accepted) == 3
     assert longest_standstill(np.ones((2, 3), bool)) == 0
     assert longest_standstill(np.zeros((1, 7), bool)) == 7
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({}, False),
+        ({"held_out_error": 1.1}, True),
+        ({"acceptance_rate": 0.2}, True),
+        ({"longest_standstill": 100}, True),
+    ],
+)
+def test_what_makes_a_poor_guide(change, expected):
+    good = {"held_out_error": 0.9, "acceptance_rate": 0.4, "longest_standstill": 99}
+    assert is_poor(good | change) == expected

@@ -16,6 +16,7 @@ from pmcmc._chain.fitting import Fitting
 from pmcmc.surrogates import Fit
 
 ROUNDS = 3
+_POOR_ERROR = 1.0  # in the log density: errors at both ends alone leave erfc(1 / 2) = 0.48 accepted
 _POOR_RATE = 0.5  # below it more steps are random-walk proposals, and
 _POOR_SHARE = 0.3  # so many
 _USELESS_RATE, _LONG_STANDSTILL = 0.3, 100
@@ -126,7 +127,8 @@ def _take_note(
 def is_poor(figures: dict[str, float]) -> bool:
     """Whether a surrogate, of which a note has these figures, leads to few good proposals."""
     is_rejected = figures["acceptance_rate"] < _USELESS_RATE
-    return is_rejected or figures["longest_standstill"] >= _LONG_STANDSTILL
+    is_far = figures["held_out_error"] > _POOR_ERROR
+    return is_rejected or is_far or figures["longest_standstill"] >= _LONG_STANDSTILL
 
 
 def longest_standstill(accepted: np.ndarray) -> int:
