@@ -14,10 +14,12 @@ from pmcmc import targets as targets
 from pmcmc._burn_in import BurnIn as BurnIn
 from pmcmc._burn_in import burn_in as burn_in
 from pmcmc._chain.chain_method import ChainMethod as ChainMethod
+from pmcmc._chain.moments import Moments as Moments
 from pmcmc._plan import plan as plan
 from pmcmc._planning.choice import Plan as Plan
 from pmcmc._result import Result as Result
 from pmcmc._result import RunInfo as RunInfo
+from pmcmc._resume import resume as resume
 from pmcmc._sample import sample as sample
 from pmcmc._solve import Solution as Solution
 from pmcmc._solve import solve as solve

@@ -1,5 +1,6 @@
 """What `sample` returns."""
 
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ import numpy as np
 
 from pmcmc._adaptation.report import WarmupReport
 from pmcmc._chain.chain_method import ChainMethod
+from pmcmc._chain.moments import Moments
 from pmcmc._planning.choice import Plan
 from pmcmc._util import arviz_compat
 from pmcmc._util.labels import named_leaves
@@ -125,12 +127,14 @@ class Result:
         final_state: state of the kernel after the last step, positions and gradients with the
             structure of `x0`. To go on, `sample(logdensity, result.final_state.position, ...)` with
             another `rng_key`: the same key would drive the new steps with the same noise.
+        moments: of all steps, where `keep="moments"`; there are no draws then.
     """
 
     positions: Any
     stats: dict[str, np.ndarray]
     info: RunInfo
     final_state: Any
+    moments: Moments | None = None
 
     def to_arviz(
         self,
@@ -179,13 +183,16 @@ class Result:
     def __repr__(self) -> str:
         info = self.info
         n_chains, n_draws = self.stats["is_accepted"].shape
-        size = sum(leaf[0, 0].size for leaf in jax.tree.leaves(self.positions))
-        divergent = int(self.stats["is_divergent"].sum())
+        size = sum(math.prod(leaf.shape[2:]) for leaf in jax.tree.leaves(self.positions))
+        means, n = {k: x.mean() for k, x in self.stats.items() if n_draws}, n_draws
+        if self.moments is not None:
+            means, n = {k: x.mean() for k, x in self.moments.stats.items()}, info.n_steps
+        divergent = round(means["is_divergent"] * n_chains * n)
         lines = [
             f"pmcmc.Result: {n_chains} x {n_draws:,} draws (chain x draw) of {size} "
             f"{'number' if size == 1 else 'numbers'}, {info.dtype}",
             f"  kernel      {info.kernel}, mean acceptance "
-            f"{self.stats['acceptance_rate'].mean():.3f}, {divergent} divergent",
+            f"{means['acceptance_rate']:.3f}, {divergent} divergent",
             f"  solver      {info.solver.describe()} on {info.device}{self._cost()}",
             *([] if info.plan is None else [f"  auto        {info.plan.headline}"]),
             *([] if n_chains == 1 else [f"  layout      {info.chain_method}"]),

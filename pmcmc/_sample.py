@@ -1,5 +1,6 @@
 """`sample`: a kernel and a solver put together."""
 
+import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -7,17 +8,15 @@ from typing import Any
 import jax
 import numpy as np
 
-from pmcmc._arguments import as_task, check_is_tuned, warmup_key
-from pmcmc._chain.draws import Draws
-from pmcmc._chain.evidence import Evidence
-from pmcmc._chain.problem import exported_state
-from pmcmc._planning.runner import AutoRunner, make_runner
-from pmcmc._planning.stages import warm_up
-from pmcmc._result import Result, RunInfo
+from pmcmc._chain.keep import check_keep
+from pmcmc._result import Result
+from pmcmc._running.record import new_record
+from pmcmc._running.request import Request
+from pmcmc._running.run import run
 from pmcmc._util.checks import check_count, short
 from pmcmc._util.progress import Progress
 from pmcmc.kernels import Kernel
-from pmcmc.solvers import Auto, Outcome, Solver, as_solver
+from pmcmc.solvers import Auto, Solver, as_solver
 
 _DEFAULT_WARMUP = 2000
 _DEFAULT_WARMUP_PER_DIM = 10
@@ -34,6 +33,8 @@ def sample(
     chain_method: str = "auto",
     n_warmup: int | None = None,
     thin: int = 1,
+    keep: Callable[[Any], Any] | str | None = None,
+    store: str | os.PathLike[str] | None = None,
     gradient_mode: str = "auto",
     rng_key: jax.Array | int = 0,
     progress: bool | None = None,
@@ -71,6 +72,13 @@ def sample(
             where `kernel` is an instance, and else for 2,000, or 10 times the numbers in a position
             where that is more. `pmcmc.warmup` has choices.
         thin: keep every `thin`-th step.
+        keep: a JAX function of the position: what it returns, a pytree of arrays, is kept in the
+            place of positions. `"moments"` keeps no draws but means, variances and their errors
+            over all steps, `result.moments`. `None` keeps all of the position.
+        store: a new folder, such as `"run.zarr"`, that draws go to while the chain runs, with all
+            that `pmcmc.resume` needs to go on after a crash. It is a zarr hierarchy that
+            `xarray.open_datatree` reads. Ctrl-C then returns what is finished, with a warning.
+            Needs `pip install 'pmcmc[store]'`.
         gradient_mode: how JAX differentiates the log density: `"reverse"`; `"forward"`, which is
             faster where there are few parameters and a loop inside; or `"auto"` to time both, where
             there are at most 30 numbers in a position, a loop, no callback, and where the gradients
@@ -85,116 +93,32 @@ def sample(
     Raises:
         ValueError: an argument cannot be used; the message says why and what to write.
         RuntimeError: a callback in the log density or the kernel raised an exception, which is the
-            cause; the message says where the chains were.
+            cause; the message says where the chains were. Or the store cannot be written.
     """
     n_steps = check_count("n_steps", n_steps)
     n_chains = check_count("n_chains", n_chains)
     thin = check_count("thin", thin)
     if thin > n_steps:
         raise ValueError(f"thin must be at most n_steps={n_steps}, got {thin}: write thin=1.")
+    check_keep(keep)
     n_warmup = _as_n_warmup(n_warmup, kernel, x0, n_chains)
-    solver = as_solver(solver)
-
+    request = Request(
+        kernel,
+        as_solver(solver),
+        n_steps,
+        n_warmup,
+        n_chains,
+        thin,
+        keep,
+        chain_method,
+        gradient_mode,
+    )
     with Progress(progress, n_chains) as line:
         line.say("preparing")
         started = time.perf_counter()
-        metric = "auto" if n_warmup else None
-        task = as_task(
-            logdensity,
-            x0,
-            kernel,
-            n_chains,
-            rng_key,
-            metric,
-            chain_method=chain_method,
-            n_steps=n_warmup + n_steps,
-            gradient_mode=gradient_mode,
-        )
-        if not n_warmup:
-            check_is_tuned(task)
-        positions = task.problem.positions
-        runner = make_runner(task, solver, n_steps, n_warmup + n_steps, n_warmup // 2)
-        seconds_setup = time.perf_counter() - started
-
-        line.say("compiling")
-        started = time.perf_counter()
-        transition = task.kernel
-        runner.compile(transition, positions, task.rng_key)
-        seconds_compile = time.perf_counter() - started
-
-        started = time.perf_counter()
-        report = None
-        if n_warmup:
-            tuned = warm_up(
-                task,
-                solver,
-                runner,
-                positions,
-                warmup_key(task.rng_key),
-                n_warmup,
-                n_steps,
-                line.count("warm-up", n_warmup),
-            )
-            runner, transition, positions, report = tuned[:4]
-        seconds_warmup = time.perf_counter() - started
-
-        started = time.perf_counter()
-        add = line.count("sampling", n_steps)
-        draws = Draws(n_steps, thin)
-        evidence = Evidence.none(n_chains)
-        for segment in runner.run(transition, positions, task.rng_key, 0, n_steps):
-            draws.append(segment)
-            evidence = evidence.add(segment)
-            positions = segment.last
-            add(segment.positions.shape[1])
-        seconds_run = time.perf_counter() - started
-
-    atol, rtol = runner.tolerances(positions.dtype)
-    outcomes = [evidence.outcome] if report is None else [evidence.outcome, report.outcome]
-    return Result(
-        positions=task.problem.unravel(draws.positions),
-        stats=draws.stats | _constants(transition, draws.stats),
-        info=RunInfo(
-            kernel=task.given if report is None else task.restored(transition),
-            solver=runner.solver,
-            device=str(positions.device),
-            dtype=np.dtype(positions.dtype),
-            n_steps=n_steps,
-            thin=thin,
-            rng_key=np.asarray(jax.random.key_data(task.rng_key)),
-            rng_key_impl=str(jax.random.key_impl(task.rng_key)),
-            sweeps=evidence.sweeps,
-            work_per_step=evidence.evaluations / n_steps,
-            logdensity_evaluations=evidence.calls,
-            gradient_evaluations=evidence.calls * transition.uses_gradient,
-            jacobian_products=evidence.products,
-            sequential_steps=evidence.sequential_steps,
-            residual=evidence.residual,
-            scaled_residual=evidence.scaled_residual,
-            outcome=[Outcome(max(codes)) for codes in zip(*outcomes, strict=True)],
-            sweep_log=evidence.sweep_log,
-            atol=float(atol),
-            rtol=float(rtol),
-            warmup=report,
-            chain_method=runner.layouts.chain_method,
-            gradient_mode=task.problem.gradient_mode(transition),
-            gradient_seconds=dict(task.problem.gradient_seconds),
-            plan=runner.plan if isinstance(runner, AutoRunner) else None,
-            seconds_compile=seconds_compile,
-            seconds_setup=seconds_setup,
-            seconds_warmup=seconds_warmup,
-            seconds_run=seconds_run,
-        ),
-        final_state=exported_state(task.problem, transition, positions),
-    )
-
-
-def _constants(kernel: Kernel, stats: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Statistics that are the same in every step."""
-    step_size = kernel.tunable("step_size")
-    if step_size is None:
-        return {}
-    return {"step_size": np.full_like(stats["acceptance_rate"], step_size)}
+        task = request.task(logdensity, x0, rng_key)
+        record = None if store is None else new_record(store, request, task, x0)
+        return run(request, task, record, line, time.perf_counter() - started)
 
 
 def _as_n_warmup(n_warmup: int | None, kernel: Kernel | str | None, x0: Any, n_chains: int) -> int:

@@ -18,8 +18,8 @@ LAYERS = [
     "_chain",
     "_adaptation",
     "_planning",
-    "_arguments",
-    "_result _sample _solve _warmup _plan _burn_in",
+    "_arguments _store",
+    "_result _running _sample _resume _solve _warmup _plan _burn_in",
     "diagnostics plots adapters _demo __main__",
 ]
 # What may be longer, and why.
@@ -28,9 +28,7 @@ LONG_FILES = {
     "adapters/numpyro/_mcmc.py": "all that NumPyro's MCMC has, whose place it takes",
     "solvers/driver.py": "one loop and its bookkeeping, which belong together",
 }
-LONG_FUNCTIONS = {
-    "_sample.py:sample": "the stages of a run in order, and a record of 21 fields",
-}
+LONG_FUNCTIONS = {}
 LAYER = {room: i for i, rooms in enumerate(LAYERS) for room in rooms.split()}
 STRANGERS = {("kernels", "solvers"), ("solvers", "kernels"), ("targets", "solvers")}
 

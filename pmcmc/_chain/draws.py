@@ -1,48 +1,62 @@
 """Collecting the draws of a run."""
 
+from collections.abc import Callable
+from typing import Any
+
 import jax
 import numpy as np
 
 from pmcmc._chain.segment import Segment
 
+# What is kept of positions, leaves `(chain, n, *event)`, and statistics `(chain, n)` by name.
+Rows = tuple[Any, dict[str, np.ndarray]]
 
-class Draws:
-    """Keeps every `thin`-th step of the segments it is given.
+
+class Thinning:
+    """Takes every `thin`-th step of the segments it is given.
 
     Args:
-        n_steps: of the whole run.
         thin: steps for one draw.
+        keep: from flat positions `(chain, n, D)` to what is kept of them.
+        n_seen: steps that went by already.
     """
 
-    def __init__(self, n_steps: int, thin: int) -> None:
-        self._n_draws = n_steps // thin
-        self._thin = thin
-        self._n_seen = 0
-        self._n_kept = 0
-        self._kept: tuple[np.ndarray, dict[str, np.ndarray]] | None = None
+    def __init__(self, thin: int, keep: Callable[[np.ndarray], Any], n_seen: int = 0) -> None:
+        self._thin, self._keep, self._n_seen = thin, keep, n_seen
 
-    def append(self, segment: Segment) -> None:
-        """Take over the next steps of the chain."""
+    def take(self, segment: Segment) -> Rows:
+        """The draws among the next steps of the chain."""
         first = (self._thin - 1 - self._n_seen) % self._thin
         rows = jax.tree.map(lambda x: x[:, first :: self._thin], (segment.positions, segment.stats))
+        self._n_seen += segment.positions.shape[1]
+        return self._keep(rows[0]), rows[1]
+
+
+class Draws:
+    """Keeps draws in memory.
+
+    Args:
+        n_draws: of the whole run.
+    """
+
+    def __init__(self, n_draws: int) -> None:
+        self._n_draws = n_draws
+        self._n_kept = 0
+        self._kept: Rows | None = None
+
+    def append(self, rows: Rows) -> None:
+        """Take over the next draws."""
         if self._kept is None:
             self._kept = jax.tree.map(
                 lambda x: np.empty((x.shape[0], self._n_draws, *x.shape[2:]), x.dtype), rows
             )
-        end = self._n_kept + rows[0].shape[1]
+        first = self._n_kept
         for out, new in zip(jax.tree.leaves(self._kept), jax.tree.leaves(rows), strict=True):
-            out[:, self._n_kept : end] = new
-        self._n_kept = end
-        self._n_seen += segment.positions.shape[1]
+            self._n_kept = first + new.shape[1]
+            out[:, first : self._n_kept] = new
 
     @property
-    def positions(self) -> np.ndarray:
-        """Shape `(chain, draw, D)`."""
+    def rows(self) -> Rows:
+        """All of them."""
         assert self._kept is not None
-        return self._kept[0]
-
-    @property
-    def stats(self) -> dict[str, np.ndarray]:
-        """Arrays `(chain, draw)` by name."""
-        assert self._kept is not None
-        return self._kept[1]
+        return self._kept

@@ -22,6 +22,7 @@ def warm_up(
     n_warmup: int,
     n_steps: int,
     on_steps: Callable[[int], None],
+    followed: Callable[[Any], Any] = lambda runner: runner,
 ) -> Tuned:
     """Tune the kernel of a task.
 
@@ -34,6 +35,7 @@ def warm_up(
         n_warmup: its steps.
         n_steps: those that follow.
         on_steps: told the number of steps that were taken.
+        followed: from a runner that the warm-up makes to the one that it asks.
 
     Raises:
         ValueError: what is tuned finds no value that suits the chains.
@@ -51,7 +53,7 @@ def warm_up(
     fitting = task.fitting
     task = task.at(tuned.positions)._replace(kernel=kernel, criteria=(), goal=None)
     n_left = n_warmup - n_first
-    runner = make_runner(task, solver, n_steps, n_left + n_steps, n_left)
+    runner = followed(make_runner(task, solver, n_steps, n_left + n_steps, n_left))
     rounds = run_rounds(
         runner, kernel, tuned.positions, rng_key, n_first, n_left, fitting, on_steps
     )

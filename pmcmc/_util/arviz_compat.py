@@ -60,7 +60,7 @@ def to_arviz(
         group: {names[name]: np.asarray(values) for name, values in variables.items()}
         for group, variables in groups.items()
     }
-    tables["sample_stats"] = {_STAT_NAMES.get(name, name): value for name, value in stats.items()}
+    tables["sample_stats"] = {stat_name(name): value for name, value in stats.items()}
     datasets = {
         group: _dataset(
             arviz,
@@ -147,6 +147,16 @@ def plot_rank(draws: Any, var_names: list[str] | None) -> np.ndarray:
         panels = [np.ravel(plot[name].values) for name in plot.data_vars]
         return np.concatenate(panels)
     return np.ravel(arviz.plot_rank(draws, var_names=var_names))
+
+
+def stat_name(name: str) -> str:
+    """ArviZ's name of a sample statistic."""
+    return _STAT_NAMES.get(name, name)
+
+
+def name_of_stat(label: str) -> str:
+    """What ArviZ's sample statistic of a name is called here."""
+    return {theirs: ours for ours, theirs in _STAT_NAMES.items()}.get(label, label)
 
 
 def import_arviz() -> Any:

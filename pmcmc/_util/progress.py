@@ -48,9 +48,8 @@ class Progress:
         self._width = max(self._width, len(line))
         self._next_update = elapsed + _INTERVAL
 
-    def count(self, what: str, total: int) -> Callable[[int], None]:
-        """A function to call with the number of steps just finished."""
-        done = 0
+    def count(self, what: str, total: int, done: int = 0) -> Callable[[int], None]:
+        """A function to call with the number of steps just finished; `done` were before."""
 
         def add(n_steps: int) -> None:
             nonlocal done

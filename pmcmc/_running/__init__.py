@@ -1,0 +1,1 @@
+"""A run, from checked arguments to a result."""

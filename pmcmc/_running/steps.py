@@ -1,0 +1,119 @@
+"""Taking the steps, and what becomes of them."""
+
+import time
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+
+from pmcmc._chain.draws import Draws, Rows, Thinning
+from pmcmc._chain.keep import keeper, no_rows
+from pmcmc._chain.segment import Segment
+from pmcmc._planning.task import Task
+from pmcmc._running.request import Request
+from pmcmc._running.start import Start
+from pmcmc._store.record import Record
+from pmcmc._store.storage import Checkpoint
+
+# After each part of a run it may be written down. A part evaluates its first state once more.
+_PARTS, _LEAST_STEPS = 50, 64
+_PART_SECONDS, _LEAST_SLOW_STEPS = 60.0, 16
+
+
+class Steps:
+    """A run that takes its steps.
+
+    Args:
+        request: what is asked for.
+        task: the same, checked.
+        start: where sampling begins.
+        add: told the number of steps that were taken.
+    """
+
+    def __init__(
+        self, request: Request, task: Task, start: Start, add: Callable[[int], None]
+    ) -> None:
+        self._request, self._task, self._start, self._add = request, task, start, add
+        keep = keeper(request.keep, task.problem)
+        self._thinning = Thinning(request.spacing, keep, start.at.n_steps)
+        self.at = start.at
+
+    def in_memory(self) -> Rows:
+        """Take all steps, and return the draws."""
+        draws = Draws(self._request.n_steps // self._request.spacing)
+        self._take(self._request.n_steps, draws.append)
+        return draws.rows
+
+    def on_disk(self, record: Record) -> Rows:
+        """Take all steps that a record has not yet, write draws down, and return all of them.
+
+        Ctrl-C ends it early, with a warning.
+
+        Raises:
+            Exception: whatever ended it, with a note of what is on disk.
+        """
+        request, n_steps = self._request, self._request.n_steps
+        storage = record.storage(self.at.n_steps, request.spacing)
+
+        def store(rows: Rows) -> None:
+            storage.append(rows)
+            if storage.is_due:  # up to the segment before
+                storage.commit(self.at)
+
+        try:
+            while self.at.n_steps < n_steps:
+                self._take(self._part(n_steps - self.at.n_steps), store)
+        except KeyboardInterrupt:
+            if not self.at.n_steps:
+                raise
+            warnings.warn(f"stopped by Ctrl-C; {self._remark(record)}", stacklevel=5)
+        except Exception as error:
+            error.add_note(self._remark(record))
+            raise
+        finally:
+            storage.close(self.at)
+        record.folder.consolidate()
+        like = no_rows(request.keep, self._task.problem)
+        if self.at.moments is not None:
+            empty = {name: np.empty((len(x), 0)) for name, x in self.at.moments.stats.items()}
+            return like, empty
+        return record.draws(like, self.at.n_steps // request.spacing)
+
+    def _take(self, n_steps: int, store: Callable[[Rows], None]) -> None:
+        """Take so many steps, and hand the draws on as they come."""
+        runner, kernel, key = self._start.runner, self._start.kernel, self._task.rng_key
+        started = time.perf_counter()
+        for segment in runner.run(kernel, self.at.positions, key, self.at.n_steps, n_steps):
+            rows = self._thinning.take(segment)
+            store(rows)  # first: an interrupt may come between any two lines
+            now = time.perf_counter()
+            self.at, started = _after(self.at, segment, now - started), now
+            self._add(segment.positions.shape[1])
+
+    def _part(self, n_left: int) -> int:
+        """How many steps to take before the next look at the clock."""
+        n_new = self.at.n_steps - self._start.at.n_steps
+        size = max(_LEAST_STEPS, self._request.n_steps // _PARTS)
+        seconds = self.at.seconds - self._start.at.seconds
+        # By halves: where the clock decides rarely, the same run is the same to the last bit.
+        while n_new and size > _LEAST_SLOW_STEPS and size * seconds / n_new > _PART_SECONDS:
+            size //= 2
+        return min(size, n_left)
+
+    def _remark(self, record: Record) -> str:
+        path = str(record.folder.path)
+        return (
+            f"{self.at.n_steps:,} of {self._request.n_steps:,} steps are in {path!r}: "
+            f"pmcmc.resume({path!r}, logdensity) goes on from there"
+        )
+
+
+def _after(at: Checkpoint, segment: Segment, seconds: float) -> Checkpoint:
+    """Where a run is after a segment."""
+    return Checkpoint(
+        at.n_steps + segment.positions.shape[1],
+        segment.last,
+        at.evidence.add(segment),
+        None if at.moments is None else at.moments.add(segment),
+        at.seconds + seconds,
+    )

@@ -1,0 +1,241 @@
+"""A run on disk, in a zarr hierarchy that xarray and ArviZ open.
+
+Groups `posterior` and `sample_stats` hold draws, which grow; group `pmcmc` holds records, one array
+of bytes each (see `codec`). Files are written under another name and then renamed, and carry a
+checksum: a process that is killed leaves the old file or the new one, and what a disk has damaged
+is noticed.
+"""
+
+import pathlib
+import shutil
+import uuid
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pmcmc._store.codec import pack, unpack
+from pmcmc._util.checks import first_line
+
+DRAWS = ("posterior", "sample_stats")
+_RECORDS = "pmcmc"
+_COORDS = ("chain", "draw")
+_NUMBERS_IN_FILE = 2**16  # of coordinates
+
+
+class Variable(NamedTuple):
+    """One array of draws.
+
+    Args:
+        group: one of `DRAWS`.
+        name: in that group.
+        dims: names of its axes.
+    """
+
+    group: str
+    name: str
+    dims: tuple[str, ...]
+
+
+class Folder:
+    """A run on disk.
+
+    Args:
+        path: of an existing one.
+
+    Raises:
+        ImportError: zarr is not installed.
+        ValueError: there is none.
+    """
+
+    def __init__(self, path: Any) -> None:
+        self.path = pathlib.Path(path)
+        self._zarr = import_zarr()
+        if not (self.path / "zarr.json").is_file():
+            raise ValueError(
+                f"store must be a folder that sample(..., store=...) began, got {str(path)!r}, "
+                "where there is none: write the path that was given to sample."
+            )
+
+    @classmethod
+    def create(
+        cls, path: Any, attributes: Mapping[str, Any], records: Mapping[str, Any]
+    ) -> "Folder":
+        """A new one, complete or not there at all.
+
+        Args:
+            path: where nothing is yet.
+            attributes: of the posterior, for ArviZ.
+            records: trees by name, see `put`.
+
+        Raises:
+            OSError: it cannot be written.
+            ValueError: there is something at that path.
+        """
+        zarr, path = import_zarr(), pathlib.Path(path)
+        if path.exists():
+            raise ValueError(
+                f"store must be a new folder, got {str(path)!r}, which exists: write "
+                f"pmcmc.resume({str(path)!r}, logdensity) to go on with it, or another name."
+            )
+        unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+        try:
+            root = zarr.open_group(unfinished, mode="w", attributes={})
+            for name in (*DRAWS, _RECORDS):
+                root.create_group(name)
+            root["posterior"].attrs.update(dict(attributes))
+            folder = cls(unfinished)
+            for name, tree in records.items():
+                folder.put(name, tree)
+            unfinished.rename(path)
+        except BaseException:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            raise
+        return cls(path)
+
+    def put(self, name: str, tree: Any) -> None:
+        """Write a record, see `pmcmc._store.codec.pack`."""
+        data = np.frombuffer(pack(tree), np.uint8)
+        array = self._root("r+")[_RECORDS].create_array(
+            name,
+            shape=data.shape,
+            chunks=data.shape,
+            dtype=data.dtype,
+            dimension_names=[f"byte_of_{name}"],
+            **self._safe,
+            overwrite=True,
+        )
+        array[:] = data
+
+    def get(self, name: str) -> Any:
+        """Read a record; `None` where it is missing or damaged."""
+        try:
+            return unpack(self._root("r")[_RECORDS][name][:].tobytes())
+        except Exception:  # whatever zarr, its codecs, NumPy or JSON make of damaged files
+            return None
+
+    def names(self, prefix: str) -> list[str]:
+        """Names of records that begin so, sorted."""
+        folder = self.path / _RECORDS
+        return sorted(entry.name for entry in folder.iterdir() if entry.name.startswith(prefix))
+
+    def drop(self, prefix: str) -> None:
+        """Remove records."""
+        for name in self.names(prefix):
+            shutil.rmtree(self.path / _RECORDS / name)
+
+    def write(self, arrays: Mapping[Variable, np.ndarray], first_draw: int, chunk: int) -> None:
+        """Write draws from `first_draw` on; what was there from there on is gone.
+
+        Args:
+            arrays: shape `(chain, n, *event)` by variable.
+            first_draw: number of the first one.
+            chunk: draws in a file.
+        """
+        root = self._root("r+")
+        for variable, rows in arrays.items():
+            end = first_draw + rows.shape[1]
+            sizes = (rows.shape[0], chunk, *(max(n, 1) for n in rows.shape[2:]))
+            array = self._array(root, variable, rows, sizes)
+            if array.shape[1] != end:
+                array.resize((rows.shape[0], end, *rows.shape[2:]))
+            array[:, first_draw:end] = rows
+            self._write_coordinates(root[variable.group], rows.shape[0], end)
+
+    def read(self, variable: Variable, n_draws: int) -> np.ndarray:
+        """Draws of one variable, shape `(chain, n_draws, *event)`."""
+        array = self._root("r")[variable.group][variable.name]
+        return np.asarray(array[:, :n_draws])
+
+    def variables(self, group: str) -> list[Variable]:
+        """Those of a group without axes of their own, by name."""
+        names = sorted(entry.name for entry in (self.path / group).iterdir() if entry.is_dir())
+        return [Variable(group, name, ("chain", "draw")) for name in names if name not in _COORDS]
+
+    def n_intact(self, variables: Sequence[Variable]) -> int:
+        """How many draws can be read, without a gap, of all variables."""
+        arrays = [self._found(variable) for variable in variables]
+        if any(array is None for array in arrays):
+            return 0
+        folders = [self.path / variable.group / variable.name for variable in variables]
+        return min(map(_n_readable, arrays, folders))
+
+    def _found(self, variable: Variable) -> Any:
+        try:
+            return self._root("r")[variable.group][variable.name]
+        except Exception:  # as in `get`
+            return None
+
+    def _array(self, root: Any, variable: Variable, rows: np.ndarray, sizes: Any) -> Any:
+        group = root[variable.group]
+        if variable.name in group:
+            return group[variable.name]
+        return group.create_array(
+            variable.name,
+            shape=(rows.shape[0], 0, *rows.shape[2:]),
+            chunks=sizes,
+            dtype=rows.dtype,
+            fill_value=np.nan if rows.dtype.kind == "f" else 0,
+            dimension_names=variable.dims,
+            **self._safe,
+        )
+
+    def _write_coordinates(self, group: Any, n_chains: int, n_draws: int) -> None:
+        for name, n in zip(_COORDS, (n_chains, n_draws), strict=True):
+            if name not in group:
+                options = {"chunks": (_NUMBERS_IN_FILE,), "dtype": np.int64, **self._safe}
+                group.create_array(name, shape=(0,), dimension_names=[name], **options)
+            array = group[name]
+            first = array.shape[0]
+            if first != n:
+                array.resize((n,))
+                array[min(first, n) :] = np.arange(min(first, n), n)
+
+    @property
+    def _safe(self) -> dict[str, Any]:
+        codecs = self._zarr.codecs
+        return {
+            "compressors": [codecs.ZstdCodec(), codecs.Crc32cCodec()],
+            "config": {"write_empty_chunks": True},  # a file that is missing is damage
+        }
+
+    def _root(self, mode: str) -> Any:
+        return self._zarr.open_group(self.path, mode=mode, use_consolidated=False)
+
+    def consolidate(self) -> None:
+        """Let readers see all draws that are there, and open them fast."""
+        with warnings.catch_warnings():  # a part of zarr's third format that is not final
+            warnings.simplefilter("ignore")
+            self._zarr.consolidate_metadata(self.path)
+
+
+def _n_readable(array: Any, folder: pathlib.Path) -> int:
+    """How many draws of a zarr array can be read before the first damaged or missing file."""
+    chunk, n_draws = array.chunks[1], array.shape[1]
+    for i, first in enumerate(range(0, n_draws, chunk)):
+        key = array.metadata.encode_chunk_key((0, i, *[0] * (array.ndim - 2)))
+        try:
+            is_readable = (folder / key).is_file()
+            array[:, first : min(first + chunk, n_draws)]
+        except Exception:  # as in `Folder.get`
+            is_readable = False
+        if not is_readable:
+            return first
+    return int(n_draws)
+
+
+def import_zarr() -> Any:
+    """The module.
+
+    Raises:
+        ImportError: it is not installed.
+    """
+    try:
+        import zarr
+    except ImportError as error:
+        raise ImportError(
+            f"store= needs zarr ({first_line(error)}): pip install 'pmcmc[store]', or write "
+            "store=None."
+        ) from error
+    return zarr
