@@ -160,8 +160,14 @@ class Result:
 
         Raises:
             ImportError: ArviZ, a dependency of pmcmc, is not installed.
-            ValueError: two variables have one name, or `dims` or `coords` do not fit.
+            ValueError: two variables have one name, `dims` or `coords` do not fit, or no draws
+                were kept.
         """
+        if self.moments is not None:
+            raise ValueError(
+                "keep='moments' kept no draws to convert: look at result.moments, or write "
+                "keep=None, with thin=100, say."
+            )
         positions = named_leaves(self.positions)
         return arviz_compat.to_arviz(
             positions, self.stats, self.info.attributes(), dims=dims, coords=coords
