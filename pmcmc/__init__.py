@@ -15,6 +15,7 @@ from pmcmc._burn_in import BurnIn as BurnIn
 from pmcmc._burn_in import burn_in as burn_in
 from pmcmc._chain.chain_method import ChainMethod as ChainMethod
 from pmcmc._chain.moments import Moments as Moments
+from pmcmc._external.density import external as external
 from pmcmc._plan import plan as plan
 from pmcmc._planning.choice import Plan as Plan
 from pmcmc._result import Result as Result

@@ -41,6 +41,11 @@ class FlatLogDensity:
         )(jnp.eye(position.size, dtype=position.dtype))
 
 
+def evaluations_at_once(logdensity: FlatLogDensity | None) -> int | None:
+    """How many evaluations take the time of one, as the log density says itself; else `None`."""
+    return getattr(getattr(logdensity, "function", None), "evaluations_at_once", None)
+
+
 @dataclass(frozen=True, eq=False)
 class WithData:
     """A log density `function(position, *data)` whose data do not belong to compiled code."""

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from pmcmc._chain.blocks import Programs, run_blocks
-from pmcmc._chain.density import FlatLogDensity
+from pmcmc._chain.density import FlatLogDensity, evaluations_at_once
 from pmcmc._chain.fitting import Fitting
 from pmcmc._chain.layout import Layout, Layouts
 from pmcmc._chain.noise import chain_noise
@@ -124,7 +124,9 @@ class Runner:
         solver = self.solver.segment(first_step, self.length)
         call = (solver, kernel, positions, rng_key, np.uint32(first_step), np.int32(n_steps))
         with callbacks_raise(lambda: self._where(positions, first_step, n_steps)):
-            if layout.block >= len(positions):
+            # A batch of an external log density too is waited for so that Ctrl-C gets through.
+            is_external = evaluations_at_once(self.logdensity) is not None
+            if layout.block >= len(positions) and not is_external:
                 segment = self._whole(*call)
             else:
                 segment = self._in_blocks(layout, *call)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from pmcmc._chain.basis import basis_of_hessian, found_hessian, pilot_basis
+from pmcmc._chain.density import evaluations_at_once
 from pmcmc._chain.fitting import Fitting
 from pmcmc._chain.problem import Problem, with_dtype
 from pmcmc._chain.recursion import check_linearizable
@@ -88,6 +89,10 @@ class ChainSetting(Setting):
 
     def sweeps_so_far(self) -> Sweeps | None:
         return None if self._fitting is None else self._fitting.sweeps_so_far()
+
+    def evaluations_at_once(self) -> int | None:
+        at_once = evaluations_at_once(self._problem.logdensity)
+        return None if at_once is None else -(-at_once // len(self._problem.positions))
 
     def _own_surrogate(self) -> Any:
         """What the kernel has itself, the newest fit, or a normal with the metric of the kernel."""

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from pmcmc._chain.density import evaluations_at_once
 from pmcmc._chain.layout import Layouts
 from pmcmc._chain.runner import Runner
 from pmcmc._chain.segment import Segment
@@ -17,7 +18,7 @@ from pmcmc._planning.task import Task
 from pmcmc._planning.trial import runner_of
 from pmcmc._util.checks import first_line
 from pmcmc.kernels import Kernel
-from pmcmc.solvers import Auto, Sequential, Solver
+from pmcmc.solvers import Auto, Sequential, Solver, Speculative
 
 MEASURED_STEPS = 128  # before the speed of the loop is known well enough
 PILOT_SHARE = 0.05  # of the time that the loop would take for the rest
@@ -227,6 +228,11 @@ def make_runner(
         n_total: the same, and those of a warm-up before it.
         n_settling: steps after which the parameters of the kernel are about right.
     """
+    at_once = evaluations_at_once(task.problem.logdensity)
+    if not isinstance(solver, Solver) and at_once is not None:
+        # There is nothing to measure, and no sweep but one of predictions.
+        is_useful = at_once > len(task.problem.positions) and task.kernel.parts() is not None
+        solver = Speculative() if is_useful else Sequential()
     if isinstance(solver, Solver):
         return task.runner(solver, task.kernel, n_steps, n_total)
     return AutoRunner(task, n_total, n_settling)

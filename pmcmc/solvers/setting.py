@@ -60,6 +60,13 @@ class Setting(abc.ABC):
         """What sweeps have shown of late, where that is known."""
         return None
 
+    def evaluations_at_once(self) -> int | None:
+        """How many evaluations of what is dear take the time of one; `None` where a clock tells.
+
+        That of each chain, where there are several.
+        """
+        return None
+
     @abc.abstractmethod
     def flatten(self, states: Any) -> jax.Array:
         """Trajectories as a user writes them as flat states, shape `(chain, T, D)`.

@@ -75,7 +75,10 @@ class SpeculationMethod(Method):
     def sweep(self, recursion: Recursion, view: View, carry: Carry) -> tuple[Swept, Carry]:
         parts, start = _parts(recursion), carry.of_chain
         predicted = self._predict(recursion, view, carry.of_rows, start)
-        exact = parts.evaluate(predicted.point)
+        # Rows behind the end of a chain are evaluated too: where an evaluation is known already.
+        point = jnp.where(view.is_live[:, None], predicted.point, recursion.state(start))
+        predicted = predicted._replace(point=point)
+        exact = parts.evaluate(point)
         before = _states_before(predicted.is_moved, exact, start)
         error, kept = self._proposed_again(recursion, view, predicted, before)
         after, aux = jax.vmap(parts.decide)(before, exact, kept, view.inputs)

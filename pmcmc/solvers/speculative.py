@@ -41,7 +41,8 @@ class Speculative(Solver, static=("window", "n_logged_sweeps"), kw_only=True):
             solver of the same differential equation; `"auto"` for the one fitted in the warm-up, or
             a normal with the metric of the kernel.
         window: steps evaluated at once; `"auto"` for one that suits the share of decisions that
-            are predicted right (512 on accelerators). It changes speed and memory, never the chain.
+            are predicted right (512 on accelerators; as many as there are workers for
+            `pmcmc.external`). It changes speed and memory, never the chain.
         atol, rtol: how far a proposal may be from the point of its evaluation, `atol + rtol * |p|`;
             `None` for 1e-12 in float64 and 1e-5 in float32.
         n_logged_sweeps: number of sweeps of each segment to record in the log.
@@ -88,8 +89,7 @@ class Speculative(Solver, static=("window", "n_logged_sweeps"), kw_only=True):
     def prepare(self, setting: Setting) -> "Speculative":
         window = self.window
         if not isinstance(window, int):
-            is_cpu = jax.default_backend() == "cpu"
-            window = best_window(setting.sweeps_so_far()) if is_cpu else _ACCELERATOR_WINDOW
+            window = setting.evaluations_at_once() or _measured_window(setting)
         surrogate = setting.surrogate(self.surrogate)
         return dataclasses.replace(self, surrogate=surrogate, window=window)
 
@@ -103,6 +103,11 @@ class Speculative(Solver, static=("window", "n_logged_sweeps"), kw_only=True):
         assert isinstance(self.window, int)
         most = max(_SEGMENT_NUMBERS // (n_chains * dim), self.window)
         return min(max(_SEGMENT, self.window), most)
+
+
+def _measured_window(setting: Setting) -> int:
+    is_cpu = jax.default_backend() == "cpu"
+    return best_window(setting.sweeps_so_far()) if is_cpu else _ACCELERATOR_WINDOW
 
 
 def best_window(seen: Sweeps | None) -> int:

@@ -1,0 +1,1 @@
+"""Log densities that are programs rather than JAX functions."""
