@@ -1,0 +1,110 @@
+"""A run on disk that is killed again and again, and the same run left alone.
+
+Each process takes the run up where the last one was killed, at a random moment after it began to
+look at the store: in the warm-up, in sampling, in the middle of a write. The chain has to be that
+of the process that was left alone, decision for decision.
+"""
+
+import argparse
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+import pmcmc
+from benchmarks._record import print_table, write
+
+TARGET, KERNEL = "sir", "surrogate_hmc"
+N_WARMUP, N_STEPS, N_CHAINS = 2_000, 30_000, 2
+LONGEST = 2.5  # seconds from the first look at the store to a kill
+
+
+def run(path: Path) -> pmcmc.Result:
+    """Begin the run, or go on with it."""
+    target = getattr(pmcmc.targets, TARGET)()
+    print("begins", flush=True)
+    if path.exists():
+        return pmcmc.resume(path, target.logdensity, progress=False)
+    starts = np.stack([np.asarray(target.initial_position)] * N_CHAINS)
+    return pmcmc.sample(
+        target.logdensity,
+        starts,
+        N_STEPS,
+        kernel=KERNEL,
+        n_chains=N_CHAINS,
+        n_warmup=N_WARMUP,
+        chain_method="parallel",
+        gradient_mode="reverse",
+        store=path,
+        progress=False,
+    )
+
+
+def killed(path: Path, seconds: float) -> bool:
+    """Let a process run, and kill it after so many seconds; whether it was still running."""
+    command = [sys.executable, "-m", "benchmarks.interruptions", "--child", str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+    return process.returncode == -signal.SIGKILL
+
+
+def stage(path: Path) -> str:
+    """Where a run is."""
+    records = [entry.name for entry in (path / "pmcmc").glob("*")] if path.exists() else []
+    checkpoints = [name for name in records if name.startswith("checkpoint_")]
+    if checkpoints:
+        return "sampling"
+    return "warm-up" if records and "tuned" not in records else "between" if records else "start"
+
+
+def main() -> None:
+    """Kill a run many times, and compare it with one that was left alone."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.interruptions", description=__doc__)
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--child", type=Path, help="not for you: the run of one process")
+    chosen = parser.parse_args()
+    jax.config.update("jax_enable_x64", True)
+    if chosen.child is not None:
+        run(chosen.child)
+        return
+    rng = np.random.default_rng(0)
+    kills: list[dict[str, Any]] = []
+    started = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "killed.zarr"
+        while len(kills) < chosen.kills:
+            seconds = float(rng.uniform(0.0, LONGEST))
+            before = stage(path)
+            if not killed(path, seconds):
+                break  # it was finished before
+            kills.append({"after_seconds": seconds, "from": before, "to": stage(path)})
+        result = run(path)
+        alone = run(Path(folder) / "alone.zarr")
+    same = result.stats["is_accepted"] == alone.stats["is_accepted"]
+    row = {
+        "target": TARGET,
+        "kernel": KERNEL,
+        "chains x (warm-up + steps)": f"{N_CHAINS} x ({N_WARMUP:,} + {N_STEPS:,})",
+        "kills": len(kills),
+        "in start or warm-up": sum(kill["to"] in ("start", "warm-up") for kill in kills),
+        "while sampling": sum(kill["to"] in ("between", "sampling") for kill in kills),
+        "decisions that differ": int((~same).sum()),
+        "largest difference": float(np.abs(result.positions - alone.positions).max()),
+    }
+    write("interruptions", row=row, kills=kills, seconds=time.perf_counter() - started)
+    print_table([row])
+
+
+if __name__ == "__main__":
+    main()
