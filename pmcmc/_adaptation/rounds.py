@@ -13,6 +13,7 @@ from pmcmc._adaptation.rows import Rows, joined, rows_of
 from pmcmc._adaptation.trajectories import with_trajectory
 from pmcmc._chain.evidence import Evidence
 from pmcmc._chain.fitting import Fitting
+from pmcmc._chain.segment import Segment
 from pmcmc.surrogates import Fit
 
 ROUNDS = 3
@@ -58,7 +59,7 @@ def run_rounds(
     first_step: int,
     n_steps: int,
     fitting: Fitting,
-    on_steps: Callable[[int], None],
+    on_segment: Callable[[Segment], None],
 ) -> Rounds:
     """Take `n_steps` along a surrogate, which is fitted again between rounds of them.
 
@@ -72,7 +73,7 @@ def run_rounds(
         first_step: its number.
         n_steps: of each chain.
         fitting: which the runner adds evaluations to.
-        on_steps: told the number of steps that were taken.
+        on_segment: told of each segment of steps that were taken.
     """
     record, evidence = Record(), Evidence.none(len(positions))
     sizes = [len(part) for part in np.array_split(np.arange(n_steps), ROUNDS)]
@@ -84,7 +85,7 @@ def run_rounds(
             segments.append(segment)
             positions = segment.last
             evidence = evidence.add(segment)
-            on_steps(segment.positions.shape[1])
+            on_segment(segment)
         first_step += size
         kept += [rows_of(segment, ("logdensity",), stride) for segment in segments]
         accepted = np.concatenate([s.stats["is_accepted"] for s in segments], axis=1)

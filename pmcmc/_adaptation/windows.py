@@ -11,6 +11,7 @@ from pmcmc._adaptation.report import Record, WarmupReport
 from pmcmc._adaptation.rows import Rows, joined, rows_of
 from pmcmc._adaptation.schedule import Phase, phases
 from pmcmc._chain.evidence import Evidence
+from pmcmc._chain.segment import Segment
 from pmcmc.kernels import Kernel
 
 _KEPT_STEPS = 1000  # of a chain in a phase
@@ -42,7 +43,7 @@ def run_windows(
     rng_key: jax.Array,
     n_steps: int,
     criteria: tuple[Criterion, ...],
-    on_steps: Callable[[int], None],
+    on_segment: Callable[[Segment], None],
 ) -> Tuned:
     """Take `n_steps`, and let criteria tune the kernel between windows of them.
 
@@ -55,12 +56,12 @@ def run_windows(
         rng_key: of the noise.
         n_steps: of each chain.
         criteria: in the order in which they act.
-        on_steps: told the number of steps that were taken.
+        on_segment: told of each segment of steps that were taken.
 
     Raises:
         ValueError: a criterion finds no value that suits the chains.
     """
-    tuner = _Tuner(runner, kernel, positions, rng_key, criteria, on_steps)
+    tuner = _Tuner(runner, kernel, positions, rng_key, criteria, on_segment)
     acts = {criterion.acts for criterion in criteria}
     for number, phase in enumerate(phases(n_steps, acts)):
         tuner.run(number, phase)
@@ -77,12 +78,12 @@ class _Tuner:
         positions: jax.Array,
         rng_key: jax.Array,
         criteria: tuple[Criterion, ...],
-        on_steps: Callable[[int], None],
+        on_segment: Callable[[Segment], None],
     ) -> None:
         self._context = Context(runner, positions, rng_key, is_start=True)
         self._kernel = kernel
         self._criteria = criteria
-        self._on_steps = on_steps
+        self._on_segment = on_segment
         names = {name for criterion in criteria for name in criterion.rows}
         self._names = ("logdensity", *sorted(names - {"logdensity"}))
         self._evidence = Evidence.none(len(positions))
@@ -129,7 +130,7 @@ class _Tuner:
             rates.append(segment.stats["acceptance_rate"])
             self._evidence = self._evidence.add(segment)
             self._context = self._context._replace(positions=segment.last, is_start=False)
-            self._on_steps(segment.positions.shape[1])
+            self._on_segment(segment)
         rate = pooled_rate(np.concatenate(rates, axis=1))
         self._record.add_window(n_steps, self._kernel, rate)
         return Window(phase, rate, joined(parts))

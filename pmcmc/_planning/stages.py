@@ -8,6 +8,7 @@ import jax
 
 from pmcmc._adaptation.rounds import fitted, run_rounds
 from pmcmc._adaptation.windows import Tuned, run_windows
+from pmcmc._chain.segment import Segment
 from pmcmc._planning.runner import make_runner
 from pmcmc._planning.task import Task
 from pmcmc.solvers import Auto, Solver
@@ -21,7 +22,7 @@ def warm_up(
     rng_key: jax.Array,
     n_warmup: int,
     n_steps: int,
-    on_steps: Callable[[int], None],
+    on_segment: Callable[[Segment], None],
     followed: Callable[[Any], Any] = lambda runner: runner,
 ) -> Tuned:
     """Tune the kernel of a task.
@@ -34,7 +35,7 @@ def warm_up(
         rng_key: of the noise of the warm-up.
         n_warmup: its steps.
         n_steps: those that follow.
-        on_steps: told the number of steps that were taken.
+        on_segment: told of each segment of steps that were taken.
         followed: from a runner that the warm-up makes to the one that it asks.
 
     Raises:
@@ -42,7 +43,7 @@ def warm_up(
     """
     n_first = n_warmup if task.goal is None else -(-n_warmup // 2)
     kernel, criteria = task.kernel, task.criteria
-    tuned = run_windows(runner, kernel, positions, rng_key, n_first, criteria, on_steps)
+    tuned = run_windows(runner, kernel, positions, rng_key, n_first, criteria, on_segment)
     if task.goal is None or task.fitting is None:
         return tuned
     metric = tuned.kernel.tunable("inverse_mass_matrix")
@@ -55,7 +56,7 @@ def warm_up(
     n_left = n_warmup - n_first
     runner = followed(make_runner(task, solver, n_steps, n_left + n_steps, n_left))
     rounds = run_rounds(
-        runner, kernel, tuned.positions, rng_key, n_first, n_left, fitting, on_steps
+        runner, kernel, tuned.positions, rng_key, n_first, n_left, fitting, on_segment
     )
     report = tuned.report.followed_by(rounds.report)
     return Tuned(runner, rounds.kernel, rounds.positions, report, rounds.kept)

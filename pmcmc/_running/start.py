@@ -62,9 +62,9 @@ def warmed_up(request: Request, task: Task, record: Record | None, line: Progres
             return runner if journal is None else JournaledRunner(runner, journal)
 
         journal = None if record is None else record.journal(task.fitting, device_of(task))
-        key, on_steps = warmup_key(task.rng_key), line.count("warm-up", n_warmup)
+        key, on_segment = warmup_key(task.rng_key), line.count("warm-up", n_warmup)
         tuned = warm_up(
-            task, solver, followed(runner), positions, key, n_warmup, n_steps, on_steps, followed
+            task, solver, followed(runner), positions, key, n_warmup, n_steps, on_segment, followed
         )
         runner = tuned.runner if journal is None else tuned.runner.runner
         kernel, positions, report = tuned.kernel, tuned.positions, tuned.report

@@ -27,13 +27,13 @@ class Steps:
         request: what is asked for.
         task: the same, checked.
         start: where sampling begins.
-        add: told the number of steps that were taken.
+        on_segment: told of each segment of steps that were taken.
     """
 
     def __init__(
-        self, request: Request, task: Task, start: Start, add: Callable[[int], None]
+        self, request: Request, task: Task, start: Start, on_segment: Callable[[Segment], None]
     ) -> None:
-        self._request, self._task, self._start, self._add = request, task, start, add
+        self._request, self._task, self._start, self._on_segment = request, task, start, on_segment
         keep = keeper(request.keep, task.problem)
         self._thinning = Thinning(request.spacing, keep, start.at.n_steps)
         self.at = start.at
@@ -88,7 +88,7 @@ class Steps:
             store(rows)  # first: an interrupt may come between any two lines
             now = time.perf_counter()
             self.at, started = _after(self.at, segment, now - started), now
-            self._add(segment.positions.shape[1])
+            self._on_segment(segment)
 
     def _part(self, n_left: int) -> int:
         """How many steps to take before the next look at the clock."""

@@ -1,18 +1,21 @@
-"""A line on the terminal that tells how far a run is."""
+"""What a user sees of a run while it runs: a bar, or lines in a log."""
 
 import sys
 import time
+import warnings
 from collections.abc import Callable
-from types import TracebackType
+from typing import Any
 
-_INTERVAL = 0.1  # seconds between two updates of the line
+import numpy as np
+
+_LINE_SECONDS = 60.0  # between two lines of a log
 
 
 class Progress:
-    """Rewrites one line of stderr; use as a context manager.
+    """A bar of tqdm on a terminal or in a notebook, a line a minute elsewhere.
 
-    Where stderr is missing, closed or breaks on the way there is no line from then on: a run
-    outlives its terminal.
+    Use as a context manager. Where stderr is missing, closed or breaks on the way there is nothing
+    to see from then on: a run outlives its terminal.
 
     Args:
         is_shown: `None` shows it where stderr is a terminal.
@@ -20,55 +23,137 @@ class Progress:
     """
 
     def __init__(self, is_shown: bool | None, n_chains: int) -> None:
-        self._is_shown = _is_terminal() if is_shown is None else is_shown
+        is_terminal = _is_terminal()
+        self._is_shown = is_terminal if is_shown is None else is_shown
+        self._tqdm: Any = _tqdm() if self._is_shown and (is_terminal or _is_notebook()) else None
         self._chains = "1 chain" if n_chains == 1 else f"{n_chains} chains"
-        self._width = 0
-        self._start = time.perf_counter()
-        self._next_update = 0.0
+        self._n_chains = n_chains
+        self._bar: Any = None
+        self._started = time.monotonic()
 
     def __enter__(self) -> "Progress":
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._width and self._is_shown:
-            self._write("\n")
+    def __exit__(self, *exception: object) -> None:
+        self._safely(self._close)
 
-    def say(self, text: str, *, now: bool = True) -> None:
-        """Show `text`; unless `now`, only if the line has not changed for a moment."""
-        elapsed = time.perf_counter() - self._start
-        if not self._is_shown or (not now and elapsed < self._next_update):
-            return
-        line = f"pmcmc: {self._chains}, {text} ({elapsed:.1f} s)"
-        self._write("\r" + line.ljust(self._width))
-        self._width = max(self._width, len(line))
-        self._next_update = elapsed + _INTERVAL
+    def say(self, text: str) -> None:
+        """Tell what is done, where it has no steps to count."""
+        if self._tqdm is not None:
+            self._safely(lambda: self._open(f"{text} ...", 0, 0, "{desc}"))
 
-    def count(self, what: str, total: int, done: int = 0) -> Callable[[int], None]:
-        """A function to call with the number of steps just finished; `done` were before."""
+    def count(self, what: str, total: int, done: int = 0) -> Callable[[Any], None]:
+        """A function to call with each segment of steps that were just taken.
 
-        def add(n_steps: int) -> None:
-            nonlocal done
-            done += n_steps
-            self.say(f"{what}: {done:,} of {total:,} steps", now=done >= total)
+        Args:
+            what: these steps are.
+            total: how many there will be.
+            done: how many there were before.
+        """
+        counts = _Counts(self._n_chains)
+        started, next_line = time.monotonic(), time.monotonic() + _LINE_SECONDS
 
-        return add
+        def add(segment: Any) -> None:
+            nonlocal done, next_line
+            n_new = segment.positions.shape[1]
+            done += n_new
+            counts.add(segment)
+            if self._tqdm is not None:
+                self._bar.set_postfix_str(str(counts), refresh=False)
+                self._bar.update(n_new)
+            elif done >= total or time.monotonic() >= next_line:
+                next_line = time.monotonic() + _LINE_SECONDS
+                seconds = time.monotonic() - started
+                left = seconds * (total - done) / max(counts.n_steps, 1)
+                self._line(f"{what}: {done:,} of {total:,} steps, {counts}, {_time(left)} left")
 
-    def _write(self, text: str) -> None:
+        if self._tqdm is not None and done < total:
+            self._safely(lambda: self._open(what, total, done, None))
+        return lambda segment: self._safely(lambda: add(segment))
+
+    def _open(self, text: str, total: int, done: int, bar_format: str | None) -> None:
+        self._close()
+        self._bar = self._tqdm(
+            total=total,
+            initial=done,
+            desc=f"pmcmc: {self._chains}, {text}",
+            unit=" steps",
+            bar_format=bar_format,
+            leave=bar_format is None,
+            file=sys.stderr,
+        )
+
+    def _close(self) -> None:
+        bar, self._bar = self._bar, None
+        if bar is not None:
+            bar.close()
+
+    def _line(self, text: str) -> None:
+        seconds = _time(time.monotonic() - self._started)
+        sys.stderr.write(f"pmcmc: {self._chains}, {text} (after {seconds})\n")
+        sys.stderr.flush()
+
+    def _safely(self, show: Callable[[], None]) -> None:
         # Any exception: stderr may be None, closed, a broken pipe, or an object of anybody's.
-        try:
-            sys.stderr.write(text)
-            sys.stderr.flush()
-        except Exception:
-            self._is_shown = False
+        if self._is_shown:
+            try:
+                show()
+            except Exception:
+                self._is_shown = False
+
+
+class _Counts:
+    """What the steps of a stage took so far, in words."""
+
+    def __init__(self, n_chains: int) -> None:
+        self._n_chains = n_chains
+        self.n_steps = 0
+        self._accepted = self._evaluations = 0.0
+        self._sweeps = 0
+
+    def add(self, segment: Any) -> None:
+        """Take note of a segment."""
+        self.n_steps += segment.positions.shape[1]
+        self._accepted += float(np.sum(segment.stats["is_accepted"]))
+        self._evaluations += float(np.sum(segment.report.calls))
+        self._sweeps += int(np.sum(segment.report.sweeps))
+
+    def __str__(self) -> str:
+        n_moves = max(self.n_steps * self._n_chains, 1)
+        words = [f"{self._accepted / n_moves:.0%} accepted"]
+        words.append(f"{self._evaluations / n_moves:.2g} evaluations/step")
+        if self._sweeps:
+            words.append(f"{n_moves / self._sweeps:.2g} steps/sweep")
+        return ", ".join(words)
+
+
+def _time(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+def _tqdm() -> Any:
+    """The bar that suits where this runs; `None` where tqdm is not installed."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a notebook without widgets
+            from tqdm.auto import tqdm
+    except Exception:
+        return None
+    return tqdm
+
+
+def _is_notebook() -> bool:
+    shell = sys.modules.get("IPython")
+    try:
+        return shell is not None and "IPKernelApp" in shell.get_ipython().config
+    except Exception:  # of another kind
+        return False
 
 
 def _is_terminal() -> bool:
     try:
         return bool(sys.stderr.isatty())
-    except Exception:  # as above
+    except Exception:  # None, closed, or an object of anybody's
         return False

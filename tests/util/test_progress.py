@@ -1,14 +1,17 @@
-"""The line on stderr, and stderrs that fail: a run never ends with them."""
+"""Bars and lines on stderr, and stderrs that fail: a run never ends with them."""
 
 import functools
 import io
+import re
 import sys
+import types
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import pmcmc
+from pmcmc._util import progress
 
 
 class Terminal(io.StringIO):
@@ -132,16 +135,60 @@ def test_an_error_is_the_users_whatever_stderr_does(monkeypatch):
         )
 
 
-def test_the_line_is_shown_on_terminals_and_where_asked_for(monkeypatch):
-    texts = {}
-    for progress in (True, None, False):
-        for kind in (Terminal, io.StringIO):
-            monkeypatch.setattr(sys, "stderr", kind())
-            run(progress)
-            texts[progress, kind] = sys.stderr.getvalue()
-    for text in (texts[True, Terminal], texts[True, io.StringIO], texts[None, Terminal]):
-        assert "pmcmc: 1 chain, preparing" in text
-        assert "sampling: 300 of 300 steps" in text
-        assert text.endswith("\n")
-    for text in (texts[False, Terminal], texts[False, io.StringIO], texts[None, io.StringIO]):
-        assert text == ""
+def shown(progress, kind, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", kind())
+    run(progress)
+    return sys.stderr.getvalue()
+
+
+@pytest.mark.parametrize("progress", [True, None])
+def test_a_bar_on_a_terminal(progress, monkeypatch):
+    text = shown(progress, Terminal, monkeypatch)
+    assert "pmcmc: 1 chain, preparing ..." in text
+    assert "pmcmc: 1 chain, warm-up: 100%" in text
+    assert "300/300" in text.rsplit("\r", 1)[-1]
+    assert "% accepted, 1" in text
+    assert text.endswith("\n")
+
+
+def test_lines_in_a_log(monkeypatch):
+    lines = shown(True, io.StringIO, monkeypatch).splitlines()
+    assert len(lines) == 2
+    assert lines[0].startswith("pmcmc: 1 chain, warm-up: 60 of 60 steps, ")
+    pattern = r"sampling: 300 of 300 steps, \d+% accepted, 1 evaluations/step, 0:00 left \(after"
+    assert re.search(pattern, lines[1])
+
+
+def test_a_line_a_minute(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    report = types.SimpleNamespace(calls=np.full(2, 30.0), sweeps=np.full(2, 5))
+    stats = {"is_accepted": np.ones((2, 10))}
+    segment = types.SimpleNamespace(positions=np.zeros((2, 10, 3)), stats=stats, report=report)
+    with progress.Progress(True, 2) as line:
+        add = line.count("sampling", 1000, 100)
+        for _ in range(20):
+            now[0] += 10.0
+            add(segment)
+    text = sys.stderr.getvalue()
+    assert "\r" not in text
+    first, *others = text.splitlines()
+    assert len(others) == 2
+    # 60 s for 60 of 900 steps.
+    words = "160 of 1,000 steps, 100% accepted, 3 evaluations/step, 2 steps/sweep, 14:00 left"
+    assert first == f"pmcmc: 2 chains, sampling: {words} (after 1:00)"
+
+
+@pytest.mark.parametrize("kind", [Terminal, io.StringIO])
+def test_nothing_where_it_is_off(kind, monkeypatch):
+    assert shown(False, kind, monkeypatch) == ""
+
+
+def test_nothing_in_a_log_unless_asked_for(monkeypatch):
+    assert shown(None, io.StringIO, monkeypatch) == ""
+
+
+def test_without_tqdm_there_are_lines(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+    assert "sampling: 300 of 300 steps" in shown(True, Terminal, monkeypatch)
