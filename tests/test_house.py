@@ -19,7 +19,7 @@ LAYERS = [
     "_adaptation",
     "_planning",
     "_arguments _store",
-    "_result _running _sample _resume _solve _warmup _plan _burn_in",
+    "_result _running _external _sample _resume _solve _warmup _plan _burn_in",
     "diagnostics plots adapters _demo __main__",
 ]
 # What may be longer, and why.

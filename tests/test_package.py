@@ -38,6 +38,7 @@ def test_public_names():
         "Warmup",
         "burn_in",
         "diagnostics",
+        "external",
         "kernels",
         "plan",
         "plots",

@@ -1,5 +1,6 @@
 """The code of the documentation runs as it is printed."""
 
+import json
 import re
 from pathlib import Path
 
@@ -53,6 +54,7 @@ PRINTED = {
         "the loop's decisions: True",
         "sweeps instead of 4000 steps, residual 0.0",
     ],
+    "docs/scaling.md": ["(2, 3000, 3)", "True 20000", "Speculative 4"],
     "docs/solvers.md": ["newton  ", "sweeps, gamma 0.00", "exponent -"],
 }
 
@@ -147,9 +149,22 @@ def test_every_kernel_and_every_target_has_a_line_in_the_documentation():
         assert not inspect.isroutine(value) or f"`{name}(" in page, name
 
 
-def test_figures_of_slow_models_are_those_that_were_measured():
-    import json
+def measured(name):
+    return json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text())["rows"]
 
+
+def test_figures_of_scaling_are_those_that_were_measured():
+    page = (ROOT / "docs" / "scaling.md").read_text()
+    for row in measured("streaming-cpu"):
+        peaks = [f"{value:,}" for name, value in row.items() if name.startswith("peak")]
+        assert f"| {' | '.join([row['kept'], *peaks, str(row['of it draws'])])} |" in page
+    for row in measured("workers-cpu"):
+        speed_up, steps = f"{row['speed-up']:.1f}", f"{row['steps/sweep']:.1f}"
+        cells = [f"`{row['kernel']}`", row["function"], str(row["workers"]), steps, speed_up]
+        assert f"| {' | '.join(cells)} |" in page
+
+
+def test_figures_of_slow_models_are_those_that_were_measured():
     results = json.loads((ROOT / "benchmarks" / "results" / "slow-cpu.json").read_text())
     found = {}
     for row in results["same-chain"]:

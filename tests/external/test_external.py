@@ -211,3 +211,27 @@ def test_newton_sweeps_are_refused(threads):
     function = pmcmc.external(functions.normal_and_gradient, executor=threads, gradient=True)
     with pytest.raises(ValueError, match="write solver='sequential'"):
         sampled(function, kernel=pmcmc.MALA(0.1), solver="quasi")
+
+
+def test_ctrl_c_does_not_wait_for_the_function(threads, tmp_path):
+    import signal
+    import threading
+    import time
+
+    pytest.importorskip("zarr")
+
+    def slow(x):
+        time.sleep(0.05)
+        return functions.normal(x)
+
+    function = pmcmc.external(slow, executor=threads)
+    sampled(function, 1)  # compiled
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        threading.Timer(2.0, signal.raise_signal, [signal.SIGINT]).start()
+        started = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            sampled(function, 5_000)
+        assert time.monotonic() - started < 10.0  # of 80 at least; on a busy machine
+    finally:
+        signal.signal(signal.SIGINT, before)
