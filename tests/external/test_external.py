@@ -235,3 +235,20 @@ def test_ctrl_c_does_not_wait_for_the_function(threads, tmp_path):
         assert time.monotonic() - started < 10.0  # of 80 at least; on a busy machine
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_rows_behind_the_end_are_not_evaluated():
+    with ThreadPoolExecutor(8) as executor:
+        function = pmcmc.external(functions.normal, executor=executor)
+        result = sampled(function, 5, kernel=pmcmc.RandomWalkMetropolis(0.01))
+    assert result.info.solver.window == 8
+    assert result.info.sweeps[0] == 1
+    assert function.n_evaluations == 6  # the start, and five steps that were predicted right
+
+
+def test_positions_are_told_apart_by_all_that_is_in_them(threads):
+    function = pmcmc.external(functions.normal, executor=threads)
+    for b in (0.0, 1.0, 2.0, 1.0):
+        position = {"a": np.ones(2), "b": np.array(b)}
+        assert float(function(position)) == functions.normal(position)
+    assert function.n_evaluations == 3

@@ -86,6 +86,13 @@ def test_many_kills_of_one_run(path, expected, files, often):
     assert_same(result, expected)
 
 
+def test_segments_that_share_a_file(path, expected, files, often, monkeypatch):
+    monkeypatch.setattr(journal, "_WRITE_SECONDS", 0.03)
+    killed_after(files, 20, lambda: sampled(store=path))
+    assert len(list((path / "pmcmc").glob("journal_*"))) > 1
+    assert_same(pmcmc.resume(path, normal), expected)
+
+
 def test_a_warm_up_takes_no_step_twice(path, files, often, monkeypatch):
     from pmcmc._chain.runner import Runner
 
