@@ -1,4 +1,4 @@
-"""The pictures of `docs/diagnostics.md` and `docs/how_it_works.md`: `python -m benchmarks.pictures`."""
+"""The pictures of the documentation: `python -m benchmarks.pictures`."""
 
 from pathlib import Path
 
@@ -22,13 +22,12 @@ def speculation() -> None:
     target = pmcmc.targets.sir()
     warm = pmcmc.warmup(target.logdensity, target.initial_position, kernel="random_walk")
     window, n_steps = 64, 600
-    fitted = pmcmc.sample(
-        target.logdensity, warm.state.position, 6_000, kernel=warm.kernel, solver="speculative"
-    ).info.solver.surrogate
+    start = warm.state.position
+    walk = pmcmc.sample(target.logdensity, start, 3_000, kernel=warm.kernel, solver="sequential")
+    seen = walk.positions[0], walk.stats["logdensity"][0]
+    fitted = pmcmc.surrogates.fit_polynomial(*seen, max_degree=2).surrogate
     solver = pmcmc.Speculative(surrogate=fitted, window=window, n_logged_sweeps=n_steps)
-    run = pmcmc.sample(
-        target.logdensity, warm.state.position, n_steps, kernel=warm.kernel, solver=solver
-    )
+    run = pmcmc.sample(target.logdensity, start, n_steps, kernel=warm.kernel, solver=solver)
     finished = np.asarray(run.info.sweep_log[0].finished[0])
     ends = finished[finished >= 0]
     starts = np.concatenate([[0], ends[:-1]])

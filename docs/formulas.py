@@ -15,7 +15,9 @@ def on_page_markdown(markdown: str, **_: object) -> str:
         code, block, inline = found.groups()
         if code:
             return code
-        display = "block" if block else "inline"
-        return convert((block or inline).strip(), display=display)
+        if block:
+            return convert(block.strip(), display="block")
+        # In a span, since Markdown takes a line that begins with `<math>` for a block.
+        return f"<span>{convert(inline.strip(), display='inline')}</span>"
 
     return _FORMULA.sub(typeset, markdown)

@@ -66,7 +66,7 @@ def _parsed(argv: list[str] | None) -> argparse.Namespace:
         help="which of them, all if not given; walk is loop and speculation")  # fmt: skip
     add("--steps", type=_integer_from(200), default=30_000, metavar="N",
         help="steps of each of 4 random walks, 30000 if not given; surrogate_hmc takes a third "
-        "and NUTS a sixtieth")  # fmt: skip
+        "and NUTS a 75th")  # fmt: skip
     add("--seed", type=_integer_from(0), default=0, metavar="N", help="seed of the noise")
     add("--output", type=Path, default=Path("pmcmc-demo.png"), metavar="FILE", help="the picture")
     add("--version", action="version", version=f"pmcmc {__version__}")
