@@ -1,4 +1,4 @@
-"""The pictures of `docs/diagnostics.md`: `python -m benchmarks.pictures`."""
+"""The pictures of the documentation: `python -m benchmarks.pictures`."""
 
 from pathlib import Path
 
@@ -17,10 +17,43 @@ FOLDER = Path(__file__).parents[1] / "docs" / "pictures"
 N_STEPS = 256
 
 
+def speculation() -> None:
+    """Which steps of a random walk each sweep of speculation evaluated, and which of them stood."""
+    target = pmcmc.targets.sir()
+    warm = pmcmc.warmup(target.logdensity, target.initial_position, kernel="random_walk")
+    window, n_steps = 64, 600
+    start = warm.state.position
+    walk = pmcmc.sample(target.logdensity, start, 3_000, kernel=warm.kernel, solver="sequential")
+    seen = walk.positions[0], walk.stats["logdensity"][0]
+    fitted = pmcmc.surrogates.fit_polynomial(*seen, max_degree=2).surrogate
+    solver = pmcmc.Speculative(surrogate=fitted, window=window, n_logged_sweeps=n_steps)
+    run = pmcmc.sample(target.logdensity, start, n_steps, kernel=warm.kernel, solver=solver)
+    finished = np.asarray(run.info.sweep_log[0].finished[0])
+    ends = finished[finished >= 0]
+    starts = np.concatenate([[0], ends[:-1]])
+    sweep = np.arange(1, len(ends) + 1)
+    blue, orange, grey = "#0072B2", "#D55E00", "#777777"
+    plt.rcParams.update({"text.color": grey, "axes.labelcolor": grey, "axes.edgecolor": grey})
+    plt.rcParams.update({"xtick.color": grey, "ytick.color": grey})
+    figure, ax = plt.subplots(figsize=(8, 3.4), layout="constrained")
+    evaluated = np.minimum(starts + window, n_steps)
+    ax.barh(sweep, evaluated - starts, left=starts, color=orange, alpha=0.35, label="done again")
+    ax.barh(sweep, ends - starts, left=starts, color=blue, label="evaluated, and verified")
+    ax.set(xlabel="step of the chain", ylabel="sweep", xlim=(0, n_steps))
+    ax.invert_yaxis()
+    ax.locator_params(axis="y", integer=True)
+    ax.legend(loc="upper right", framealpha=0)
+    figure.savefig(FOLDER / "speculation.png", dpi=110, transparent=True)
+    plt.close(figure)
+    plt.rcdefaults()
+    print(f"speculation: {len(ends)} sweeps for {n_steps} steps")
+
+
 def main() -> None:
     """Draw all of them."""
     jax.config.update("jax_enable_x64", True)
     FOLDER.mkdir(exist_ok=True)
+    speculation()
     target = pmcmc.targets.banana()
 
     def run(n_steps: int, solver: object, **options: object) -> pmcmc.Result:

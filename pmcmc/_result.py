@@ -4,6 +4,7 @@ import math
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -185,6 +186,23 @@ class Result:
         if not self.info.converged.all():
             warnings.warn(self._evidence(), stacklevel=2)
         return arviz_compat.summary(self.to_arviz())
+
+    def report_html(self, path: Any) -> Path:
+        """Write a page with warnings, table, pictures, evidence and versions; one file, no scripts.
+
+        Args:
+            path: of the file, which is replaced if there is one.
+
+        Returns:
+            The path.
+
+        Raises:
+            ImportError: matplotlib, or ArviZ, a dependency of pmcmc, is not installed.
+            ValueError: the folder does not exist.
+        """
+        from pmcmc import _html
+
+        return _html.write(self, path)
 
     def __repr__(self) -> str:
         info = self.info

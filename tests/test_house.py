@@ -20,7 +20,9 @@ LAYERS = [
     "_planning",
     "_arguments _store",
     "_result _running _external _sample _resume _solve _warmup _plan _burn_in",
-    "diagnostics plots adapters _demo __main__",
+    "diagnostics plots",
+    "_html",
+    "adapters _demo __main__",
 ]
 # What may be longer, and why.
 MOST_LINES, MOST_LINES_OF_A_FUNCTION = 250, 60
@@ -30,6 +32,8 @@ LONG_FILES = {
 }
 LONG_FUNCTIONS = {}
 LAYER = {room: i for i, rooms in enumerate(LAYERS) for room in rooms.split()}
+# A method of results that hands over, and imports when it is called.
+HANDED_OVER = {("_result", "_html")}
 STRANGERS = {("kernels", "solvers"), ("solvers", "kernels"), ("targets", "solvers")}
 
 
@@ -62,7 +66,8 @@ def test_every_room_has_a_layer():
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_imports_point_one_way(path):
     for here, there in imports(path):
-        assert LAYER[there] <= LAYER[here], f"{here} imports {there}"
+        is_one_way = LAYER[there] <= LAYER[here] or (here, there) in HANDED_OVER
+        assert is_one_way, f"{here} imports {there}"
         assert (here, there) not in STRANGERS, f"{here} imports {there}"
 
 

@@ -41,7 +41,7 @@ def test_notebook_is_stored_as_it_ran(name):
 
 def test_every_notebook_has_a_line_and_says_how_to_run_it_elsewhere():
     page = (FOLDER / "README.md").read_text()
-    assert len(NAMES) == 6
+    assert len(NAMES) == 7
     for name in NAMES:
         assert f"]({name}) |" in page
         first = read(name).cells[0].source

@@ -8,9 +8,10 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PRINTED = {
-    "README.md": ["pmcmc.Result: 4 x 2,000 draws", "ess_bulk"],
+    "README.md": ["pmcmc.Result: 4 x 2,000 draws", "ess_bulk", "sweeps, 1.", "residual 0.0e+00"],
     "docs/blackjax.md": ["decisions identical: True", "kernel      AlgorithmKernel"],
     "docs/numpyro.md": ["sites       mu (), tau ()", "school", "Number of divergences"],
+    "docs/index.md": ["pmcmc.Result: 4 x 2,000 draws", "pmcmc.Report: "],
     "docs/getting_started.md": [
         "pmcmc.Result: 4 x 2,000 draws (chain x draw) of 10 numbers, float64",
         "auto        the loop: ",
@@ -178,3 +179,58 @@ def test_figures_of_slow_models_are_those_that_were_measured():
     for target, figures in found.items():
         cells = [f"`{target}`", *figures, *[""] * (6 - len(figures))]
         assert f"| {' | '.join(cells)} |" in page, target
+
+
+def test_wins_and_losses_of_the_readme_are_those_that_were_measured():
+    import json
+    from statistics import median
+
+    def results(name):
+        return json.loads((ROOT / "benchmarks" / "results" / f"{name}-cpu.json").read_text())
+
+    slow = results("slow")
+    ess = {(row["target"], row["sampler"]): row["ESS/s"] for row in slow["effective"]}
+    rhat = {(row["target"], row["sampler"]): row["R-hat"] for row in slow["effective"]}
+    ahead = {r["target"]: r["loop / speculation"] for r in slow["same-chain"] if r["chains"] == 1}
+    sweeps = [row["loop / solver"] for row in results("samplers")["rows"]]
+    sweeps = [ratio for ratio in sweeps if ratio]
+    seconds = {
+        (row["sampler"], row["burn-in"]): row["seconds of burn-in"]
+        for row in results("burn-in")["rows"]
+    }
+    loops = {
+        (row["target"], row["kernel"], row["chains"]): row["best peer / ours"]
+        for row in results("loops")["rows"]
+    }
+
+    def gain(target, other):
+        return f"`{target}` {ess[target, 'surrogate_hmc'] / ess[target, other]:#.2g}".rstrip(".")
+
+    nuts = "NumPyro NUTS"
+    burn_in = seconds[nuts, "own warm-up"] / seconds[nuts, "pmcmc.burn_in"]
+    german = loops["german_credit", "HMC", 4]
+    gaussian = loops["correlated_gaussian", "RandomWalkMetropolis", 32]
+    expected = {
+        "NumPyro's NUTS": [
+            gain("sir", nuts),
+            gain("lotka_volterra", nuts),
+            gain("eight_schools", nuts),
+            f"R-hat {rhat['logistic_regression', 'surrogate_hmc']:.2f}",
+        ],
+        "our `hmc`": [gain(name, "hmc") for name in ("sir", "lotka_volterra", "one_compartment")],
+        "speculation": [
+            f"`{name}` {ahead[name]:.2g}" for name in ("lotka_volterra", "sir", "eight_schools")
+        ],
+        "burn-in": [f"`lotka_volterra` {burn_in:.2g}"],
+        "quasi-Newton": [
+            f"all {len(sweeps)} cases",
+            f"{max(sweeps):.2g} at best, {median(sweeps):.2g} ",
+        ],
+        "our loop: ": [f"`HMC`, 4 chains {german:.2f}", f"32 chains {gaussian:.2f}"],
+    }
+    rows = re.findall(r"^\| .*$", (ROOT / "README.md").read_text(), flags=re.MULTILINE)[1:]
+    assert len(rows) == len(expected)
+    for row, (name, figures) in zip(rows, expected.items(), strict=True):
+        assert name in row
+        for figure in figures:
+            assert re.search(rf"{re.escape(figure)}(?![.]?\d)", row), (figure, row)

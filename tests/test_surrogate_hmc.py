@@ -49,6 +49,10 @@ def test_what_the_warm_up_says(run):
     assert notes[-1].figures["held_out_error"] < 1e-3
     assert run.info.warmup.n_steps.sum() == 800
     assert run.info.kernel.surrogate.degree == 2
+    # A line of a result, not a page of coefficients.
+    assert "kernel      SurrogateHMC(surrogate=PolynomialSurrogate(degree=2), step_size=" in str(
+        run
+    )
     assert (run.info.gradient_evaluations == 0).all()
     # One a step, and one at the start of each segment, whose number the clock decides.
     assert (run.info.logdensity_evaluations <= 2020).all()

@@ -199,5 +199,5 @@ def _short(value: Any) -> str:
     if shape:
         return f"<array of shape {shape}>"
     if callable(value):
-        return getattr(value, "__qualname__", repr(value))
+        return getattr(value, "__qualname__", str(value))
     return f"{value:.3g}" if isinstance(value, float) else str(value)

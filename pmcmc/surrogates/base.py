@@ -27,3 +27,8 @@ class Surrogate(Pytree, abc.ABC):
             unravel: from a flat position to that structure.
         """
         return self
+
+    def __str__(self) -> str:
+        """What kind it is, without the numbers that were fitted."""
+        texts = (f"{name}={getattr(self, name)}" for name in self._static)
+        return f"{type(self).__name__}({', '.join(texts)})"

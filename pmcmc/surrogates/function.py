@@ -28,6 +28,10 @@ class FunctionSurrogate(Surrogate, static=("function", "unravel")):
     def flatten(self, unravel: Callable[[jax.Array], Any]) -> "FunctionSurrogate":
         return dataclasses.replace(self, unravel=unravel)
 
+    def __str__(self) -> str:
+        name = getattr(self.function, "__qualname__", repr(self.function))
+        return f"FunctionSurrogate({name})"
+
 
 def as_surrogate(value: Any) -> Surrogate:
     """The surrogate that a user means.

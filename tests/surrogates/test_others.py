@@ -54,3 +54,11 @@ def test_functions_are_surrogates():
 def test_what_is_no_surrogate_is_refused(bad, of):
     with pytest.raises(ValueError, match=r"surrogate must be 'auto'.*write surrogate='auto'"):
         of(bad)
+
+
+def test_surrogates_print_short():
+    normal = GaussianSurrogate.from_metric(np.zeros(200), np.ones(200))
+    assert str(normal) == "GaussianSurrogate()"
+    assert str(as_surrogate(jnp.sum)) == "FunctionSurrogate(sum)"
+    kernel = pmcmc.SurrogateHMC(jnp.sum, step_size=0.25)
+    assert str(kernel) == "SurrogateHMC(surrogate=FunctionSurrogate(sum), step_size=0.25)"

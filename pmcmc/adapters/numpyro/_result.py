@@ -3,11 +3,13 @@
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
+from pmcmc._html import write
 from pmcmc._result import Result, RunInfo
 from pmcmc._util import arviz_compat
 from pmcmc._util.keys import as_key
@@ -145,6 +147,10 @@ class ModelResult:
         if not self.info.converged.all():
             warnings.warn(repr(self.unconstrained), stacklevel=2)
         return arviz_compat.summary(self.to_arviz())
+
+    def report_html(self, path: Any) -> Path:
+        """A page of this result, as of `pmcmc.Result.report_html`."""
+        return write(self, path)
 
     def __repr__(self) -> str:
         sites = ", ".join(f"{name} {value.shape[2:]}" for name, value in self.positions.items())

@@ -1,0 +1,179 @@
+"""Ways to sample a target, each with its clock."""
+
+import dataclasses
+import importlib.util
+import time
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from pmcmc._plan import plan
+from pmcmc._planning.choice import Plan
+from pmcmc._result import Result
+from pmcmc._sample import sample
+from pmcmc._util.jaxprs import contents_of
+from pmcmc._warmup import warmup
+from pmcmc.kernels import Kernel
+from pmcmc.targets import Target
+
+N_CHAINS = 4
+NAMES = ("walk", "surrogate_hmc", "nuts")
+_N_WARMUP, _NUTS_WARMUP = 1_000, 400
+# Steps of the random walk for one draw of the others, whose draws depend on each other less.
+_WALK_PER_SURROGATE, _WALK_PER_NUTS = 3, 75
+_FEW = 8  # parameters, of which JAX differentiates loops faster in forward mode
+
+
+class Run(NamedTuple):
+    """What a way brought, and when.
+
+    Args:
+        name: of the way.
+        call: the line of code behind it.
+        draws: positions `(chain, draw, D)`.
+        seconds_to_first: compilation and warm-up included; `None` where one call does it all.
+        seconds_to_last: the same.
+        values: evaluations of the log density after the warm-up, all chains together.
+        gradients: how many of them came with the gradient.
+        result: where it was made with `pmcmc`.
+    """
+
+    name: str
+    call: str
+    draws: np.ndarray
+    seconds_to_first: float | None
+    seconds_to_last: float
+    values: int
+    gradients: int
+    result: Result | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Ways:
+    """Ways to sample one target, from the same starts.
+
+    Args:
+        target: what is sampled.
+        n_steps: of each chain of the random walk; the others take fewer.
+        seed: of starts and noise.
+    """
+
+    target: Target
+    n_steps: int
+    seed: int
+
+    @property
+    def starts(self) -> np.ndarray:
+        """Shape `(chain, D)`."""
+        noise = np.random.default_rng(self.seed).normal(size=(N_CHAINS, self.target.dim))
+        return self.target.initial_position + 0.1 * noise
+
+    def walk(self) -> Iterator[Run]:
+        """A random walk by the loop, and the same walk by speculation."""
+        started = time.perf_counter()
+        warm = warmup(
+            self.target.logdensity,
+            self.starts,
+            kernel="random_walk",
+            n_steps=2 * _N_WARMUP,
+            solver="sequential",
+            n_chains=N_CHAINS,
+            rng_key=self.seed,
+            progress=True,
+        )
+        seconds = time.perf_counter() - started
+        for name, solver in (("loop", "sequential"), ("speculation", "speculative")):
+            call = f'sample(logdensity, x0, {self.n_steps:_}, kernel=walk, solver="{solver}")'
+            yield self._ours(name, call, warm.state.position, warm.kernel, solver, seconds)
+
+    def surrogate_hmc(self) -> Iterator[Run]:
+        """Hamiltonian proposals along a fitted polynomial."""
+        n_steps = max(self.n_steps // _WALK_PER_SURROGATE, 4)
+        call = f'sample(logdensity, x0, {n_steps:_}, kernel="surrogate_hmc")'
+        ways = dataclasses.replace(self, n_steps=n_steps)
+        yield ways._ours("surrogate_hmc", call, self.starts, "surrogate_hmc", "auto")
+
+    def nuts(self) -> Iterator[Run]:
+        """NumPyro's, where it is installed; all chains under one `vmap`, its fastest way here."""
+        if importlib.util.find_spec("numpyro") is None:
+            raise ValueError("NumPyro is not installed: pip install 'pmcmc[numpyro]'")
+        from numpyro.infer import MCMC, NUTS
+
+        n_draws = max(self.n_steps // _WALK_PER_NUTS, 4)
+        density = self.target.logdensity
+        has_loop = contents_of(jax.make_jaxpr(density)(self.starts[0])).has_loop
+        started = time.perf_counter()
+        kernel = NUTS(
+            potential_fn=lambda x: -density(x),
+            dense_mass=self.target.dim <= 50,
+            forward_mode_differentiation=has_loop and self.target.dim <= _FEW,
+        )
+        mcmc = MCMC(
+            kernel,
+            num_warmup=_NUTS_WARMUP,
+            num_samples=n_draws,
+            num_chains=N_CHAINS,
+            chain_method="vectorized",
+            progress_bar=False,
+        )
+        starts = jnp.asarray(self.starts)
+        mcmc.run(jax.random.key(self.seed), init_params=starts, extra_fields=("num_steps",))
+        draws = np.asarray(mcmc.get_samples(group_by_chain=True))
+        last = time.perf_counter() - started
+        n = int(mcmc.get_extra_fields()["num_steps"].sum())
+        call = f"MCMC(NUTS(...), num_warmup={_NUTS_WARMUP}, num_samples={n_draws:_})"
+        yield Run("NumPyro NUTS", call, draws, None, last, n, n)
+
+    def seconds_per_step(self, run: Run) -> float:
+        """Of further steps of all chains, when everything is compiled."""
+        assert run.result is not None
+        last, info = run.result.final_state.position, run.result.info
+        for n_steps in (_N_WARMUP, max(self.n_steps // 3, _N_WARMUP)):  # the first ones compile
+            ways = dataclasses.replace(self, n_steps=n_steps, seed=self.seed + 1)
+            seconds = ways._sample(last, info.kernel, info.solver).info.seconds_run
+        return seconds / n_steps
+
+    def plan(self, run: Run) -> Plan:
+        """What `"auto"` would take for these steps."""
+        assert run.result is not None
+        return plan(
+            self.target.logdensity,
+            run.result.final_state.position,
+            self.n_steps,
+            kernel=run.result.info.kernel,
+            n_chains=N_CHAINS,
+        )
+
+    def _ours(
+        self,
+        name: str,
+        call: str,
+        x0: Any,
+        kernel: Kernel | str,
+        solver: Any,
+        seconds_before: float = 0.0,
+    ) -> Run:
+        started = time.perf_counter()
+        result = self._sample(x0, kernel, solver)
+        last = seconds_before + time.perf_counter() - started
+        info = result.info
+        counts = (info.logdensity_evaluations, info.gradient_evaluations)
+        values, gradients = (int(np.sum(count)) for count in counts)
+        first = last - info.seconds_run
+        return Run(name, call, result.positions, first, last, values, gradients, result)
+
+    def _sample(self, x0: Any, kernel: Kernel | str, solver: Any) -> Result:
+        return sample(
+            self.target.logdensity,
+            x0,
+            self.n_steps,
+            kernel=kernel,
+            solver=solver,
+            n_chains=N_CHAINS,
+            n_warmup=_N_WARMUP if isinstance(kernel, str) else None,
+            rng_key=self.seed,
+            progress=True,
+        )
