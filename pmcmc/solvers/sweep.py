@@ -15,6 +15,7 @@ from pmcmc.solvers.guesses import Entry, Guess
 from pmcmc.solvers.method import Cost, Method, Swept
 from pmcmc.solvers.recursion import Recursion
 from pmcmc.solvers.scan import affine_scan
+from pmcmc.solvers.stopping import Stopping, merit
 from pmcmc.solvers.structures import Structure
 from pmcmc.solvers.tolerance import tolerance, tolerance_of_moves
 from pmcmc.solvers.window import Carry, Sequence, View
@@ -45,6 +46,7 @@ class NewtonMethod(Method):
         coordinates: in which the matrices are estimated.
         guess: first guess of rows that enter.
         atol, rtol: of the residual.
+        stopping: rule that may end the sweeps before.
     """
 
     structure: Structure
@@ -53,6 +55,7 @@ class NewtonMethod(Method):
     guess: Guess
     atol: jax.Array
     rtol: jax.Array
+    stopping: Stopping | None = None
 
     @property
     def data(self) -> Any:
@@ -101,6 +104,9 @@ class NewtonMethod(Method):
         rows, is_number = self._update(view, evaluated, error, damped)
         # The row behind the verified ones was evaluated at a verified state: its value is exact.
         is_exact = jnp.arange(len(value), dtype=jnp.int32) == n_verified
+        is_stopped: jax.Array | bool = False
+        if self.stopping is not None:
+            is_stopped = self.stopping.is_met(error, rows - view.rows, view.is_live)
         swept = Swept(
             finished=jnp.where(is_exact[:, None], value, view.rows),
             n_finished=n_verified + 1,
@@ -111,11 +117,13 @@ class NewtonMethod(Method):
             residual=_largest(jnp.abs(error)),
             scaled_residual=scaled_residual,
             n_reset=jnp.sum(view.is_live & ~is_number, dtype=jnp.int32),
+            merit=merit(error, view.is_live),
             cost=Cost(
                 evaluations=len(value),
                 calls=len(value) * recursion.calls.step,
                 products=len(value) * self.structure.products(value.shape[-1]),
             ),
+            is_stopped=is_stopped,
         )
         return swept, Carry(evaluated.matrices if self.structure.every > 1 else (), damped)
 
