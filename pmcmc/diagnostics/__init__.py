@@ -6,6 +6,8 @@ do. The others take a recursion as `pmcmc.solve` does, run it as a loop, and ret
 
 from pmcmc.diagnostics._compare import Comparison as Comparison
 from pmcmc.diagnostics._compare import compare as compare
+from pmcmc.diagnostics._conditioning import Conditioning as Conditioning
+from pmcmc.diagnostics._conditioning import conditioning as conditioning
 from pmcmc.diagnostics._exponent import lyapunov_exponent as lyapunov_exponent
 from pmcmc.diagnostics._exponent import pl_bounds as pl_bounds
 from pmcmc.diagnostics._finding import Finding as Finding

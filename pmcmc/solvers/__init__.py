@@ -34,6 +34,8 @@ from pmcmc.solvers.structures import Constant as Constant
 from pmcmc.solvers.structures import Dense as Dense
 from pmcmc.solvers.structures import Diagonal as Diagonal
 from pmcmc.solvers.structures import DiagonalBlocks as DiagonalBlocks
+from pmcmc.solvers.structures import Differences as Differences
+from pmcmc.solvers.structures import GivenDiagonal as GivenDiagonal
 from pmcmc.solvers.structures import Lagged as Lagged
 from pmcmc.solvers.structures import ScaledIdentity as ScaledIdentity
 from pmcmc.solvers.structures import Structure as Structure

@@ -158,10 +158,12 @@ class ParallelNewton(Solver, static=("window", "fallback", "n_logged_sweeps"), k
 
     def prepare(self, setting: Setting) -> "ParallelNewton":
         setting.check(self.jacobian)
+        jacobian = self.jacobian.prepared(setting.probes)
         basis = self.basis
         if isinstance(basis, str):
             basis = setting.basis(basis, self.jacobian)
-        return dataclasses.replace(self, basis=basis, guess=self.guess.flatten(setting.flatten))
+        guess = self.guess.flatten(setting.flatten)
+        return dataclasses.replace(self, jacobian=jacobian, basis=basis, guess=guess)
 
     def calmer(self) -> list[tuple[Solver, str]]:
         found: list[tuple[Solver, str]] = []

@@ -198,3 +198,32 @@ def test_merit_compares_the_same_steps():
     # the first step is finished and the residuals of the other five are 1/2. The step that entered
     # was not seen before.
     assert Spy.seen[1] == (6.0, 5 * 0.25)
+
+
+def test_a_clip_may_have_two_bounds_where_the_matrix_is_diagonal():
+    structure, matrices = MATRICES["diagonal"]
+    recurrence = Recurrence(jnp.asarray(matrices), jnp.asarray(OFFSETS), jnp.arange(WINDOW))
+    damped = Clip(rho=0.8, low=0.0).damp(structure, recurrence, ())
+    np.testing.assert_array_equal(damped.matrices, np.minimum(np.maximum(matrices, 0.0), 0.8))
+    with pytest.raises(TypeError, match=r"Dense has no method 'clip_between'"):
+        Clip(low=0.0).damp(Dense(), recurrence._replace(matrices=MATRICES["dense"][1]), ())
+    with pytest.raises(ValueError, match=r"low must be at least -1 and below rho, got 0\.9"):
+        Clip(rho=0.8, low=0.9)
+
+
+def test_a_sweep_that_overflows_raises_the_penalty():
+    # Lorenz-96 by Euler steps, from zeros far off the attractor: without the rule the penalty stays
+    # small, since what takes the place of an overflow has a merit like any other.
+    def step(s, u):
+        flow = (jnp.roll(s, -1) - jnp.roll(s, 2)) * jnp.roll(s, 1) - s + 8.0
+        return s + 0.01 * flow
+
+    start = np.array([1.0, 8.0, 4.0, -3.0, 2.0])
+    solver = pmcmc.ParallelNewton(
+        jacobian=Dense(), damping=ELK(0.01, is_adaptive=True), guess=np.zeros((300, 5)),
+        window=300, fallback=None, n_logged_sweeps=300,
+    )  # fmt: skip
+    found = pmcmc.solve(step, start, np.zeros(300), solver=solver)
+    assert found.converged
+    n_overflows = int(np.sum(np.asarray(found.sweep_log.reset) > 0))
+    assert n_overflows <= 5, n_overflows
