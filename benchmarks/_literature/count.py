@@ -9,14 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from pmcmc import ParallelNewton, solve
-from pmcmc.solvers import ELK, Dense, Diagonal, RandomGuess, ScaledIdentity, SmallMerit, SmallStep
+from pmcmc.solvers import ELK, Dense, Diagonal, RandomGuess, ScaledIdentity, SmallMerit
 
 EXACT = Diagonal(n_probes=None)
-MERIT, SMALL_STEP = SmallMerit(1e-10), SmallStep(1e-4)
+MERIT = SmallMerit(1e-10)
 METHODS = {
     "Newton": ParallelNewton(jacobian=Dense()),
     "quasi": ParallelNewton(jacobian=EXACT),
-    "quasi, one probe": ParallelNewton(),
+    "quasi, one probe": ParallelNewton(jacobian=Diagonal(1)),
     "Picard": ParallelNewton(jacobian=ScaledIdentity(1.0)),
     "Jacobi": ParallelNewton(jacobian=ScaledIdentity(0.0)),
     "ELK, adaptive": ParallelNewton(jacobian=Dense(), damping=ELK(is_adaptive=True)),

@@ -124,7 +124,9 @@ def inverse_norm(products: jax.Array, gains: jax.Array) -> jax.Array:
 
     def backward(vectors: jax.Array) -> jax.Array:
         after = jnp.roll(jnp.swapaxes(products, 1, 2), -1, axis=0)[::-1]
-        return rows_of_products(jnp.swapaxes(gains, 1, 2), affine_scan(Dense(), after, vectors[::-1])[::-1])
+        return rows_of_products(
+            jnp.swapaxes(gains, 1, 2), affine_scan(Dense(), after, vectors[::-1])[::-1]
+        )
 
     return top_singular_value(forward, backward, products.shape[:2], products.dtype)
 

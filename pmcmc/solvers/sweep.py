@@ -30,8 +30,13 @@ class _Evaluated(NamedTuple):
 
 
 class _Damped(NamedTuple):
-    """What damping carries along, and of the last sweep the sum of squared residuals, and whether
-    the iterates of a step overflowed."""
+    """What damping carries along, and what the last sweep was like.
+
+    Args:
+        state: of the damping.
+        merit: the sum of squared residuals.
+        has_overflowed: whether the new iterate of a step did.
+    """
 
     state: Any
     merit: jax.Array

@@ -77,8 +77,8 @@ def test_errors_name_the_argument():
         GivenDiagonal(np.ones(4))
     with pytest.raises(ValueError, match=r"diagonal of GivenDiagonal must return.*shape \(4,\)"):
         run(step, GivenDiagonal(lambda s, u: jnp.ones(3)))
+    solver = pmcmc.ParallelNewton(jacobian=GivenDiagonal(closed_form), basis=np.eye(4))
     with pytest.raises(ValueError, match=r"GivenDiagonal.*write basis=None"):
-        solver = pmcmc.ParallelNewton(jacobian=GivenDiagonal(closed_form), basis=np.eye(4))
         pmcmc.solve(step, np.zeros(4), INPUTS, solver=solver)
     with pytest.raises(TypeError, match=r"GivenDiagonal needs the input.*linearize_at"):
         GivenDiagonal(closed_form).linearize(None, None, None, None)
@@ -91,17 +91,17 @@ def test_errors_name_the_argument():
 def test_solve_takes_probes_by_the_size_of_the_state():
     # A fixed start, so that the counts are those of these numbers.
     rng = np.random.default_rng(0)
-    matrix = 0.6 / np.sqrt(40) * rng.normal(size=(40, 40))
-    inputs = 0.1 * rng.normal(size=(100, 40))
+    matrix = 0.6 / np.sqrt(80) * rng.normal(size=(80, 80))
+    inputs = 0.1 * rng.normal(size=(100, 80))
 
     def network(s, u):
         return jnp.asarray(matrix) @ jnp.tanh(s) + u
 
-    oracle = loop(lambda s, u: matrix @ np.tanh(s) + u, np.ones(40), inputs)
+    oracle = loop(lambda s, u: matrix @ np.tanh(s) + u, np.ones(80), inputs)
     sweeps = []
     for n_probes in ("auto", 1, 16, None):
         solver = pmcmc.ParallelNewton(jacobian=Diagonal(n_probes), window=100)
-        found = pmcmc.solve(network, np.ones(40), inputs, solver=solver)
+        found = pmcmc.solve(network, np.ones(80), inputs, solver=solver)
         np.testing.assert_allclose(found.states, oracle, atol=1e-10)
         sweeps.append(int(found.sweeps))
     auto, one, sixteen, exact = sweeps

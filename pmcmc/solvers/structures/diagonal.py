@@ -21,7 +21,7 @@ class Diagonal(Elementwise, static=("n_probes",)):
     Args:
         n_probes: Jacobian-vector products a step; `None` for the exact diagonal, with `D` of them;
             `"auto"` for one in the chain of a kernel, and in `pmcmc.solve`, where there is no basis
-            that makes the Jacobian nearly diagonal, for `None` up to 16 numbers in a state, and 16
+            that makes the Jacobian nearly diagonal, for `None` up to 64 numbers in a state, and 16
             beyond.
 
     Raises:
@@ -49,4 +49,6 @@ class Diagonal(Elementwise, static=("n_probes",)):
     ) -> tuple[jax.Array, Any, jax.Array]:
         vectors = probes(self._n_probes, state, rng_key)
         value, aux, pushed = push(step, state, coordinates, vectors)
-        return value, aux, jnp.sum(vectors * pushed, axis=0)
+        if self._n_probes is None:
+            return value, aux, jnp.diagonal(pushed)
+        return value, aux, jnp.einsum("pi,pi->i", vectors, pushed)
