@@ -14,6 +14,8 @@ from pmcmc.diagnostics._finding import Finding as Finding
 from pmcmc.diagnostics._mismatch import Mismatch as Mismatch
 from pmcmc.diagnostics._mismatch import error_per_sweep as error_per_sweep
 from pmcmc.diagnostics._mismatch import jacobian_mismatch as jacobian_mismatch
+from pmcmc.diagnostics._penalties import Penalties as Penalties
+from pmcmc.diagnostics._penalties import elk_penalties as elk_penalties
 from pmcmc.diagnostics._report import Report as Report
 from pmcmc.diagnostics._report import report as report
 from pmcmc.diagnostics._same_noise import SameNoise as SameNoise

@@ -62,7 +62,7 @@ def jacobian_mismatch(
     Raises:
         ValueError: an argument cannot be used.
     """
-    method = _as_newton(solver)
+    method = as_newton(solver)
     f, flat = prepare(step, s0, inputs)
     # Whatever the guess: the matrices are those along the chain.
     method = dataclasses.replace(method, guess=IterateGuess()).prepare(StepSetting(f, flat, inputs))
@@ -188,7 +188,7 @@ def error_per_sweep(
         ValueError: an argument cannot be used.
     """
     n_sweeps = check_count("n_sweeps", n_sweeps)
-    method = _as_newton(solver)
+    method = as_newton(solver)
     prepare(step, s0, inputs)
     length = len(jax.tree.leaves(inputs)[0])
     loop = solve(step, s0, inputs, solver="sequential").states
@@ -201,7 +201,8 @@ def error_per_sweep(
     return np.array(errors)
 
 
-def _as_newton(solver: ParallelNewton | str) -> ParallelNewton:
+def as_newton(solver: ParallelNewton | str) -> ParallelNewton:
+    """The Newton method of a name, or as it was given."""
     method: Any = as_solver(solver)
     if not hasattr(method, "jacobian"):
         raise ValueError(
