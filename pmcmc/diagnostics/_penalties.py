@@ -39,7 +39,7 @@ def elk_penalties(
     penalties: Sequence[float] = GRID,
     solver: ParallelNewton | str = "newton",
 ) -> Penalties:
-    """Sweeps of ELK over a grid of penalties, `lambda` in the literature, on a recursion like yours.
+    """Sweeps of ELK over a grid of penalties, `lambda` in the literature.
 
     The authors search powers of ten (Gonzalez et al., 2024). Every penalty is one full evaluation;
     all of them share one compilation. A stretch of the sequence will do.
