@@ -22,6 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import pmcmc
+from benchmarks import literature
 from benchmarks._peers import blackjax_chain
 from benchmarks._record import print_table, write
 from pmcmc import solvers
@@ -197,4 +198,7 @@ SHOWN = [
 ]  # fmt: skip
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == ["literature"]:
+        literature.main(sys.argv[2:])
+    else:
+        main()

@@ -86,7 +86,7 @@ def draw(solutions: dict[str, Solution]) -> None:
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
     for (name, solution), (color, dashes) in zip(solutions.items(), STYLES, strict=True):
         n_sweeps = int(solution.sweeps)
-        residual, finished, reset = (np.asarray(field)[:n_sweeps] for field in solution.sweep_log)
+        residual, finished, reset, _ = (np.asarray(x)[:n_sweeps] for x in solution.sweep_log)
         sweep = np.arange(1, n_sweeps + 1)
         style = dict(color=color, linestyle=dashes, label=name, linewidth=2)
         digits = np.where(np.isfinite(residual), np.log10(residual), _LARGEST)

@@ -27,6 +27,9 @@ from pmcmc.solvers.setting import Setting
 from pmcmc.solvers.structures import Structure
 
 Step = Callable[[Any, Any], Any]
+# 300 steps of 100 mean-field units with gain 0.9 take 300 sweeps with one probe, 83 with 16, 73
+# with the exact diagonal, which XLA makes cheaper than 16 probes on a CPU up to 64 at least.
+_MOST_EXACT, _PROBES = 64, 16
 
 
 @dataclass(frozen=True)
@@ -136,6 +139,9 @@ class StepSetting(Setting):
             return None
         structure.check(1, self._s0.size, self._s0.dtype.itemsize)
         return _jacobian_basis(self._step, self._s0, self._inputs, structure.n_parts)
+
+    def probes(self) -> int | None:
+        return None if self._s0.size <= _MOST_EXACT else _PROBES
 
     def flatten(self, states: Any) -> jax.Array:
         length = len(jax.tree.leaves(self._inputs)[0])

@@ -62,7 +62,7 @@ def jacobian_mismatch(
     Raises:
         ValueError: an argument cannot be used.
     """
-    method = _as_newton(solver)
+    method = as_newton(solver)
     f, flat = prepare(step, s0, inputs)
     # Whatever the guess: the matrices are those along the chain.
     method = dataclasses.replace(method, guess=IterateGuess()).prepare(StepSetting(f, flat, inputs))
@@ -82,7 +82,9 @@ def _mismatch(f: FlatStep, method: ParallelNewton, s0: jax.Array, inputs: Any) -
 
     def matrices_of(structure: Any, coordinates: Coordinates) -> Any:
         return jax.vmap(
-            lambda s, u, key: structure.linearize(lambda x: (f(x, u), None), s, coordinates, key)[2]
+            lambda s, u, key: structure.linearize_at(
+                lambda x, u: (f(x, u), None), s, u, coordinates, key
+            )[2]
         )(previous, inputs, keys)
 
     jacobians = matrices_of(Dense(), Coordinates.of(None))
@@ -110,19 +112,32 @@ def _mismatch(f: FlatStep, method: ParallelNewton, s0: jax.Array, inputs: Any) -
     on_diagonal = inverse_gains - units[None]
     norms = jnp.linalg.norm(below, ord=2, axis=(1, 2)).at[0].set(0.0)  # the start is known
     mismatch = jnp.max(norms) + jnp.max(jnp.linalg.norm(on_diagonal, ord=2, axis=(1, 2)))
-    inverse_norm = _inverse_norm(products, gains)
-    return Mismatch(mismatch, inverse_norm, mismatch * inverse_norm)
+    norm_of_inverse = inverse_norm(products, gains)
+    return Mismatch(mismatch, norm_of_inverse, mismatch * norm_of_inverse)
 
 
-def _inverse_norm(products: jax.Array, gains: jax.Array) -> jax.Array:
+def inverse_norm(products: jax.Array, gains: jax.Array) -> jax.Array:
     """Spectral norm of the map from `b` to `y_t = E_t y_{t-1} + G_t b_t`, by power iteration."""
 
     def forward(vectors: jax.Array) -> jax.Array:
-        return affine_scan(Dense(), products, _rows(gains, vectors))
+        return affine_scan(Dense(), products, rows_of_products(gains, vectors))
 
     def backward(vectors: jax.Array) -> jax.Array:
         after = jnp.roll(jnp.swapaxes(products, 1, 2), -1, axis=0)[::-1]
-        return _rows(jnp.swapaxes(gains, 1, 2), affine_scan(Dense(), after, vectors[::-1])[::-1])
+        return rows_of_products(
+            jnp.swapaxes(gains, 1, 2), affine_scan(Dense(), after, vectors[::-1])[::-1]
+        )
+
+    return top_singular_value(forward, backward, products.shape[:2], products.dtype)
+
+
+def top_singular_value(
+    forward: Callable[[jax.Array], jax.Array],
+    backward: Callable[[jax.Array], jax.Array],
+    shape: tuple[int, ...],
+    dtype: Any,
+) -> jax.Array:
+    """Spectral norm of a linear map of vectors of this shape, and of its transpose `backward`."""
 
     def is_moving(loop: tuple[jax.Array, jax.Array, jax.Array, jax.Array]) -> jax.Array:
         i, _, before, now = loop
@@ -134,13 +149,14 @@ def _inverse_norm(products: jax.Array, gains: jax.Array) -> jax.Array:
         norm = jnp.linalg.norm(image)
         return i + 1, image / norm, now, jnp.sqrt(norm)
 
-    start = jax.random.normal(internal_key(2), products.shape[:2], products.dtype)
-    zero = jnp.zeros((), products.dtype)
+    start = jax.random.normal(internal_key(2), shape, dtype)
+    zero = jnp.zeros((), dtype)
     loop = (jnp.int32(0), start / jnp.linalg.norm(start), zero, zero + 1)
     return lax.while_loop(is_moving, body, loop)[3]
 
 
-def _rows(matrices: jax.Array, vectors: jax.Array) -> jax.Array:
+def rows_of_products(matrices: jax.Array, vectors: jax.Array) -> jax.Array:
+    """Of matrices `(T, D, D)` and vectors `(T, D)`."""
     return jax.vmap(Dense().apply)(matrices, vectors)
 
 
@@ -172,7 +188,7 @@ def error_per_sweep(
         ValueError: an argument cannot be used.
     """
     n_sweeps = check_count("n_sweeps", n_sweeps)
-    method = _as_newton(solver)
+    method = as_newton(solver)
     prepare(step, s0, inputs)
     length = len(jax.tree.leaves(inputs)[0])
     loop = solve(step, s0, inputs, solver="sequential").states
@@ -185,7 +201,8 @@ def error_per_sweep(
     return np.array(errors)
 
 
-def _as_newton(solver: ParallelNewton | str) -> ParallelNewton:
+def as_newton(solver: ParallelNewton | str) -> ParallelNewton:
+    """The Newton method of a name, or as it was given."""
     method: Any = as_solver(solver)
     if not hasattr(method, "jacobian"):
         raise ValueError(

@@ -27,10 +27,15 @@ from pmcmc.solvers.recursion import Recursion as Recursion
 from pmcmc.solvers.recursion import Stages as Stages
 from pmcmc.solvers.sequential import Sequential as Sequential
 from pmcmc.solvers.speculative import Speculative as Speculative
+from pmcmc.solvers.stopping import SmallMerit as SmallMerit
+from pmcmc.solvers.stopping import SmallStep as SmallStep
+from pmcmc.solvers.stopping import Stopping as Stopping
 from pmcmc.solvers.structures import Constant as Constant
 from pmcmc.solvers.structures import Dense as Dense
 from pmcmc.solvers.structures import Diagonal as Diagonal
 from pmcmc.solvers.structures import DiagonalBlocks as DiagonalBlocks
+from pmcmc.solvers.structures import Differences as Differences
+from pmcmc.solvers.structures import GivenDiagonal as GivenDiagonal
 from pmcmc.solvers.structures import Lagged as Lagged
 from pmcmc.solvers.structures import ScaledIdentity as ScaledIdentity
 from pmcmc.solvers.structures import Structure as Structure

@@ -45,13 +45,17 @@ _CAUSES = {
         "every state is within tolerance; max_sweeps did not suffice for some, which were taken "
         "one at a time"
     ),
-    Outcome.BUDGET_SPENT: "max_sweeps were spent before every state was within tolerance",
+    Outcome.BUDGET_SPENT: (
+        "max_sweeps were spent, or a stopping rule was met, before every state was within tolerance"
+    ),
     Outcome.NOT_FINITE: "the recursion itself led to states that are not finite",
 }
 _REMEDIES = {
     Outcome.FINISHED: "",
     Outcome.FINISHED_WITH_SEQUENTIAL_STEPS: "raise max_sweeps, or take a smaller window",
-    Outcome.BUDGET_SPENT: "raise max_sweeps, or write fallback='sequential'",
+    Outcome.BUDGET_SPENT: (
+        "raise max_sweeps, or write fallback='sequential', without a stopping rule"
+    ),
     Outcome.NOT_FINITE: "look at the last finite state, where a loop would fail too",
 }
 
@@ -65,17 +69,20 @@ class SweepLog(NamedTuple):
         finished: number of finished steps after the sweep, -1 where there was none.
         reset: number of steps of the window whose new iterate overflowed and was replaced, -1
             where there was no sweep.
+        merit: half the sum of `|s_t - f(s_{t-1})|**2` over the window before the sweep, infinite
+            where one is not a number, -1 where there was no sweep.
     """
 
     residual: jax.Array
     finished: jax.Array
     reset: jax.Array
+    merit: jax.Array
 
     @classmethod
     def empty(cls, length: int, dtype: Any) -> "SweepLog":
         """Room for `length` sweeps of one chain."""
-        counts = jnp.full(length, -1, jnp.int32)
-        return cls(jnp.full(length, -1.0, dtype), counts, counts)
+        counts, numbers = jnp.full(length, -1, jnp.int32), jnp.full(length, -1.0, dtype)
+        return cls(numbers, counts, counts, numbers)
 
     def record(self, sweep: jax.Array, *seen: jax.Array) -> "SweepLog":
         """The trace of one chain with a sweep recorded, if there is room for it."""

@@ -139,11 +139,14 @@ def _sweep(
     is_spent = jnp.bool_(False)
     if budget.max_sweeps is not None:
         is_spent = view.is_live[0] & (chain.spent + 1 >= budget.max_sweeps)
-    is_given_up = is_spent & (not budget.is_completed)
+    is_stopped = view.is_live[0] & swept.is_stopped
+    is_given_up = (is_spent & (not budget.is_completed)) | is_stopped
 
     # Rows that are given up stay as they are, with their residuals on record.
+    n_live = jnp.sum(view.is_live, dtype=jnp.int32)
     n_given_up = jnp.maximum(block_end - chain.start, swept.n_verified)
-    n_standing = jnp.minimum(swept.n_finished, jnp.sum(view.is_live, dtype=jnp.int32))
+    n_given_up = jnp.where(is_stopped, n_live, n_given_up)
+    n_standing = jnp.minimum(swept.n_finished, n_live)
     n_finished = jnp.where(is_given_up, n_given_up, n_standing)
     is_left = is_given_up & (row >= swept.n_verified)
     finished = jnp.where(is_left[:, None], view.rows, swept.finished)
@@ -199,6 +202,7 @@ def _counted(
             jnp.max(jnp.where(view.is_live, swept.residual, 0.0)),
             start,
             swept.n_reset,
+            swept.merit,
         ),
     )
 

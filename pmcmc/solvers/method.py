@@ -43,7 +43,9 @@ class Swept(NamedTuple):
         residual: largest `|s_t - f(s_{t-1})|` of the rows before the sweep, shape `(W,)`.
         scaled_residual: the same in units of the tolerance.
         n_reset: rows whose new iterate overflowed and was replaced.
+        merit: half the sum of squared residuals of the live rows before the sweep.
         cost: what it took.
+        is_stopped: whether a stopping rule takes the rows for finished as they were.
     """
 
     finished: jax.Array
@@ -55,7 +57,9 @@ class Swept(NamedTuple):
     residual: jax.Array
     scaled_residual: jax.Array
     n_reset: jax.Array
+    merit: jax.Array
     cost: Cost
+    is_stopped: jax.Array | bool = False
 
 
 class Method(abc.ABC):

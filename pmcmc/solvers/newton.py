@@ -23,6 +23,7 @@ from pmcmc.solvers.driver import Budget, drive
 from pmcmc.solvers.guesses import IterateGuess, TrajectoryGuess
 from pmcmc.solvers.recursion import Recursion
 from pmcmc.solvers.setting import Setting
+from pmcmc.solvers.stopping import Stopping
 from pmcmc.solvers.structures import Diagonal, Structure
 from pmcmc.solvers.sweep import NewtonMethod
 
@@ -65,6 +66,9 @@ class ParallelNewton(Solver, static=("window", "fallback", "n_logged_sweeps"), k
         fallback: what happens to steps left when `max_sweeps` are spent: `"sequential"` takes
             them one at a time; `None` leaves them as they are, and the result is marked as not
             converged.
+        stopping: `SmallMerit` or `SmallStep` of `pmcmc.solvers`, the stopping rules of the
+            literature, for comparisons: sweeps end when the rule is met, and states that are then
+            out of tolerance are marked as not converged. `None` to go on until all are within.
         n_logged_sweeps: number of sweeps (of each segment of 16 windows) to record in the trace.
 
     Raises:
@@ -80,6 +84,7 @@ class ParallelNewton(Solver, static=("window", "fallback", "n_logged_sweeps"), k
     rtol: Any = None
     max_sweeps: Any = None
     fallback: str | None = "sequential"
+    stopping: Stopping | None = None
     n_logged_sweeps: int = 0
 
     def __post_init__(self) -> None:
@@ -102,6 +107,8 @@ class ParallelNewton(Solver, static=("window", "fallback", "n_logged_sweeps"), k
         check_part("guess", self.guess, "RandomGuess()")
         if self.damping is not None:
             check_part("damping", self.damping, "Clip(rho=1.0)")
+        if self.stopping is not None:
+            check_part("stopping", self.stopping, "SmallMerit(1e-10)")
         for name in ("atol", "rtol"):
             tolerance = getattr(self, name)
             if tolerance is not None:
@@ -144,16 +151,19 @@ class ParallelNewton(Solver, static=("window", "fallback", "n_logged_sweeps"), k
             guess=self.guess,
             atol=jnp.asarray(atol, s0.dtype),
             rtol=jnp.asarray(rtol, s0.dtype),
+            stopping=self.stopping,
         )
         budget = Budget(self.max_sweeps, self.fallback == "sequential", self.n_logged_sweeps)
         return drive(method, budget, recursion, s0, inputs, n_steps, window)
 
     def prepare(self, setting: Setting) -> "ParallelNewton":
         setting.check(self.jacobian)
+        jacobian = self.jacobian.prepared(setting.probes)
         basis = self.basis
         if isinstance(basis, str):
             basis = setting.basis(basis, self.jacobian)
-        return dataclasses.replace(self, basis=basis, guess=self.guess.flatten(setting.flatten))
+        guess = self.guess.flatten(setting.flatten)
+        return dataclasses.replace(self, jacobian=jacobian, basis=basis, guess=guess)
 
     def calmer(self) -> list[tuple[Solver, str]]:
         found: list[tuple[Solver, str]] = []
@@ -192,6 +202,7 @@ class ParallelNewton(Solver, static=("window", "fallback", "n_logged_sweeps"), k
             atol=None,
             rtol=None,
             fallback="sequential",
+            stopping=None,
             n_logged_sweeps=0,
         )
 

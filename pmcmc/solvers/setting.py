@@ -37,6 +37,10 @@ class Setting(abc.ABC):
         """
         return  # most can
 
+    def probes(self) -> int | None:
+        """Probes of a diagonal whose number is left to be chosen, `None` for an exact one."""
+        return 1
+
     @abc.abstractmethod
     def basis(self, name: str, structure: Structure) -> jax.Array | None:
         """The basis of a name, `"auto"`, `"hessian"` or `"jacobian"`, for this structure.

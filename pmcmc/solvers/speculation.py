@@ -15,6 +15,7 @@ from jax import lax
 
 from pmcmc.solvers.method import Cost, Method, Swept
 from pmcmc.solvers.recursion import Parts, Recursion
+from pmcmc.solvers.stopping import merit
 from pmcmc.solvers.tolerance import tolerance_of_moves
 from pmcmc.solvers.window import Carry, Sequence, View
 
@@ -98,6 +99,7 @@ class SpeculationMethod(Method):
             residual=jnp.max(error, axis=-1),
             scaled_residual=scaled,
             n_reset=jnp.int32(0),
+            merit=merit(error, view.is_live),
             cost=Cost(evaluations=n_points, calls=n_points * recursion.calls.advance),
         )
         evaluated = _Evaluated(predicted.point, exact, predicted.guessed)

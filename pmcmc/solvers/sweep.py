@@ -15,6 +15,7 @@ from pmcmc.solvers.guesses import Entry, Guess
 from pmcmc.solvers.method import Cost, Method, Swept
 from pmcmc.solvers.recursion import Recursion
 from pmcmc.solvers.scan import affine_scan
+from pmcmc.solvers.stopping import Stopping, merit
 from pmcmc.solvers.structures import Structure
 from pmcmc.solvers.tolerance import tolerance, tolerance_of_moves
 from pmcmc.solvers.window import Carry, Sequence, View
@@ -29,10 +30,17 @@ class _Evaluated(NamedTuple):
 
 
 class _Damped(NamedTuple):
-    """What damping carries along, and the sum of squared residuals in the last sweep."""
+    """What damping carries along, and what the last sweep was like.
+
+    Args:
+        state: of the damping.
+        merit: the sum of squared residuals.
+        has_overflowed: whether the new iterate of a step did.
+    """
 
     state: Any
     merit: jax.Array
+    has_overflowed: jax.Array
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,7 @@ class NewtonMethod(Method):
         coordinates: in which the matrices are estimated.
         guess: first guess of rows that enter.
         atol, rtol: of the residual.
+        stopping: rule that may end the sweeps before.
     """
 
     structure: Structure
@@ -53,6 +62,7 @@ class NewtonMethod(Method):
     guess: Guess
     atol: jax.Array
     rtol: jax.Array
+    stopping: Stopping | None = None
 
     @property
     def data(self) -> Any:
@@ -66,7 +76,7 @@ class NewtonMethod(Method):
         damped: Any = ()
         if self.damping is not None:
             merit = jnp.full((), UNKNOWN, origin.dtype)
-            damped = _Damped(self.damping.init(origin.dtype), merit)
+            damped = _Damped(self.damping.init(origin.dtype), merit, jnp.bool_(False))
         if self.structure.every == 1:
             return Carry(of_chain=damped)
         u = jax.tree.map(lambda u: u[0], sequence.inputs)
@@ -99,8 +109,14 @@ class NewtonMethod(Method):
         n_verified = _length_of_prefix(view.is_live & (scaled_residual <= 1))
         damped = self._adapted(view, error, carry.of_chain)
         rows, is_number = self._update(view, evaluated, error, damped)
+        n_reset = jnp.sum(view.is_live & ~is_number, dtype=jnp.int32)
+        if self.damping is not None:
+            damped = damped._replace(has_overflowed=n_reset > 0)
         # The row behind the verified ones was evaluated at a verified state: its value is exact.
         is_exact = jnp.arange(len(value), dtype=jnp.int32) == n_verified
+        is_stopped: jax.Array | bool = False
+        if self.stopping is not None:
+            is_stopped = self.stopping.is_met(error, rows - view.rows, view.is_live)
         swept = Swept(
             finished=jnp.where(is_exact[:, None], value, view.rows),
             n_finished=n_verified + 1,
@@ -110,18 +126,20 @@ class NewtonMethod(Method):
             rows=rows,
             residual=_largest(jnp.abs(error)),
             scaled_residual=scaled_residual,
-            n_reset=jnp.sum(view.is_live & ~is_number, dtype=jnp.int32),
+            n_reset=n_reset,
+            merit=merit(error, view.is_live),
             cost=Cost(
                 evaluations=len(value),
                 calls=len(value) * recursion.calls.step,
                 products=len(value) * self.structure.products(value.shape[-1]),
             ),
+            is_stopped=is_stopped,
         )
         return swept, Carry(evaluated.matrices if self.structure.every > 1 else (), damped)
 
     def _linearize(self, recursion: Recursion, state: Any, u: Any, key: Any) -> _Evaluated:
         return _Evaluated(
-            *self.structure.linearize(lambda s: recursion.step(s, u), state, self.coordinates, key)
+            *self.structure.linearize_at(recursion.step, state, u, self.coordinates, key)
         )
 
     def _evaluate(self, recursion: Recursion, view: View, held: Any) -> _Evaluated:
@@ -159,8 +177,9 @@ class NewtonMethod(Method):
             return damped
         merits = jnp.where(view.is_live, jnp.sum(error**2, axis=-1), 0.0)
         kept = jnp.sum(jnp.where(view.is_new, 0.0, merits))
-        state = self.damping.adapt(damped.state, damped.merit, kept)
-        return _Damped(state, jnp.sum(merits))
+        now = jnp.where(damped.has_overflowed, jnp.inf, kept)
+        state = self.damping.adapt(damped.state, damped.merit, now)
+        return damped._replace(state=state, merit=jnp.sum(merits))
 
     def _update(
         self, view: View, evaluated: _Evaluated, error: jax.Array, damped: Any

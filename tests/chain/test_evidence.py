@@ -19,7 +19,7 @@ def segment(residual, position=0.0):
         products=count + 4.0,
         residual=np.array([residual, 0.0]) / 10,
         scaled_residual=np.array([residual, 0.0]),
-        sweep_log=SweepLog(np.zeros((2, 0)), *np.zeros((2, 2, 0), int)),
+        sweep_log=SweepLog(np.zeros((2, 0)), *np.zeros((2, 2, 0), int), np.zeros((2, 0))),
     )
     return Segment(np.full((2, 5, 1), position), {}, None, report)
 

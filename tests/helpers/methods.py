@@ -24,12 +24,15 @@ STRUCTURES = {
     "scaled identity": solvers.ScaledIdentity(),
     "identity": solvers.ScaledIdentity(1.0),
     "zero": solvers.ScaledIdentity(0.0),
+    "diagonal, given": solvers.GivenDiagonal(lambda s, u: 0.5 + 0.0 * u["normal"]),
+    "dense, by differences": solvers.Differences(solvers.Dense()),
     "dense, held": solvers.Lagged(solvers.Dense(), every=3),
     "diagonal, fixed": solvers.Constant(solvers.Diagonal(), np.array([0.5, 0.4, 0.3, 0.2])),
 }
 
 DAMPINGS = {
     "clip": solvers.Clip(rho=0.9),
+    "clip, not negative": solvers.Clip(rho=0.9, low=0.0),
     "scale": solvers.Scale(k=0.2),
     "scale per step": solvers.Scale(k=np.linspace(0.0, 1.0, 400)),
     "ELK": solvers.ELK(),

@@ -97,7 +97,7 @@ def test_sweeps_shows_the_record(sweeping):
 
 def test_sweeps_counts_on_over_segments_and_takes_solutions(sweeping):
     record = sweeping.info.sweep_log[0]
-    twice = pmcmc.solvers.SweepLog(record.residual, record.finished, record.reset)
+    twice = pmcmc.solvers.SweepLog(record.residual, record.finished, record.reset, record.merit)
     info = sweeping.info
     _, finished = plots.sweeps(_with_info(sweeping, sweep_log=[record, twice]))
     assert finished.lines[0].get_ydata()[-1] == 120

@@ -198,3 +198,40 @@ def test_merit_compares_the_same_steps():
     # the first step is finished and the residuals of the other five are 1/2. The step that entered
     # was not seen before.
     assert Spy.seen[1] == (6.0, 5 * 0.25)
+
+
+def test_a_clip_may_have_two_bounds_where_the_matrix_is_diagonal():
+    structure, matrices = MATRICES["diagonal"]
+    recurrence = Recurrence(jnp.asarray(matrices), jnp.asarray(OFFSETS), jnp.arange(WINDOW))
+    damped = Clip(rho=0.8, low=0.0).damp(structure, recurrence, ())
+    np.testing.assert_array_equal(damped.matrices, np.minimum(np.maximum(matrices, 0.0), 0.8))
+    with pytest.raises(TypeError, match=r"Dense has no method 'clip_between'"):
+        Clip(low=0.0).damp(Dense(), recurrence._replace(matrices=MATRICES["dense"][1]), ())
+    with pytest.raises(ValueError, match=r"low must be at least -1 and below rho, got 0\.9"):
+        Clip(rho=0.8, low=0.9)
+
+
+def test_a_sweep_that_overflows_has_an_infinite_merit():
+    merits = []
+
+    class Recording(Damping):
+        def damp(self, structure, recurrence, state):
+            return recurrence
+
+        def adapt(self, state, before, now):
+            jax.debug.callback(lambda x: merits.append(float(x)), now, ordered=True)
+            return state
+
+    def step(s, u):
+        return jnp.where(jnp.abs(s) > 2, 0.1 * s**3, 0.5 * s + u)
+
+    solver = pmcmc.ParallelNewton(
+        jacobian=Dense(), damping=Recording(), guess=np.full((60, 1), 1e90),
+        window=60, fallback=None, n_logged_sweeps=60,
+    )  # fmt: skip
+    found = pmcmc.solve(step, np.zeros(1), np.full(60, 0.3), solver=solver)
+    jax.effects_barrier()
+    overflowed = np.asarray(found.sweep_log.reset)[: int(found.sweeps) - 1] > 0
+    assert overflowed.any()
+    assert not overflowed.all()
+    np.testing.assert_array_equal(np.isinf(merits[1:]), overflowed)

@@ -44,7 +44,9 @@ def test_counts_are_integers_of_any_kind(kind):
     newton = pmcmc.ParallelNewton(
         window=n(4), max_sweeps=n(3), n_logged_sweeps=n(2), jacobian=solvers.Diagonal(n_probes=n(1))
     )
-    assert newton == pmcmc.ParallelNewton(window=4, max_sweeps=3, n_logged_sweeps=2)
+    assert newton == pmcmc.ParallelNewton(
+        window=4, max_sweeps=3, n_logged_sweeps=2, jacobian=solvers.Diagonal(n_probes=1)
+    )
     assert solvers.Lagged(solvers.Dense(n(100)), n(3)) == solvers.Lagged(solvers.Dense(100), 3)
     assert len(diagnostics.error_per_sweep(step, 0.0, np.ones(5), n_sweeps=n(2))) == 3
 

@@ -42,7 +42,8 @@ class Damping(Pytree, abc.ABC):
     def adapt(self, state: Any, before: jax.Array, now: jax.Array) -> Any:
         """What is carried on, given the merit (sum of squared residuals) of the same steps.
 
-        The merit is never negative; `UNKNOWN`, which is, stands for none before the first sweep.
+        The merit is never negative; `UNKNOWN`, which is, stands for none before the first sweep. A
+        sweep of which iterates overflowed failed, whatever took their place: its merit is infinite.
         """
         return state
 

@@ -29,9 +29,9 @@ class ELK(Damping, static=("is_adaptive",)):
         regularization: the penalty on the square of the increment, `lambda` in the literature, 0 or
             more; where the filter is adaptive, the first one.
         is_adaptive: whether it is divided by 4 after every sweep that did not raise the merit (the
-            sum of squared residuals) and multiplied by 4 after every other one, from 1e-8 to 10.
-            Beyond that it would be of no use: a step that looks at the past only can raise the
-            merit however short it is.
+            sum of squared residuals) and did not overflow, and multiplied by 4 after every other
+            one, from 1e-8 to 10. Beyond that it would be of no use: a step that looks at the past
+            only can raise the merit however short it is.
 
     Raises:
         ValueError: `regularization` is negative or not finite, or `is_adaptive` not a bool.

@@ -11,6 +11,7 @@ from pmcmc._util.pytree import Pytree
 from pmcmc.solvers.coordinates import Coordinates
 
 StateMap = Callable[[jax.Array], tuple[jax.Array, Any]]
+InputMap = Callable[[jax.Array, Any], tuple[jax.Array, Any]]
 
 
 class Structure(Pytree, abc.ABC):
@@ -71,6 +72,21 @@ class Structure(Pytree, abc.ABC):
     ) -> tuple[jax.Array, Any, Any]:
         """Value of the map at `state`, its aux, and the matrix in the given coordinates."""
 
+    def linearize_at(
+        self,
+        step: InputMap,
+        state: jax.Array,
+        inputs: Any,
+        coordinates: Coordinates,
+        rng_key: jax.Array,
+    ) -> tuple[jax.Array, Any, Any]:
+        """The same of a map of state and input, for structures that look at the input."""
+        return self.linearize(lambda s: step(s, inputs), state, coordinates, rng_key)
+
+    def prepared(self, probes: Callable[[], int | None]) -> "Structure":
+        """The structure with its number of probes set, where that was left to be chosen."""
+        return self
+
     @abc.abstractmethod
     def compose(self, later: Any, earlier: Any) -> Any:
         """The matrix product `later @ earlier`."""
@@ -82,6 +98,10 @@ class Structure(Pytree, abc.ABC):
     def clip(self, matrix: Any, rho: jax.Array | float) -> Any:
         """The matrix, or one near it, with a spectral norm of at most `rho`."""
         raise self._lacks("clip")
+
+    def clip_between(self, matrix: Any, low: jax.Array | float, high: jax.Array | float) -> Any:
+        """The matrix with its entries moved to the nearest bound, where it is diagonal."""
+        raise self._lacks("clip_between")
 
     def transpose(self, matrix: Any) -> Any:
         """The transposed matrix."""

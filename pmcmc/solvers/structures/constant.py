@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from pmcmc._util.checks import check_part
 from pmcmc.solvers.coordinates import Coordinates
-from pmcmc.solvers.structures.base import StateMap, Structure
+from pmcmc.solvers.structures.base import InputMap, StateMap, Structure
 from pmcmc.solvers.structures.wrapper import Wrapper
 
 
@@ -35,6 +35,16 @@ class Constant(Wrapper):
 
     def products(self, dim: int) -> float:
         return 0
+
+    def linearize_at(
+        self,
+        step: InputMap,
+        state: jax.Array,
+        inputs: Any,
+        coordinates: Coordinates,
+        rng_key: jax.Array,
+    ) -> tuple[jax.Array, Any, Any]:
+        return self.linearize(lambda s: step(s, inputs), state, coordinates, rng_key)
 
     def linearize(
         self, step: StateMap, state: jax.Array, coordinates: Coordinates, rng_key: jax.Array

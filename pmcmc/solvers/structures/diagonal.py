@@ -1,11 +1,12 @@
 """Diagonal approximations of Jacobians."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from pmcmc._util.checks import store_count
+from pmcmc._util.checks import is_among, store_count
 from pmcmc.solvers.coordinates import Coordinates
 from pmcmc.solvers.structures.base import StateMap, probes, push
 from pmcmc.solvers.structures.elementwise import Elementwise
@@ -18,24 +19,36 @@ class Diagonal(Elementwise, static=("n_probes",)):
     unbiased, and exact where `A` is diagonal (for MCMC: Zoltowski et al., 2025).
 
     Args:
-        n_probes: Jacobian-vector products a step; `None` for the exact diagonal, with `D` of them.
+        n_probes: Jacobian-vector products a step; `None` for the exact diagonal, with `D` of them;
+            `"auto"` for one in the chain of a kernel, and in `pmcmc.solve`, where there is no basis
+            that makes the Jacobian nearly diagonal, for `None` up to 64 numbers in a state, and 16
+            beyond.
 
     Raises:
         ValueError: `n_probes` is not a positive integer.
     """
 
-    n_probes: int | None = 1
+    n_probes: int | str | None = "auto"
 
     def __post_init__(self) -> None:
-        if self.n_probes is not None:
+        if not is_among(self.n_probes, "auto", None):
             store_count(self, "n_probes")
 
+    @property
+    def _n_probes(self) -> int | None:
+        return 1 if isinstance(self.n_probes, str) else self.n_probes
+
+    def prepared(self, probes: Callable[[], int | None]) -> "Diagonal":
+        return Diagonal(probes()) if isinstance(self.n_probes, str) else self
+
     def products(self, dim: int) -> float:
-        return dim if self.n_probes is None else self.n_probes
+        return dim if self._n_probes is None else self._n_probes
 
     def linearize(
         self, step: StateMap, state: jax.Array, coordinates: Coordinates, rng_key: jax.Array
     ) -> tuple[jax.Array, Any, jax.Array]:
-        vectors = probes(self.n_probes, state, rng_key)
+        vectors = probes(self._n_probes, state, rng_key)
         value, aux, pushed = push(step, state, coordinates, vectors)
-        return value, aux, jnp.sum(vectors * pushed, axis=0)
+        if self._n_probes is None:
+            return value, aux, jnp.diagonal(pushed)
+        return value, aux, jnp.einsum("pi,pi->i", vectors, pushed)

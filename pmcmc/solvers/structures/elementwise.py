@@ -18,6 +18,11 @@ class Elementwise(Structure):
     def clip(self, matrix: jax.Array, rho: jax.Array | float) -> jax.Array:
         return jnp.clip(matrix, -rho, rho)
 
+    def clip_between(
+        self, matrix: jax.Array, low: jax.Array | float, high: jax.Array | float
+    ) -> jax.Array:
+        return jnp.clip(matrix, low, high)
+
     def transpose(self, matrix: jax.Array) -> jax.Array:
         return matrix
 

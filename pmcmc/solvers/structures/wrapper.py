@@ -1,11 +1,13 @@
 """Structures around a structure."""
 
+import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import jax
 
 from pmcmc.solvers.coordinates import Coordinates
-from pmcmc.solvers.structures.base import StateMap, Structure
+from pmcmc.solvers.structures.base import InputMap, StateMap, Structure
 
 
 class Wrapper(Structure):
@@ -39,6 +41,19 @@ class Wrapper(Structure):
     ) -> tuple[jax.Array, Any, Any]:
         return self.structure.linearize(step, state, coordinates, rng_key)
 
+    def linearize_at(
+        self,
+        step: InputMap,
+        state: jax.Array,
+        inputs: Any,
+        coordinates: Coordinates,
+        rng_key: jax.Array,
+    ) -> tuple[jax.Array, Any, Any]:
+        return self.structure.linearize_at(step, state, inputs, coordinates, rng_key)
+
+    def prepared(self, probes: Callable[[], int | None]) -> Structure:
+        return dataclasses.replace(self, structure=self.structure.prepared(probes))
+
     def compose(self, later: Any, earlier: Any) -> Any:
         return self.structure.compose(later, earlier)
 
@@ -47,6 +62,9 @@ class Wrapper(Structure):
 
     def clip(self, matrix: Any, rho: jax.Array | float) -> Any:
         return self.structure.clip(matrix, rho)
+
+    def clip_between(self, matrix: Any, low: jax.Array | float, high: jax.Array | float) -> Any:
+        return self.structure.clip_between(matrix, low, high)
 
     def transpose(self, matrix: Any) -> Any:
         return self.structure.transpose(matrix)

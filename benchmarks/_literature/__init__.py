@@ -1,0 +1,1 @@
+"""Recursions of the literature, written from their published definitions."""

@@ -1,0 +1,72 @@
+"""Diagonals in closed form."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from pmcmc._util.checks import check_function, check_hashable
+from pmcmc.solvers.coordinates import Coordinates
+from pmcmc.solvers.structures.base import InputMap, StateMap
+from pmcmc.solvers.structures.elementwise import Elementwise
+
+
+class GivenDiagonal(Elementwise, static=("diagonal",)):
+    """A diagonal that you know: no Jacobian-vector product is taken.
+
+    The `diagonal_func` of the authors' code for quasi-DEER (Gonzalez et al., 2024). It may be any
+    stand-in for the diagonal of the Jacobian: a wrong one costs sweeps, never the solution.
+
+    Args:
+        diagonal: `(state, input) -> array`, with the flat state, shape `(D,)`, in the coordinates
+            of the state (write `basis=None`), to `(D,)`, or to a number that multiplies all of it.
+            Compiled code belongs to the function: write it once, and pass the same one again.
+
+    Raises:
+        ValueError: `diagonal` is no function; when used, it returns another shape, or there is a
+            basis.
+    """
+
+    diagonal: Callable[[jax.Array, Any], jax.Array]
+
+    def __post_init__(self) -> None:
+        check_function("diagonal", self.diagonal, "GivenDiagonal(lambda s, u: 1 - s**2)")
+        check_hashable("diagonal", self.diagonal, "s, u")
+
+    @property
+    def uses_basis(self) -> bool:
+        return False
+
+    @property
+    def uses_derivatives(self) -> bool:
+        return False
+
+    def linearize(
+        self, step: StateMap, state: jax.Array, coordinates: Coordinates, rng_key: jax.Array
+    ) -> tuple[jax.Array, Any, jax.Array]:
+        raise TypeError(
+            "GivenDiagonal needs the input of the step: write linearize_at(step, state, inputs, "
+            "coordinates, rng_key)."
+        )
+
+    def linearize_at(
+        self,
+        step: InputMap,
+        state: jax.Array,
+        inputs: Any,
+        coordinates: Coordinates,
+        rng_key: jax.Array,
+    ) -> tuple[jax.Array, Any, jax.Array]:
+        if coordinates.basis is not None:
+            raise ValueError(
+                "jacobian=GivenDiagonal(...) is a diagonal in the coordinates of the state, got a "
+                "basis: write basis=None."
+            )
+        found = jnp.asarray(self.diagonal(state, inputs), state.dtype)
+        if found.shape not in ((), state.shape):
+            raise ValueError(
+                f"diagonal of GivenDiagonal must return an array of shape {state.shape}, or a "
+                f"number, got shape {found.shape}: write e.g. lambda s, u: 1 - s**2."
+            )
+        return *step(state, inputs), jnp.broadcast_to(found, state.shape)
