@@ -19,8 +19,8 @@ from pmcmc._external.density import external as external
 from pmcmc._plan import plan as plan
 from pmcmc._planning.choice import Plan as Plan
 from pmcmc._result import Result as Result
-from pmcmc._result import RunInfo as RunInfo
 from pmcmc._resume import resume as resume
+from pmcmc._run_info import RunInfo as RunInfo
 from pmcmc._sample import sample as sample
 from pmcmc._solve import Solution as Solution
 from pmcmc._solve import solve as solve

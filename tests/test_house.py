@@ -19,7 +19,7 @@ LAYERS = [
     "_adaptation",
     "_planning",
     "_arguments _store",
-    "_result _running _external _sample _resume _solve _warmup _plan _burn_in",
+    "_run_info _result _running _external _sample _resume _solve _warmup _plan _burn_in",
     "diagnostics plots",
     "_html",
     "adapters _demo __main__",

@@ -7,7 +7,8 @@ from pmcmc._chain.keep import no_rows
 from pmcmc._chain.problem import exported_state
 from pmcmc._planning.runner import AutoRunner
 from pmcmc._planning.task import Task
-from pmcmc._result import Result, RunInfo
+from pmcmc._result import Result
+from pmcmc._run_info import RunInfo
 from pmcmc._running.request import Request
 from pmcmc._running.start import Start, taken_up, warmed_up
 from pmcmc._running.steps import Steps

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from pmcmc._result import RunInfo
+from pmcmc._run_info import RunInfo
 from pmcmc.diagnostics._convergence import Convergence, not_finite, standstill
 from pmcmc.diagnostics._draws import as_dataset, series
 from pmcmc.diagnostics._finding import Finding

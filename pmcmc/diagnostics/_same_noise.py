@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from pmcmc._result import RunInfo
+from pmcmc._run_info import RunInfo
 
 _ROUNDING = 1e-2  # relative, of what two warm-ups find
 

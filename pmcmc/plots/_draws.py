@@ -6,7 +6,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from pmcmc._result import Result, RunInfo
+from pmcmc._result import Result
+from pmcmc._run_info import RunInfo
 from pmcmc._util import arviz_compat
 from pmcmc._util.checks import check_count
 from pmcmc.diagnostics._draws import as_dataset, series

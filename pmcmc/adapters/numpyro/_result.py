@@ -10,7 +10,8 @@ import jax
 import numpy as np
 
 from pmcmc._html import write
-from pmcmc._result import Result, RunInfo
+from pmcmc._result import Result
+from pmcmc._run_info import RunInfo
 from pmcmc._util import arviz_compat
 from pmcmc._util.keys import as_key
 from pmcmc.adapters.numpyro._model import UnconstrainedModel
