@@ -85,7 +85,8 @@ def sample(
             of the run take 3 s or more. They differ in rounding: choose one where two runs have to
             agree in every bit.
         rng_key: a key of `jax.random`, or an integer seed.
-        progress: show a line on stderr; `None` to show it where stderr is a terminal.
+        progress: show a bar on stderr while it runs, a line a minute where that is no terminal;
+            `None` for a bar on a terminal only.
 
     Returns:
         Draws with leading axes `(chain, draw)`, statistics of each, and a record of the run.

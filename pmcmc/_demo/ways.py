@@ -82,7 +82,7 @@ class Ways:
             solver="sequential",
             n_chains=N_CHAINS,
             rng_key=self.seed,
-            progress=True,
+            progress=None,
         )
         seconds = time.perf_counter() - started
         for name, solver in (("loop", "sequential"), ("speculation", "speculative")):
@@ -175,5 +175,5 @@ class Ways:
             n_chains=N_CHAINS,
             n_warmup=_N_WARMUP if isinstance(kernel, str) else None,
             rng_key=self.seed,
-            progress=True,
+            progress=False,
         )

@@ -79,7 +79,7 @@ class Progress:
             desc=f"pmcmc: {self._chains}, {text}",
             unit=" steps",
             bar_format=bar_format,
-            leave=bar_format is None,
+            leave=False,
             file=sys.stderr,
         )
 

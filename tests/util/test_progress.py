@@ -146,9 +146,9 @@ def test_a_bar_on_a_terminal(progress, monkeypatch):
     text = shown(progress, Terminal, monkeypatch)
     assert "pmcmc: 1 chain, preparing ..." in text
     assert "pmcmc: 1 chain, warm-up: 100%" in text
-    assert "300/300" in text.rsplit("\r", 1)[-1]
+    assert "300/300" in text
     assert "% accepted, 1" in text
-    assert text.endswith("\n")
+    assert text.rsplit("\r", 1)[-1] == ""  # it is gone when the run is over
 
 
 def test_lines_in_a_log(monkeypatch):
