@@ -61,6 +61,8 @@ class Progress:
             if self._tqdm is not None:
                 self._bar.set_postfix_str(str(counts), refresh=False)
                 self._bar.update(n_new)
+                if done >= total:
+                    self._bar.refresh()
             elif done >= total or time.monotonic() >= next_line:
                 next_line = time.monotonic() + _LINE_SECONDS
                 seconds = time.monotonic() - started
@@ -80,6 +82,7 @@ class Progress:
             unit=" steps",
             bar_format=bar_format,
             leave=False,
+            position=0,  # below bars that broke, otherwise
             file=sys.stderr,
         )
 
