@@ -182,7 +182,6 @@ def test_figures_of_slow_models_are_those_that_were_measured():
 
 
 def test_wins_and_losses_of_the_readme_are_those_that_were_measured():
-    import json
     from statistics import median
 
     def results(name):
@@ -208,6 +207,9 @@ def test_wins_and_losses_of_the_readme_are_those_that_were_measured():
 
     nuts = "NumPyro NUTS"
     burn_in = seconds[nuts, "own warm-up"] / seconds[nuts, "pmcmc.burn_in"]
+    many = {
+        row["kernel"]: row["speed-up"] for row in measured("workers-cpu") if row["workers"] == 32
+    }
     german = loops["german_credit", "HMC", 4]
     gaussian = loops["correlated_gaussian", "RandomWalkMetropolis", 32]
     expected = {
@@ -220,6 +222,10 @@ def test_wins_and_losses_of_the_readme_are_those_that_were_measured():
         "our `hmc`": [gain(name, "hmc") for name in ("sir", "lotka_volterra", "one_compartment")],
         "speculation": [
             f"`{name}` {ahead[name]:.2g}" for name in ("lotka_volterra", "sir", "eight_schools")
+        ],
+        "32 workers": [
+            f"`surrogate_hmc` {many['surrogate_hmc']:.2g}",
+            f"{many['random_walk']:.2g}",
         ],
         "burn-in": [f"`lotka_volterra` {burn_in:.2g}"],
         "quasi-Newton": [
