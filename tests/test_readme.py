@@ -158,7 +158,8 @@ def test_figures_of_scaling_are_those_that_were_measured():
     page = (ROOT / "docs" / "scaling.md").read_text()
     for row in measured("streaming-cpu"):
         peaks = [f"{value:,}" for name, value in row.items() if name.startswith("peak")]
-        assert f"| {' | '.join([row['kept'], *peaks, f'{row['of it draws']:,}'])} |" in page
+        cells = [row["kept"], *peaks, f"{row['of it draws']:,}"]
+        assert f"| {' | '.join(cells)} |" in page
     for row in measured("workers-cpu"):
         speed_up, steps = f"{row['speed-up']:.1f}", f"{row['steps/sweep']:.1f}"
         cells = [f"`{row['kernel']}`", row["function"], str(row["workers"]), steps, speed_up]
