@@ -64,8 +64,8 @@ class Steps:
             while self.at.n_steps < n_steps:
                 self._take(self._part(n_steps - self.at.n_steps), store)
         except KeyboardInterrupt:
-            if not self.at.n_steps:
-                raise
+            if self.at.moments is None and self.at.n_steps < request.spacing:
+                raise  # there is nothing to return
             warnings.warn(f"stopped by Ctrl-C; {self._remark(record)}", stacklevel=5)
         except Exception as error:
             error.add_note(self._remark(record))

@@ -37,6 +37,14 @@ class Checkpoint(NamedTuple):
     seconds: float
 
 
+class _Pending(NamedTuple):
+    """Draws that are not handed over yet, and how many draws and steps have been."""
+
+    rows: list[Rows]
+    n_draws: int
+    n_steps: int
+
+
 class Storage:
     """Draws and checkpoints of a run, written in the background.
 
@@ -49,15 +57,14 @@ class Storage:
 
     def __init__(self, folder: Folder, chunk: int, n_steps: int, thin: int) -> None:
         self._folder, self._chunk, self._thin = folder, chunk, thin
-        self._n_written, self._n_steps = n_steps // thin, n_steps
-        self._rows: list[Rows] = []
+        self._pending = _Pending([], n_steps // thin, n_steps)
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="pmcmc-store")
         self._writing: Future[None] | None = None
         self._next_commit = time.perf_counter() + _COMMIT_SECONDS
 
     def append(self, rows: Rows) -> None:
         """Take over the next draws."""
-        self._rows.append(rows)
+        self._pending.rows.append(rows)
 
     @property
     def is_due(self) -> bool:
@@ -72,16 +79,19 @@ class Storage:
             RuntimeError: what was to be written before could not be.
         """
         self._wait()
-        n_new = at.n_steps // self._thin - self._n_written
-        if at.n_steps == self._n_steps:
+        rest, first, n_steps = self._pending
+        n_draws = at.n_steps // self._thin
+        if at.n_steps == n_steps:
             return
         table: Rows | None = None
-        if n_new:
-            table = jax.tree.map(lambda *x: np.concatenate(x, axis=1), *self._rows)
-            self._rows = [jax.tree.map(lambda x: x[:, n_new:], table)]
-            table = jax.tree.map(lambda x: x[:, :n_new], table)
-        self._writing = self._worker.submit(self._write, table, self._n_written, at)
-        self._n_written, self._n_steps = self._n_written + n_new, at.n_steps
+        if n_draws > first:
+            n_new = n_draws - first
+            rows = jax.tree.map(lambda *x: np.concatenate(x, axis=1), *rest)
+            table = jax.tree.map(lambda x: x[:, :n_new], rows)
+            rest = [jax.tree.map(lambda x: x[:, n_new:], rows)]
+        # Ctrl-C may come between any two lines: then the same is written once more.
+        self._writing = self._worker.submit(self._write, table, first, at)
+        self._pending = _Pending(rest, n_draws, at.n_steps)
         self._next_commit = time.perf_counter() + _COMMIT_SECONDS
 
     def close(self, at: Checkpoint) -> None:

@@ -204,3 +204,18 @@ def test_an_error_of_the_users_loses_nothing(path, often):
     assert n_done >= 100
     assert (path / "pmcmc" / f"checkpoint_{n_done:012}").exists()
     assert pmcmc.resume(path, logdensity).positions["b"].shape == (2, 200)
+
+
+def test_ctrl_c_before_the_first_draw_is_ctrl_c(path, often, monkeypatch):
+    after, calls = steps._after, []
+
+    def interrupted(*arguments):
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return after(*arguments)
+
+    monkeypatch.setattr(steps, "_after", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        sampled(thin=100, store=path)
+    assert_same(pmcmc.resume(path, normal), sampled(thin=100))
