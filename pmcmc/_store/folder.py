@@ -6,6 +6,7 @@ checksum: a process that is killed leaves the old file or the new one, and what 
 is noticed.
 """
 
+import os
 import pathlib
 import shutil
 import uuid
@@ -16,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pmcmc._store.codec import pack, unpack
-from pmcmc._util.checks import first_line
+from pmcmc._util.checks import first_line, short
 
 DRAWS = ("posterior", "sample_stats")
 _RECORDS = "pmcmc"
@@ -50,7 +51,7 @@ class Folder:
     """
 
     def __init__(self, path: Any) -> None:
-        self.path = pathlib.Path(path)
+        self.path = _as_path(path)
         self._zarr = import_zarr()
         if not (self.path / "zarr.json").is_file():
             raise ValueError(
@@ -73,7 +74,7 @@ class Folder:
             OSError: it cannot be written.
             ValueError: there is something at that path.
         """
-        zarr, path = import_zarr(), pathlib.Path(path)
+        zarr, path = import_zarr(), _as_path(path)
         if path.exists():
             raise ValueError(
                 f"store must be a new folder, got {str(path)!r}, which exists: write "
@@ -223,6 +224,12 @@ def _n_readable(array: Any, folder: pathlib.Path) -> int:
         if not is_readable:
             return first
     return int(n_draws)
+
+
+def _as_path(path: Any) -> pathlib.Path:
+    if isinstance(path, str | os.PathLike):
+        return pathlib.Path(path)
+    raise ValueError(f"store must be a path, got {short(path)}: write store='run.zarr'.")
 
 
 def import_zarr() -> Any:

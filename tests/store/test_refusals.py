@@ -78,6 +78,14 @@ def test_no_store(tmp_path):
         pmcmc.resume(tmp_path, normal)
 
 
+@pytest.mark.parametrize("store", [True, 5])
+def test_what_is_no_path(store):
+    with pytest.raises(ValueError, match=r"store must be a path, got .*write store='run.zarr'"):
+        sampled(store=store)
+    with pytest.raises(ValueError, match="store must be a path"):
+        pmcmc.resume(store, normal)
+
+
 def test_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="file"):
