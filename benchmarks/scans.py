@@ -16,7 +16,7 @@ from jax import lax
 
 from benchmarks._record import print_table, timed, write
 from pmcmc.solvers import Dense, Diagonal, Structure
-from pmcmc.solvers.scan import affine_scan, is_in_order
+from pmcmc.solvers.newton.scan import affine_scan, is_in_order
 
 CASES = [
     *((Diagonal(), *size) for size in [(64, 31), (512, 31), (1024, 50), (64, 1000), (4096, 10)]),

@@ -17,7 +17,7 @@ import numpy as np
 
 import pmcmc
 from benchmarks._record import print_table, write
-from pmcmc.solvers.speculative import share_predicted_wrong
+from pmcmc.solvers.speculative.solver import share_predicted_wrong
 
 SECONDS, N_STEPS, N_WARMUP = 0.02, 400, 400
 SCALES = np.array([1.0, 4.0, 0.25])

@@ -21,10 +21,10 @@ from pmcmc.solvers import (
     SweepLog,
     as_solver,
 )
-from pmcmc.solvers.bases import jacobian_basis
 from pmcmc.solvers.derivatives import attach_derivative
+from pmcmc.solvers.newton.bases import jacobian_basis
+from pmcmc.solvers.newton.structures import Structure
 from pmcmc.solvers.setting import Setting
-from pmcmc.solvers.structures import Structure
 
 Step = Callable[[Any, Any], Any]
 # 300 steps of 100 mean-field units with gain 0.9 take 300 sweeps with one probe, 83 with 16, 73

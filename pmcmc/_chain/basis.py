@@ -13,7 +13,7 @@ from pmcmc._chain.recursion import as_recursion
 from pmcmc._util.checks import first_line
 from pmcmc._util.programs import jit_of_function
 from pmcmc.kernels import Kernel, value_and_grad
-from pmcmc.solvers.bases import PILOT_STEPS, eigenbasis, jacobian_basis
+from pmcmc.solvers.newton.bases import PILOT_STEPS, eigenbasis, jacobian_basis
 
 
 def hessian_basis(logdensity: Any, position: jax.Array, is_asked_for: bool) -> jax.Array | None:

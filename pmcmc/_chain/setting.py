@@ -15,8 +15,8 @@ from pmcmc._chain.recursion import check_linearizable
 from pmcmc._util.checks import first_line, is_among
 from pmcmc._util.flat import flatten_states
 from pmcmc.kernels import Kernel
+from pmcmc.solvers.newton.structures import Structure
 from pmcmc.solvers.setting import Setting, Sweeps
-from pmcmc.solvers.structures import Structure
 from pmcmc.surrogates import GaussianSurrogate
 
 _MAX_HESSIAN_DIM = 1000

@@ -18,9 +18,9 @@ from pmcmc._util.checks import check_count, short
 from pmcmc._util.keys import internal_key
 from pmcmc._util.programs import jit_of_function
 from pmcmc.solvers import Dense, IterateGuess, ParallelNewton, as_solver
-from pmcmc.solvers.coordinates import Coordinates
-from pmcmc.solvers.damping.base import Recurrence
-from pmcmc.solvers.scan import affine_scan
+from pmcmc.solvers.newton.coordinates import Coordinates
+from pmcmc.solvers.newton.damping.base import Recurrence
+from pmcmc.solvers.newton.scan import affine_scan
 
 _POWER_ITERATIONS = 1000
 _POWER_TOLERANCE = 1e-7

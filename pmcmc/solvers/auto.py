@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import jax
 
 from pmcmc.solvers.base import Solver
-from pmcmc.solvers.damping import Clip
-from pmcmc.solvers.newton import ParallelNewton
+from pmcmc.solvers.newton.damping import Clip
+from pmcmc.solvers.newton.solver import ParallelNewton
 from pmcmc.solvers.sequential import Sequential
 
 

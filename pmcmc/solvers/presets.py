@@ -3,12 +3,12 @@
 from pmcmc._util.checks import short
 from pmcmc.solvers.auto import Auto
 from pmcmc.solvers.base import Solver
-from pmcmc.solvers.damping import ELK, Clip, Scale
 from pmcmc.solvers.nested import Nested
-from pmcmc.solvers.newton import ParallelNewton
+from pmcmc.solvers.newton.damping import ELK, Clip, Scale
+from pmcmc.solvers.newton.solver import ParallelNewton
+from pmcmc.solvers.newton.structures import Dense, Diagonal, DiagonalBlocks, ScaledIdentity
 from pmcmc.solvers.sequential import Sequential
-from pmcmc.solvers.speculative import Speculative
-from pmcmc.solvers.structures import Dense, Diagonal, DiagonalBlocks, ScaledIdentity
+from pmcmc.solvers.speculative.solver import Speculative
 
 PRESETS: dict[str, Solver | Auto] = {
     "auto": Auto(),

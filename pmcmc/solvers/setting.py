@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from pmcmc.solvers.structures import Structure
+from pmcmc.solvers.newton.structures import Structure
 
 
 class Sweeps(NamedTuple):

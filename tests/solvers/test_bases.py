@@ -5,7 +5,7 @@ import pytest
 import pmcmc
 from pmcmc import solvers
 from pmcmc.solvers import DiagonalBlocks
-from pmcmc.solvers.bases import eigenbasis
+from pmcmc.solvers.newton.bases import eigenbasis
 
 from ..helpers.recursions import loop
 

@@ -17,9 +17,9 @@ from pmcmc.solvers import (
     DiagonalBlocks,
     Scale,
     ScaledIdentity,
-    scan,
 )
-from pmcmc.solvers.damping.base import UNKNOWN, Recurrence
+from pmcmc.solvers.newton import scan
+from pmcmc.solvers.newton.damping.base import UNKNOWN, Recurrence
 
 from ..helpers.recursions import loop
 from .test_structures import to_dense

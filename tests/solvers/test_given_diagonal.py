@@ -69,7 +69,7 @@ def test_differences_are_near_the_derivative():
 
 
 def _no_basis():
-    return pmcmc.solvers.coordinates.Coordinates.of(None)
+    return pmcmc.solvers.newton.coordinates.Coordinates.of(None)
 
 
 def test_errors_name_the_argument():

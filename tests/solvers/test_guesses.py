@@ -13,7 +13,7 @@ from pmcmc.solvers import (
     SurrogateGuess,
     TrajectoryGuess,
 )
-from pmcmc.solvers.guesses import Entry
+from pmcmc.solvers.newton.guesses import Entry
 
 from ..helpers.recursions import loop
 

@@ -9,7 +9,8 @@ import pytest
 from jax import lax
 
 import pmcmc
-from pmcmc.solvers import Recursion, scan
+from pmcmc.solvers import Recursion
+from pmcmc.solvers.newton import scan
 
 from ..helpers.methods import METHODS
 from ..helpers.recursions import RECURSIONS, draw, loop

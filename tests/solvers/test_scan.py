@@ -3,7 +3,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pmcmc.solvers import Dense, Diagonal, DiagonalBlocks, ScaledIdentity, scan
+from pmcmc.solvers import Dense, Diagonal, DiagonalBlocks, ScaledIdentity
+from pmcmc.solvers.newton import scan
 
 from .test_structures import to_dense
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pmcmc.solvers.setting import Sweeps
-from pmcmc.solvers.speculative import best_window, share_predicted_wrong, steps_per_sweep
+from pmcmc.solvers.speculative.solver import best_window, share_predicted_wrong, steps_per_sweep
 
 
 @pytest.mark.parametrize("wrong", [0.0, 1e-3, 0.05, 0.5, 1.0])

@@ -18,7 +18,7 @@ from pmcmc.solvers import (
     ScaledIdentity,
     Structure,
 )
-from pmcmc.solvers.coordinates import Coordinates
+from pmcmc.solvers.newton.coordinates import Coordinates
 
 from ..helpers.recursions import loop
 

@@ -14,7 +14,7 @@ from pmcmc.adapters.blackjax._compat import GRADIENT, is_slice_state
 from pmcmc.adapters.blackjax._states import StateLayout
 from pmcmc.adapters.blackjax._step_key import StepKey
 from pmcmc.solvers import Recursion, ScaledIdentity, Structure
-from pmcmc.solvers.bases import PILOT_STEPS, jacobian_basis
+from pmcmc.solvers.newton.bases import PILOT_STEPS, jacobian_basis
 from pmcmc.solvers.setting import Setting
 
 _MAX_HESSIAN_DIM = 1000

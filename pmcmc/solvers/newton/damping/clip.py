@@ -5,8 +5,8 @@ from typing import Any
 import jax
 
 from pmcmc._util.checks import check_finite, check_positive, is_concrete, short
-from pmcmc.solvers.damping.base import Damping, Recurrence
-from pmcmc.solvers.structures import Structure
+from pmcmc.solvers.newton.damping.base import Damping, Recurrence
+from pmcmc.solvers.newton.structures import Structure
 
 
 class Clip(Damping):

@@ -6,8 +6,8 @@ from typing import Any
 
 import jax
 
-from pmcmc.solvers.coordinates import Coordinates
-from pmcmc.solvers.structures.base import InputMap, StateMap, Structure
+from pmcmc.solvers.newton.coordinates import Coordinates
+from pmcmc.solvers.newton.structures.base import InputMap, StateMap, Structure
 
 
 class Wrapper(Structure):

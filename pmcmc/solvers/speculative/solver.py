@@ -12,7 +12,7 @@ from pmcmc.solvers.base import Solver, Trajectories
 from pmcmc.solvers.driver import Budget, drive
 from pmcmc.solvers.recursion import Recursion
 from pmcmc.solvers.setting import Setting, Sweeps
-from pmcmc.solvers.speculation import SpeculationMethod
+from pmcmc.solvers.speculative.sweep import SpeculationMethod
 from pmcmc.surrogates import as_surrogate
 
 _WINDOWS = (8, 16, 32, 64, 128, 256, 512)

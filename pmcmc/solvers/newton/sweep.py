@@ -8,15 +8,15 @@ import jax.numpy as jnp
 from jax import lax
 
 from pmcmc._util.keys import internal_key
-from pmcmc.solvers.coordinates import Coordinates
-from pmcmc.solvers.damping import Damping
-from pmcmc.solvers.damping.base import UNKNOWN, Recurrence
-from pmcmc.solvers.guesses import Entry, Guess
 from pmcmc.solvers.method import Cost, Method, Swept
+from pmcmc.solvers.newton.coordinates import Coordinates
+from pmcmc.solvers.newton.damping import Damping
+from pmcmc.solvers.newton.damping.base import UNKNOWN, Recurrence
+from pmcmc.solvers.newton.guesses import Entry, Guess
+from pmcmc.solvers.newton.scan import affine_scan
+from pmcmc.solvers.newton.structures import Structure
 from pmcmc.solvers.recursion import Recursion
-from pmcmc.solvers.scan import affine_scan
 from pmcmc.solvers.stopping import Stopping, merit
-from pmcmc.solvers.structures import Structure
 from pmcmc.solvers.tolerance import tolerance, tolerance_of_moves
 from pmcmc.solvers.window import Carry, Sequence, View
 

@@ -12,8 +12,8 @@ import numpy as np
 from pmcmc._util.checks import check_finite, check_positive, short
 from pmcmc._util.keys import internal_key
 from pmcmc._util.pytree import Pytree
-from pmcmc.solvers.scan import affine_scan
-from pmcmc.solvers.structures import Diagonal
+from pmcmc.solvers.newton.scan import affine_scan
+from pmcmc.solvers.newton.structures import Diagonal
 
 
 class Entry(NamedTuple):

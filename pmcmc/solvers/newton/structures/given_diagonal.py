@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 
 from pmcmc._util.checks import check_function, check_hashable
-from pmcmc.solvers.coordinates import Coordinates
-from pmcmc.solvers.structures.base import InputMap, StateMap
-from pmcmc.solvers.structures.elementwise import Elementwise
+from pmcmc.solvers.newton.coordinates import Coordinates
+from pmcmc.solvers.newton.structures.base import InputMap, StateMap
+from pmcmc.solvers.newton.structures.elementwise import Elementwise
 
 
 class GivenDiagonal(Elementwise, static=("diagonal",)):

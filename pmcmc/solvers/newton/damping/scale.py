@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from pmcmc._util.checks import is_concrete, short
-from pmcmc.solvers.damping.base import Damping, Recurrence
-from pmcmc.solvers.structures import Structure
+from pmcmc.solvers.newton.damping.base import Damping, Recurrence
+from pmcmc.solvers.newton.structures import Structure
 
 
 class Scale(Damping):

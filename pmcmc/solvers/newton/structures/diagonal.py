@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 
 from pmcmc._util.checks import is_among, store_count
-from pmcmc.solvers.coordinates import Coordinates
-from pmcmc.solvers.structures.base import StateMap, probes, push
-from pmcmc.solvers.structures.elementwise import Elementwise
+from pmcmc.solvers.newton.coordinates import Coordinates
+from pmcmc.solvers.newton.structures.base import StateMap, probes, push
+from pmcmc.solvers.newton.structures.elementwise import Elementwise
 
 
 class Diagonal(Elementwise, static=("n_probes",)):

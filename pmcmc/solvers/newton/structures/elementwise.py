@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from pmcmc.solvers.structures.base import Structure
+from pmcmc.solvers.newton.structures.base import Structure
 
 
 class Elementwise(Structure):

@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 
 from pmcmc._util.checks import check_flag, check_not_negative
-from pmcmc.solvers.damping.base import Damping, Recurrence
-from pmcmc.solvers.scan import scan
-from pmcmc.solvers.structures import Structure
+from pmcmc.solvers.newton.damping.base import Damping, Recurrence
+from pmcmc.solvers.newton.scan import scan
+from pmcmc.solvers.newton.structures import Structure
 
 _FACTOR = 4.0
 _SMALLEST, _LARGEST = 1e-8, 10.0

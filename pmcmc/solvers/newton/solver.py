@@ -17,15 +17,15 @@ from pmcmc._util.checks import (
     store_count,
 )
 from pmcmc.solvers.base import Solver, Trajectories
-from pmcmc.solvers.coordinates import Coordinates
-from pmcmc.solvers.damping import Clip, Damping
 from pmcmc.solvers.driver import Budget, drive
-from pmcmc.solvers.guesses import IterateGuess, TrajectoryGuess
+from pmcmc.solvers.newton.coordinates import Coordinates
+from pmcmc.solvers.newton.damping import Clip, Damping
+from pmcmc.solvers.newton.guesses import IterateGuess, TrajectoryGuess
+from pmcmc.solvers.newton.structures import Diagonal, Structure
+from pmcmc.solvers.newton.sweep import NewtonMethod
 from pmcmc.solvers.recursion import Recursion
 from pmcmc.solvers.setting import Setting
 from pmcmc.solvers.stopping import Stopping
-from pmcmc.solvers.structures import Diagonal, Structure
-from pmcmc.solvers.sweep import NewtonMethod
 
 _CPU_WINDOW = 64  # least arithmetic
 _ACCELERATOR_WINDOW = 512  # fewest sweeps

@@ -1,8 +1,8 @@
 """Matrices held over several sweeps."""
 
 from pmcmc._util.checks import check_part, store_count
-from pmcmc.solvers.structures.base import Structure
-from pmcmc.solvers.structures.wrapper import Wrapper
+from pmcmc.solvers.newton.structures.base import Structure
+from pmcmc.solvers.newton.structures.wrapper import Wrapper
 
 
 class Lagged(Wrapper, static=("every",)):

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from pmcmc._util.pytree import Pytree
-from pmcmc.solvers.coordinates import Coordinates
+from pmcmc.solvers.newton.coordinates import Coordinates
 
 StateMap = Callable[[jax.Array], tuple[jax.Array, Any]]
 InputMap = Callable[[jax.Array, Any], tuple[jax.Array, Any]]

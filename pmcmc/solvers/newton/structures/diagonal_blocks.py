@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 
 from pmcmc._util.checks import store_count
-from pmcmc.solvers.coordinates import Coordinates
-from pmcmc.solvers.structures.base import StateMap, Structure, probes, push
+from pmcmc.solvers.newton.coordinates import Coordinates
+from pmcmc.solvers.newton.structures.base import StateMap, Structure, probes, push
 
 
 class DiagonalBlocks(Structure, static=("n_probes",)):

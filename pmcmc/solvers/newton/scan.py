@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from pmcmc.solvers.structures import Structure
+from pmcmc.solvers.newton.structures import Structure
 
 
 def is_in_order() -> bool:

@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 
 from pmcmc._util.checks import check_finite
-from pmcmc.solvers.coordinates import Coordinates
-from pmcmc.solvers.structures.base import StateMap, probes, push
-from pmcmc.solvers.structures.elementwise import Elementwise
+from pmcmc.solvers.newton.coordinates import Coordinates
+from pmcmc.solvers.newton.structures.base import StateMap, probes, push
+from pmcmc.solvers.newton.structures.elementwise import Elementwise
 
 
 class ScaledIdentity(Elementwise):

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 from jax import lax
 
 from pmcmc._util.keys import internal_key
-from pmcmc.solvers.coordinates import Coordinates
+from pmcmc.solvers.newton.coordinates import Coordinates
+from pmcmc.solvers.newton.structures import Dense
 from pmcmc.solvers.recursion import Recursion
-from pmcmc.solvers.structures import Dense
 
 PILOT_STEPS = 64
 

@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 
 from pmcmc._util.checks import check_part
-from pmcmc.solvers.coordinates import Coordinates
-from pmcmc.solvers.structures.base import InputMap, StateMap, Structure
-from pmcmc.solvers.structures.wrapper import Wrapper
+from pmcmc.solvers.newton.coordinates import Coordinates
+from pmcmc.solvers.newton.structures.base import InputMap, StateMap, Structure
+from pmcmc.solvers.newton.structures.wrapper import Wrapper
 
 
 class Constant(Wrapper):

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 
 from pmcmc._util.pytree import Pytree
-from pmcmc.solvers.structures import Structure
+from pmcmc.solvers.newton.structures import Structure
 
 UNKNOWN = -1.0  # the merit before the first sweep
 

@@ -1,0 +1,1 @@
+"""Sweeps that predict decisions: the solver and its sweep."""
