@@ -146,7 +146,7 @@ def test_a_worker_that_dies_loses_nothing(tmp_path, expected):
 def test_a_timeout(tmp_path, expected):
     pytest.importorskip("loky")
     function = pmcmc.external(
-        functions.marked(tmp_path, 1, functions.hang), n_workers=2, timeout=4.0
+        functions.marked(tmp_path, 1, functions.hang), n_workers=2, timeout=8.0
     )
     assert_is(sampled(function), expected)
     assert len(list(tmp_path.iterdir())) >= 1
