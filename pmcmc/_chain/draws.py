@@ -9,7 +9,7 @@ import numpy as np
 from pmcmc._chain.segment import Segment
 
 # What is kept of positions, leaves `(chain, n, *event)`, and statistics `(chain, n)` by name.
-Rows = tuple[Any, dict[str, np.ndarray]]
+DrawnRows = tuple[Any, dict[str, np.ndarray]]
 
 
 class Thinning:
@@ -24,7 +24,7 @@ class Thinning:
     def __init__(self, thin: int, keep: Callable[[np.ndarray], Any], n_seen: int = 0) -> None:
         self._thin, self._keep, self._n_seen = thin, keep, n_seen
 
-    def take(self, segment: Segment) -> Rows:
+    def take(self, segment: Segment) -> DrawnRows:
         """The draws among the next steps of the chain."""
         first = (self._thin - 1 - self._n_seen) % self._thin
         rows = jax.tree.map(lambda x: x[:, first :: self._thin], (segment.positions, segment.stats))
@@ -42,9 +42,9 @@ class Draws:
     def __init__(self, n_draws: int) -> None:
         self._n_draws = n_draws
         self._n_kept = 0
-        self._kept: Rows | None = None
+        self._kept: DrawnRows | None = None
 
-    def append(self, rows: Rows) -> None:
+    def append(self, rows: DrawnRows) -> None:
         """Take over the next draws."""
         if self._kept is None:
             self._kept = jax.tree.map(
@@ -56,7 +56,7 @@ class Draws:
             out[:, first : self._n_kept] = new
 
     @property
-    def rows(self) -> Rows:
+    def rows(self) -> DrawnRows:
         """All of them."""
         assert self._kept is not None
         return self._kept

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from pmcmc._chain.draws import Draws, Rows, Thinning
+from pmcmc._chain.draws import DrawnRows, Draws, Thinning
 from pmcmc._chain.keep import keeper, no_rows
 from pmcmc._chain.segment import Segment
 from pmcmc._planning.task import Task
@@ -38,13 +38,13 @@ class Steps:
         self._thinning = Thinning(request.spacing, keep, start.at.n_steps)
         self.at = start.at
 
-    def in_memory(self) -> Rows:
+    def in_memory(self) -> DrawnRows:
         """Take all steps, and return the draws."""
         draws = Draws(self._request.n_steps // self._request.spacing)
         self._take(self._request.n_steps, draws.append)
         return draws.rows
 
-    def on_disk(self, record: Record) -> Rows:
+    def on_disk(self, record: Record) -> DrawnRows:
         """Take all steps that a record has not yet, write draws down, and return all of them.
 
         Ctrl-C ends it early, with a warning.
@@ -55,7 +55,7 @@ class Steps:
         request, n_steps = self._request, self._request.n_steps
         storage = record.storage(self.at.n_steps, request.spacing)
 
-        def store(rows: Rows) -> None:
+        def store(rows: DrawnRows) -> None:
             storage.append(rows)
             if storage.is_due:  # up to the segment before
                 storage.commit(self.at)
@@ -79,7 +79,7 @@ class Steps:
             return like, empty
         return record.draws(like, self.at.n_steps // request.spacing)
 
-    def _take(self, n_steps: int, store: Callable[[Rows], None]) -> None:
+    def _take(self, n_steps: int, store: Callable[[DrawnRows], None]) -> None:
         """Take so many steps, and hand the draws on as they come."""
         runner, kernel, key = self._start.runner, self._start.kernel, self._task.rng_key
         started = time.perf_counter()

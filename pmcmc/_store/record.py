@@ -6,7 +6,7 @@ import jax
 import numpy as np
 
 from pmcmc._adaptation.report import WarmupReport
-from pmcmc._chain.draws import Rows
+from pmcmc._chain.draws import DrawnRows
 from pmcmc._chain.fitting import Fitting
 from pmcmc._store.codec import NotStorableError, pack
 from pmcmc._store.folder import Folder, Variable
@@ -185,7 +185,7 @@ class Record:
         """What writes the draws behind so many steps; `spacing` is the steps for one."""
         return Storage(self.folder, self.description.chunk, n_steps, spacing)
 
-    def draws(self, like: Any, n_draws: int) -> Rows:
+    def draws(self, like: Any, n_draws: int) -> DrawnRows:
         """Draws so far; `like` as in `checkpoint`."""
         variables = self._variables(like)
         arrays = [self.folder.read(variable, n_draws) for variable in variables]

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from pmcmc._chain.draws import Rows
+from pmcmc._chain.draws import DrawnRows
 from pmcmc._chain.evidence import Evidence
 from pmcmc._chain.moments import RunningMoments
 from pmcmc._store.folder import Folder, Variable
@@ -40,7 +40,7 @@ class Checkpoint(NamedTuple):
 class _Pending(NamedTuple):
     """Draws that are not handed over yet, and how many draws and steps have been."""
 
-    rows: list[Rows]
+    rows: list[DrawnRows]
     n_draws: int
     n_steps: int
 
@@ -62,7 +62,7 @@ class Storage:
         self._writing: Future[None] | None = None
         self._next_commit = time.perf_counter() + _COMMIT_SECONDS
 
-    def append(self, rows: Rows) -> None:
+    def append(self, rows: DrawnRows) -> None:
         """Take over the next draws."""
         self._pending.rows.append(rows)
 
@@ -83,7 +83,7 @@ class Storage:
         n_draws = at.n_steps // self._thin
         if at.n_steps == n_steps:
             return
-        table: Rows | None = None
+        table: DrawnRows | None = None
         if n_draws > first:
             n_new = n_draws - first
             rows = jax.tree.map(lambda *x: np.concatenate(x, axis=1), *rest)
@@ -124,7 +124,7 @@ class Storage:
                 f"still is: make room, and go on with pmcmc.resume({path!r}, logdensity)."
             ) from error
 
-    def _write(self, table: Rows | None, first: int, at: Checkpoint) -> None:
+    def _write(self, table: DrawnRows | None, first: int, at: Checkpoint) -> None:
         if table is not None:
             self._folder.write(variables_of(*table), first, self._chunk)
         positions, evidence = np.asarray(at.positions), at.evidence._replace(sweep_log=[])

@@ -190,7 +190,7 @@ def test_bad_arguments(call, words):
 
 class OfUnknownSize:
     def submit(self, *call):
-        raise NotImplementedError
+        pytest.fail("nothing is to be submitted")
 
 
 def test_an_executor_of_unknown_size():
@@ -229,10 +229,9 @@ def test_ctrl_c_does_not_wait_for_the_function(threads, tmp_path):
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         threading.Timer(2.0, signal.raise_signal, [signal.SIGINT]).start()
-        started = time.monotonic()
         with pytest.raises(KeyboardInterrupt):
             sampled(function, 5_000)
-        assert time.monotonic() - started < 10.0  # of 80 at least; on a busy machine
+        assert function.n_evaluations < 2_500  # it did not wait for the rest
     finally:
         signal.signal(signal.SIGINT, before)
 
