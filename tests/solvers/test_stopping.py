@@ -77,3 +77,14 @@ def test_errors_name_the_argument(rule):
         rule(0.0)
     with pytest.raises(ValueError, match=r"stopping must be an instance.*SmallMerit"):
         pmcmc.ParallelNewton(stopping=1e-4)
+
+
+@pytest.mark.parametrize("n_live", [1, 3, 5])
+def test_the_mean_merit_to_the_last_factor(n_live):
+    error = np.random.default_rng(0).normal(size=(5, 2))
+    is_live = np.arange(5) < n_live
+    mean_merit = (error[:n_live] ** 2).sum() / (2 * n_live)
+    for factor, is_met in ((0.99, False), (1.01, True)):
+        rule = SmallMerit(factor * mean_merit)
+        found = rule.is_met(jnp.asarray(error), jnp.zeros((5, 2)), jnp.asarray(is_live))
+        assert bool(found) == is_met
