@@ -13,9 +13,10 @@ from jax import lax
 
 from pmcmc.solvers.base import Tally, Trajectories
 from pmcmc.solvers.method import Method, Swept
+from pmcmc.solvers.place import InOrder, Place, Ring
 from pmcmc.solvers.recursion import Recursion
 from pmcmc.solvers.region import Region
-from pmcmc.solvers.window import Chain, Sequence, View, look, slide
+from pmcmc.solvers.window import Chain, Sequence, View, look
 
 
 class Budget(NamedTuple):
@@ -70,7 +71,8 @@ def drive(
         sequences
     )
     _, chains = lax.while_loop(is_unfinished, body, (jnp.int32(0), chains))
-    states, aux = jax.tree.map(lambda out: out[:, :length], chains.store)
+    place = _place(recursion, 0)
+    states, aux = jax.tree.map(jax.vmap(lambda room: place.taken(room, length)), chains.store)
     row = jnp.arange(length, dtype=jnp.int32)[None]
     is_finished = row < chains.start[:, None]
     states, aux = jax.tree.map(
@@ -79,6 +81,11 @@ def drive(
     is_lost = ~is_finished & (row < end)  # behind NaN, where no chain goes on
     states = jnp.where(is_lost[..., None], jnp.nan, states)
     return Trajectories.of(states, aux, chains.tally)
+
+
+def _place(recursion: Recursion, start: jax.Array | int) -> Place:
+    """Where the rows of a window are that begins with this step."""
+    return InOrder(start) if recursion.time_axis is None else Ring(start, recursion.time_axis)
 
 
 def _beside(flags: jax.Array, rows: jax.Array) -> jax.Array:
@@ -93,17 +100,19 @@ def _start(
     origin = sequence.origin
     row = jax.eval_shape(recursion.step, origin, jax.tree.map(lambda u: u[0], sequence.inputs))
     count = jnp.int32(0)
-    everything = jnp.int32(window)
-    constant = jnp.repeat(origin[None], window, axis=0)
-    iterates = method.enter(constant, everything, count, origin, sequence)
+    place = _place(recursion, count)
+    n = -(-window // place.n_devices)
+    everything = jnp.int32(place.size(n))
+    constant = jnp.repeat(origin[None], n, axis=0)
+    iterates = method.enter(constant, everything, place, origin, sequence)
     return Chain(
         start=count,
         last=origin,
         iterates=iterates,
         n_new=everything,
-        region=_first_region(method, recursion, sequence, iterates),
-        carry=method.init(recursion, sequence, window),
-        store=jax.tree.map(lambda x: jnp.zeros((sequence.length + window, *x.shape), x.dtype), row),
+        region=_first_region(method, recursion, place, sequence, iterates),
+        carry=method.init(recursion, sequence, n),
+        store=place.room(sequence.length, n, row),
         block=count,
         spent=count,
         tally=Tally.empty(budget.n_logged, origin.dtype),
@@ -111,7 +120,7 @@ def _start(
 
 
 def _first_region(
-    method: Method, recursion: Recursion, sequence: Sequence, guesses: jax.Array
+    method: Method, recursion: Recursion, place: Place, sequence: Sequence, guesses: jax.Array
 ) -> Region | None:
     """Where sweeps may go at first: what a user gave for a guess is as good as seen."""
     if not recursion.is_chain:
@@ -119,7 +128,7 @@ def _first_region(
     seen = Region.nothing_like(sequence.origin) if sequence.seen is None else sequence.seen
     for states in (sequence.origin[None], guesses, method.visited(sequence)):
         seen = seen.include(states)
-    return seen
+    return seen.everywhere(place)
 
 
 def _sweep(
@@ -132,18 +141,20 @@ def _sweep(
     n_done: jax.Array,
 ) -> tuple[Chain, jax.Array]:
     """One chain after a sweep, and how many steps of it to take one at a time."""
-    view = look(chain, sequence, n_steps, n_done)
+    place = _place(recursion, chain.start)
+    view = look(place, chain, sequence, n_steps, n_done)
     swept, carry = method.sweep(recursion, view, chain.carry)
-    row = jnp.arange(len(view.rows), dtype=jnp.int32)
-    block_end = jnp.minimum(chain.block + len(view.rows), n_steps)
+    window = place.size(len(view.rows))
+    row = place.order(len(view.rows))
+    block_end = jnp.minimum(chain.block + window, n_steps)
     is_spent = jnp.bool_(False)
     if budget.max_sweeps is not None:
-        is_spent = view.is_live[0] & (chain.spent + 1 >= budget.max_sweeps)
-    is_stopped = view.is_live[0] & swept.is_stopped
+        is_spent = view.is_active & (chain.spent + 1 >= budget.max_sweeps)
+    is_stopped = view.is_active & swept.is_stopped
     is_given_up = (is_spent & (not budget.is_completed)) | is_stopped
 
     # Rows that are given up stay as they are, with their residuals on record.
-    n_live = jnp.sum(view.is_live, dtype=jnp.int32)
+    n_live = place.length_of_prefix(view.is_live)
     n_given_up = jnp.maximum(block_end - chain.start, swept.n_verified)
     n_given_up = jnp.where(is_stopped, n_live, n_given_up)
     n_standing = jnp.minimum(swept.n_finished, n_live)
@@ -153,26 +164,24 @@ def _sweep(
     is_judged = (row < n_finished) & ((row < swept.n_verified) | is_given_up)
 
     start = chain.start + n_finished
-    last = jnp.where(n_finished > 0, finished[jnp.maximum(n_finished - 1, 0)], chain.last)
-    rows, of_rows = jax.tree.map(lambda x: slide(x, n_finished), (swept.rows, carry.of_rows))
+    newest = place.at(finished, jnp.maximum(n_finished - 1, 0))
+    last = jnp.where(n_finished > 0, newest, chain.last)
+    rows, of_rows = jax.tree.map(lambda x: place.slide(x, n_finished), (swept.rows, carry.of_rows))
     is_new_block = start >= block_end
     region = chain.region
     if region is not None:
         # One step from the last finished state leads to where the chain may go, whatever the noise.
         is_next = jnp.all(view.previous == chain.last[None], axis=-1)
         region = region.include(finished, row < n_finished).include(swept.values, is_next)
+        region = region.everywhere(place)
     after = chain._replace(
         start=start,
         last=last,
-        iterates=method.enter(rows, n_finished, start, last, sequence),
+        iterates=method.enter(rows, n_finished, _place(recursion, start), last, sequence),
         n_new=n_finished,
         region=region,
         carry=carry._replace(of_rows=of_rows),
-        store=jax.tree.map(
-            lambda out, new: lax.dynamic_update_slice_in_dim(out, new, chain.start, 0),
-            chain.store,
-            (finished, swept.aux),
-        ),
+        store=jax.tree.map(place.put, chain.store, (finished, swept.aux)),
         block=jnp.where(is_new_block, start, chain.block),
         spent=jnp.where(is_new_block, 0, chain.spent + 1),
         tally=_counted(chain.tally, view, swept, start, is_judged, budget.n_logged),
@@ -189,17 +198,18 @@ def _counted(
     n_logged: int,
 ) -> Tally:
     """The tally with a sweep on record, the residuals of finished rows included."""
-    is_active = view.is_live[0]
 
-    def largest(old: jax.Array, of_rows: jax.Array) -> jax.Array:
-        return jnp.maximum(old, jnp.max(jnp.where(is_judged, of_rows, 0.0)))
+    def largest(of_rows: jax.Array, which: jax.Array) -> jax.Array:
+        return view.place.max(jnp.max(jnp.where(which, of_rows, 0.0)))
 
-    return swept.cost.added_to(tally, is_active)._replace(
-        residual=largest(tally.residual, swept.residual),
-        scaled_residual=largest(tally.scaled_residual, swept.scaled_residual),
+    residual = largest(swept.residual, is_judged)
+    scaled_residual = largest(swept.scaled_residual, is_judged)
+    return swept.cost.added_to(tally, view.is_active)._replace(
+        residual=jnp.maximum(tally.residual, residual),
+        scaled_residual=jnp.maximum(tally.scaled_residual, scaled_residual),
         sweep_log=tally.sweep_log.record(
-            jnp.where(is_active, tally.sweeps, n_logged),
-            jnp.max(jnp.where(view.is_live, swept.residual, 0.0)),
+            jnp.where(view.is_active, tally.sweeps, n_logged),
+            largest(swept.residual, view.is_live),
             start,
             swept.n_reset,
             swept.merit,
@@ -216,7 +226,7 @@ def _complete(
 ) -> Chain:
     """Take the `remaining` steps of each chain one at a time."""
     n_chains, length = jax.tree.leaves(sequences.inputs)[0].shape[:2]
-    chain = jnp.arange(n_chains)
+    chain, n = jnp.arange(n_chains), chains.iterates.shape[1]
 
     def body(i: jax.Array, loop: tuple[jax.Array, Any, Any]) -> tuple[jax.Array, Any, Any]:
         state, store, region = loop
@@ -224,8 +234,13 @@ def _complete(
         t = chains.start + i
         noise = jax.tree.map(lambda u: u[chain, jnp.minimum(t, length - 1)], sequences.inputs)
         new = jax.vmap(recursion.step)(state, noise)
+
+        def put(t: jax.Array, store: Any, new: Any) -> Any:
+            place = _place(recursion, t)
+            return jax.tree.map(lambda room, row: place.put_one(room, row, n), store, new)
+
         # Chains with nothing left write to rows that are not finished, as sweeps do.
-        store = jax.tree.map(lambda out, x: out.at[chain, t].set(x), store, new)
+        store = jax.vmap(put)(t, store, new)
         if region is not None:
             region = jax.vmap(Region.include)(region, new[0][:, None], is_live[:, None])
         return jnp.where(is_live[:, None], new[0], state), store, region
@@ -233,15 +248,26 @@ def _complete(
     loop = (chains.last, chains.store, chains.region)
     last, store, region = lax.fori_loop(0, jnp.max(remaining), body, loop)
     start = chains.start + remaining
-    n_new = jnp.minimum(chains.n_new + remaining, chains.iterates.shape[1])
-    rows, of_rows = jax.tree.map(
-        lambda rows: jax.vmap(slide)(rows, remaining), (chains.iterates, chains.carry.of_rows)
+    n_new = jnp.minimum(chains.n_new + remaining, _place(recursion, 0).size(n))
+
+    def enter(
+        before: jax.Array, start: jax.Array, remaining: jax.Array, both: Any, *more: Any
+    ) -> tuple[jax.Array, Any]:
+        rows, of_rows = jax.tree.map(
+            lambda rows: _place(recursion, before).slide(rows, remaining), both
+        )
+        n_new, last, sequence = more
+        return method.enter(rows, n_new, _place(recursion, start), last, sequence), of_rows
+
+    both = (chains.iterates, chains.carry.of_rows)
+    iterates, of_rows = jax.vmap(enter)(
+        chains.start, start, remaining, both, n_new, last, sequences
     )
     is_new_block = remaining > 0
     return chains._replace(
         start=start,
         last=last,
-        iterates=jax.vmap(method.enter)(rows, n_new, start, last, sequences),
+        iterates=iterates,
         n_new=n_new,
         region=region,
         carry=chains.carry._replace(of_rows=of_rows),

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from pmcmc.solvers.base import Tally
+from pmcmc.solvers.place import Place
 from pmcmc.solvers.recursion import Recursion
 from pmcmc.solvers.window import Carry, Sequence, View
 
@@ -65,6 +66,8 @@ class Swept(NamedTuple):
 class Method(abc.ABC):
     """A way to sweep a window, for one chain of a batch; everything is resolved.
 
+    Arrays with leading axis `W` have the rows that are on this device, all or a part.
+
     The window, the verified prefix, the budget, steps taken one at a time, counts and outcome are
     the driver's (`drive`). Whatever a method proposes, a sweep finishes at least one step: the
     first row is always a step from a finished state.
@@ -84,14 +87,14 @@ class Method(abc.ABC):
         return Carry()
 
     def enter(
-        self, rows: jax.Array, n_new: jax.Array, start: jax.Array, last: jax.Array, seq: Sequence
+        self, rows: jax.Array, n_new: jax.Array, place: Place, last: jax.Array, seq: Sequence
     ) -> jax.Array:
         """The window with a first guess for its last `n_new` rows, which are copies.
 
         Args:
-            rows: iterates of the steps from `start` on, shape `(W, D)`.
+            rows: iterates of the steps, shape `(W, D)`.
             n_new: how many entered.
-            start: number of the first row's step.
+            place: where the rows are.
             last: the last finished state, shape `(D,)`.
             seq: what is given of the chain.
         """

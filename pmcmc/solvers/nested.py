@@ -95,6 +95,7 @@ def _run_stages(
             state=lambda state: state,
             is_chain=recursion.is_chain,
             seen=region,
+            time_axis=recursion.time_axis,
         )
         shared = jax.tree.map(
             lambda x: jnp.broadcast_to(x[:, None], (n_chains, stages.length, *x.shape[1:])), u

@@ -72,6 +72,8 @@ class Recursion(NamedTuple):
         is_chain: whether steps are moves of a Markov chain: residuals are then judged by the size
             of the moves too, and sweeps stay in the region that the chain has seen.
         seen: that region so far, with a leading chain axis, or `None` where nothing is known.
+        time_axis: of a mesh, under `jax.shard_map`, over whose devices the rows of a window may be
+            spread; `None` for one device.
     """
 
     carry: Callable[[jax.Array], Any]
@@ -82,6 +84,7 @@ class Recursion(NamedTuple):
     calls: Calls = Calls()
     is_chain: bool = False
     seen: Region | None = None
+    time_axis: str | None = None
 
     def step(self, state: jax.Array, inputs: Any) -> tuple[jax.Array, Any]:
         """One step from the bare state: `(next state, aux)`."""

@@ -5,6 +5,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from pmcmc.solvers.place import Place
+
 _WIDTHS = 2.0  # to each side: sweeps take about as many as without a bound (measured from 0.5 to 4)
 
 
@@ -37,6 +39,10 @@ class Region(NamedTuple):
             jnp.minimum(self.low, jnp.min(jnp.where(counts, rows, self.low[None]), axis=0)),
             jnp.maximum(self.high, jnp.max(jnp.where(counts, rows, self.high[None]), axis=0)),
         )
+
+    def everywhere(self, place: Place) -> "Region":
+        """The box of the boxes of all devices."""
+        return Region(place.min(self.low), place.max(self.high))
 
     def keep(self, rows: jax.Array, safe: jax.Array) -> jax.Array:
         """The rows `(W, D)`, with a safe point `(D,)` in place of those far outside, or not finite.

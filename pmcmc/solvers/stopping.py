@@ -11,19 +11,20 @@ import jax.numpy as jnp
 
 from pmcmc._util.checks import check_positive
 from pmcmc._util.pytree import Pytree
+from pmcmc.solvers.place import Place
 
 
 class Stopping(Pytree, abc.ABC):
     """When to stop sweeping although states may be out of tolerance; a frozen dataclass."""
 
     @abc.abstractmethod
-    def is_met(self, error: jax.Array, step: jax.Array, is_live: jax.Array) -> jax.Array:
+    def is_met(self, merit: jax.Array, step: jax.Array, n_live: jax.Array) -> jax.Array:
         """Whether the iterates before the sweep will do.
 
         Args:
-            error: residuals `f(s_{t-1}) - s_t` of the iterates before the sweep, shape `(W, D)`.
-            step: new iterates minus those before the sweep, shape `(W, D)`.
-            is_live: which rows are steps of the chain, shape `(W,)`.
+            merit: half the sum of their squared residuals, infinite where one is NaN.
+            step: largest change of a number in the sweep, NaN where one is.
+            n_live: how many steps of the chain are in the window.
         """
 
 
@@ -45,9 +46,9 @@ class SmallMerit(Stopping):
     def __post_init__(self) -> None:
         check_positive("tolerance", self.tolerance, "SmallMerit(1e-10)")
 
-    def is_met(self, error: jax.Array, step: jax.Array, is_live: jax.Array) -> jax.Array:
-        n_live = jnp.maximum(jnp.sum(is_live, dtype=jnp.int32), 1).astype(error.dtype)
-        return merit(error, is_live) <= jnp.asarray(self.tolerance, error.dtype) * n_live
+    def is_met(self, merit: jax.Array, step: jax.Array, n_live: jax.Array) -> jax.Array:
+        size = jnp.maximum(n_live, 1).astype(merit.dtype)
+        return merit <= jnp.asarray(self.tolerance, merit.dtype) * size
 
 
 class SmallStep(Stopping):
@@ -68,12 +69,11 @@ class SmallStep(Stopping):
     def __post_init__(self) -> None:
         check_positive("tolerance", self.tolerance, "SmallStep(1e-4)")
 
-    def is_met(self, error: jax.Array, step: jax.Array, is_live: jax.Array) -> jax.Array:
-        is_small = jnp.abs(step) <= jnp.asarray(self.tolerance, step.dtype)
-        return jnp.all(is_small | ~is_live[:, None])
+    def is_met(self, merit: jax.Array, step: jax.Array, n_live: jax.Array) -> jax.Array:
+        return step <= jnp.asarray(self.tolerance, jnp.result_type(step))
 
 
-def merit(error: jax.Array, is_live: jax.Array) -> jax.Array:
+def merit_of(error: jax.Array, is_live: jax.Array, place: Place) -> jax.Array:
     """Half the sum of squared residuals `(W, D)` of the live rows, infinite where one is NaN."""
-    total = jnp.sum(jnp.where(is_live[:, None], error**2, 0.0)) / 2
+    total = place.sum(jnp.sum(jnp.where(is_live[:, None], error**2, 0.0))) / 2
     return jnp.where(jnp.isnan(total), jnp.inf, total)

@@ -3,6 +3,8 @@
 import jax
 import jax.numpy as jnp
 
+from pmcmc.solvers.place import Place
+
 
 def tolerance(atol: jax.Array, rtol: jax.Array, states: jax.Array) -> jax.Array:
     """Largest residual of a finished state, for states `(W, D)`."""
@@ -10,7 +12,12 @@ def tolerance(atol: jax.Array, rtol: jax.Array, states: jax.Array) -> jax.Array:
 
 
 def tolerance_of_moves(
-    atol: jax.Array, rtol: jax.Array, states: jax.Array, moves: jax.Array, is_live: jax.Array
+    atol: jax.Array,
+    rtol: jax.Array,
+    states: jax.Array,
+    moves: jax.Array,
+    is_live: jax.Array,
+    place: Place,
 ) -> jax.Array:
     """The same for the states of a Markov chain, at most `atol + rtol * |s|`.
 
@@ -24,15 +31,16 @@ def tolerance_of_moves(
         states: shape `(W, D)`.
         moves: of the steps of the window, shape `(W, D)`.
         is_live: which of them are steps of the chain, shape `(W,)`.
+        place: where the rows are.
     """
-    scale = _typical(moves, is_live)
+    scale = _typical(moves, is_live, place)
     size = jnp.abs(states)
     rounding = jnp.minimum(rtol, 2 * jnp.finfo(states.dtype).eps) * size
     relative = rtol * jnp.minimum(size, scale[None])
     return atol * jnp.minimum(scale, 1.0)[None] + jnp.maximum(relative, rounding)
 
 
-def _typical(moves: jax.Array, is_live: jax.Array) -> jax.Array:
+def _typical(moves: jax.Array, is_live: jax.Array, place: Place) -> jax.Array:
     """Geometric mean of the sizes of the moves, `(W, D)`, per coordinate.
 
     Rejections, which are no moves, do not count; one jump among many moves hardly does.
@@ -40,6 +48,6 @@ def _typical(moves: jax.Array, is_live: jax.Array) -> jax.Array:
     size = jnp.abs(moves)
     counts = is_live[:, None] & jnp.isfinite(size) & (size > 0)
     logs = jnp.where(counts, jnp.log(jnp.where(counts, size, 1.0)), 0.0)
-    n_moves = jnp.sum(counts, axis=0, dtype=jnp.int32)
-    mean = jnp.sum(logs, axis=0) / jnp.maximum(n_moves, 1).astype(logs.dtype)
+    n_moves = place.sum(jnp.sum(counts, axis=0, dtype=jnp.int32))
+    mean = place.sum(jnp.sum(logs, axis=0)) / jnp.maximum(n_moves, 1).astype(logs.dtype)
     return jnp.where(n_moves > 0, jnp.exp(mean), 0.0)

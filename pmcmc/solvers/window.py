@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from pmcmc.solvers.base import Tally
+from pmcmc.solvers.place import Place
 from pmcmc.solvers.region import Region
 
 
@@ -47,21 +48,27 @@ class View(NamedTuple):
     """The window of one chain before a sweep.
 
     Args:
+        place: where the rows are; those on this device are meant by leading axes `W`.
         rows: iterates of the steps, shape `(W, D)`; of a Markov chain moved to where it
             may go, if they are far outside.
+        last: the last finished state, shape `(D,)`.
         previous: the state that each step starts from: the last finished one, then the iterates.
         inputs: of the steps, leading axis `W`.
         steps: number of each step in the sequence, shape `(W,)`.
-        is_live: which rows are steps of the chain, always the first ones.
-        is_new: which rows entered since the last sweep, always the last ones.
+        is_active: whether there are steps left.
+        is_live: which rows are steps of the chain, always the first ones of the window.
+        is_new: which rows entered since the last sweep, always the last ones of the window.
         n_sweeps: sweeps that the chain has seen.
         n_sweeps_of_batch: sweeps that the batch has seen, the same for all its chains.
     """
 
+    place: Place
     rows: jax.Array
+    last: jax.Array
     previous: jax.Array
     inputs: Any
     steps: jax.Array
+    is_active: jax.Array
     is_live: jax.Array
     is_new: jax.Array
     n_sweeps: jax.Array
@@ -92,29 +99,31 @@ class Chain(NamedTuple):
 
 
 def look(
-    chain: Chain, sequence: Sequence, n_steps: jax.Array, n_sweeps_of_batch: jax.Array
+    place: Place,
+    chain: Chain,
+    sequence: Sequence,
+    n_steps: jax.Array,
+    n_sweeps_of_batch: jax.Array,
 ) -> View:
     """What a sweep sees of a chain that ends after `n_steps`."""
-    window = chain.iterates.shape[0]
-    row = jnp.arange(window, dtype=jnp.int32)
+    n = len(chain.iterates)
+    row = place.order(n)
     steps = jnp.minimum(chain.start + row, sequence.length - 1)
+    is_active = (chain.start < n_steps) & chain.goes_on
     # Any number may be an iterate: what is verified are the rows as they are seen here.
     rows = chain.iterates
     if chain.region is not None:
         rows = chain.region.keep(rows, chain.last)
     return View(
+        place=place,
         rows=rows,
-        previous=jnp.concatenate([chain.last[None], rows[:-1]]),
+        last=chain.last,
+        previous=place.before(rows, chain.last),
         inputs=jax.tree.map(lambda u: u[steps], sequence.inputs),
         steps=steps,
-        is_live=(chain.start + row < n_steps) & chain.goes_on,
-        is_new=row >= window - chain.n_new,
+        is_active=is_active,
+        is_live=(chain.start + row < n_steps) & is_active,
+        is_new=row >= place.size(n) - chain.n_new,
         n_sweeps=chain.tally.sweeps,
         n_sweeps_of_batch=n_sweeps_of_batch,
     )
-
-
-def slide(rows: jax.Array, n_finished: jax.Array) -> jax.Array:
-    """Drop the first rows; the rows that enter are copies of the last one."""
-    row = jnp.arange(len(rows), dtype=jnp.int32)
-    return rows[jnp.minimum(row + n_finished, len(rows) - 1)]

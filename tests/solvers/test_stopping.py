@@ -8,6 +8,8 @@ import pytest
 
 import pmcmc
 from pmcmc.solvers import PRESETS, Outcome, SmallMerit, SmallStep
+from pmcmc.solvers.place import InOrder
+from pmcmc.solvers.stopping import merit_of
 
 T, TOLERANCE = 60, 1e-4
 
@@ -67,8 +69,9 @@ def test_the_log_has_the_merit_of_each_sweep():
 @pytest.mark.parametrize("rule", [SmallMerit(1e9), SmallStep(1e9)])
 def test_what_is_no_number_meets_no_rule(rule):
     rows, is_live = jnp.array([[1.0], [jnp.nan], [jnp.nan]]), jnp.array([True, True, False])
-    assert not rule.is_met(rows, rows, is_live)
-    assert rule.is_met(rows, rows, is_live & ~jnp.isnan(rows[:, 0]))
+    assert not rule.is_met(merit_of(rows, is_live, InOrder()), jnp.nan, 2)
+    is_number = is_live & ~jnp.isnan(rows[:, 0])
+    assert rule.is_met(merit_of(rows, is_number, InOrder()), jnp.float64(1.0), 1)
 
 
 @pytest.mark.parametrize("rule", [SmallMerit, SmallStep])
@@ -86,5 +89,5 @@ def test_the_mean_merit_to_the_last_factor(n_live):
     mean_merit = (error[:n_live] ** 2).sum() / (2 * n_live)
     for factor, is_met in ((0.99, False), (1.01, True)):
         rule = SmallMerit(factor * mean_merit)
-        found = rule.is_met(jnp.asarray(error), jnp.zeros((5, 2)), jnp.asarray(is_live))
-        assert bool(found) == is_met
+        merit = merit_of(jnp.asarray(error), jnp.asarray(is_live), InOrder())
+        assert bool(rule.is_met(merit, jnp.float64(0.0), jnp.int32(n_live))) == is_met

@@ -14,6 +14,7 @@ from pmcmc._util.keys import internal_key
 from pmcmc._util.pytree import Pytree
 from pmcmc.solvers.newton.scan import affine_scan
 from pmcmc.solvers.newton.structures import Diagonal
+from pmcmc.solvers.place import InOrder, Place
 
 
 class Entry(NamedTuple):
@@ -27,6 +28,7 @@ class Entry(NamedTuple):
         last: the last finished state, shape `(D,)`.
         inputs: of the whole sequence, leading axis `T`.
         data: what the guess was given per step, leading axis `T`.
+        place: where the rows are.
     """
 
     rows: jax.Array
@@ -36,6 +38,7 @@ class Entry(NamedTuple):
     last: jax.Array
     inputs: Any
     data: Any
+    place: Place = InOrder()
 
 
 class Guess(Pytree, abc.ABC):
@@ -163,12 +166,13 @@ class SurrogateGuess(Guess, static=("step",)):
         )(inputs)
         # Rows that are not new restart the recurrence: what enters goes on from them.
         is_new = entry.is_new[:, None]
-        is_first = (jnp.arange(len(entry.rows)) == 0)[:, None]
+        is_first = (entry.place.order(len(entry.rows)) == 0)[:, None]
         offset = value - slope * jnp.where(is_first, 0.0, entry.last[None])
         return affine_scan(
             Diagonal(),
             jnp.where(is_new, slope, 0.0),
             jnp.where(is_new, offset, entry.rows),
+            entry.place,
         )
 
 

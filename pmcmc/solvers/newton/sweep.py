@@ -15,8 +15,9 @@ from pmcmc.solvers.newton.damping.base import UNKNOWN, Recurrence
 from pmcmc.solvers.newton.guesses import Entry, Guess
 from pmcmc.solvers.newton.scan import affine_scan
 from pmcmc.solvers.newton.structures import Structure
+from pmcmc.solvers.place import Place
 from pmcmc.solvers.recursion import Recursion
-from pmcmc.solvers.stopping import Stopping, merit
+from pmcmc.solvers.stopping import Stopping, merit_of
 from pmcmc.solvers.tolerance import tolerance, tolerance_of_moves
 from pmcmc.solvers.window import Carry, Sequence, View
 
@@ -87,36 +88,41 @@ class NewtonMethod(Method):
         return Carry(matrices, damped)
 
     def enter(
-        self, rows: jax.Array, n_new: jax.Array, start: jax.Array, last: jax.Array, seq: Sequence
+        self, rows: jax.Array, n_new: jax.Array, place: Place, last: jax.Array, seq: Sequence
     ) -> jax.Array:
-        row = jnp.arange(len(rows), dtype=jnp.int32)
+        row = place.order(len(rows))
         entry = Entry(
             rows=rows,
-            is_new=row >= len(rows) - n_new,
-            steps=jnp.minimum(start + row, seq.length - 1),
+            is_new=row >= place.size(len(rows)) - n_new,
+            steps=jnp.minimum(place.start + row, seq.length - 1),
             origin=seq.origin,
             last=last,
             inputs=seq.inputs,
             data=seq.data,
+            place=place,
         )
         return self.guess.enter(entry)
 
     def sweep(self, recursion: Recursion, view: View, carry: Carry) -> tuple[Swept, Carry]:
         evaluated = self._evaluate(recursion, view, carry.of_rows)
-        value = evaluated.value
+        value, place = evaluated.value, view.place
         error = jnp.where(value == view.rows, 0.0, value - view.rows)  # equal infinities
         scaled_residual = self._in_tolerances(recursion.is_chain, view, value, error)
-        n_verified = _length_of_prefix(view.is_live & (scaled_residual <= 1))
+        n_verified = place.length_of_prefix(view.is_live & (scaled_residual <= 1))
         damped = self._adapted(view, error, carry.of_chain)
         rows, is_number = self._update(view, evaluated, error, damped)
-        n_reset = jnp.sum(view.is_live & ~is_number, dtype=jnp.int32)
+        n_reset = place.sum(jnp.sum(view.is_live & ~is_number, dtype=jnp.int32))
         if self.damping is not None:
             damped = damped._replace(has_overflowed=n_reset > 0)
         # The row behind the verified ones was evaluated at a verified state: its value is exact.
-        is_exact = jnp.arange(len(value), dtype=jnp.int32) == n_verified
+        is_exact = place.order(len(value)) == n_verified
+        merit = merit_of(error, view.is_live, place)
         is_stopped: jax.Array | bool = False
         if self.stopping is not None:
-            is_stopped = self.stopping.is_met(error, rows - view.rows, view.is_live)
+            step = jnp.where(view.is_live[:, None], jnp.abs(rows - view.rows), 0.0)
+            n_live = place.length_of_prefix(view.is_live)
+            is_stopped = self.stopping.is_met(merit, place.max(jnp.max(step)), n_live)
+        n_rows = place.size(len(value))
         swept = Swept(
             finished=jnp.where(is_exact[:, None], value, view.rows),
             n_finished=n_verified + 1,
@@ -127,11 +133,11 @@ class NewtonMethod(Method):
             residual=_largest(jnp.abs(error)),
             scaled_residual=scaled_residual,
             n_reset=n_reset,
-            merit=merit(error, view.is_live),
+            merit=merit,
             cost=Cost(
-                evaluations=len(value),
-                calls=len(value) * recursion.calls.step,
-                products=len(value) * self.structure.products(value.shape[-1]),
+                evaluations=n_rows,
+                calls=n_rows * recursion.calls.step,
+                products=n_rows * self.structure.products(value.shape[-1]),
             ),
             is_stopped=is_stopped,
         )
@@ -144,7 +150,8 @@ class NewtonMethod(Method):
 
     def _evaluate(self, recursion: Recursion, view: View, held: Any) -> _Evaluated:
         """The map and its matrices at the state before each row."""
-        keys = jax.random.split(_key(view.n_sweeps), len(view.rows))
+        n = len(view.rows)
+        keys = jax.random.split(_key(view.n_sweeps), view.place.size(n))[view.place.order(n)]
 
         def estimate() -> _Evaluated:
             linearize = jax.vmap(lambda *row: self._linearize(recursion, *row))
@@ -166,7 +173,8 @@ class NewtonMethod(Method):
         """The largest residual of each row over the tolerance, which NaN is not within."""
         bounds = (self.atol, self.rtol, view.rows)
         if is_chain:
-            allowed = tolerance_of_moves(*bounds, value - view.previous, view.is_live)
+            moves = value - view.previous
+            allowed = tolerance_of_moves(*bounds, moves, view.is_live, view.place)
         else:
             allowed = tolerance(*bounds)
         return _largest(jnp.where(error == 0, 0.0, jnp.abs(error) / allowed))
@@ -176,10 +184,10 @@ class NewtonMethod(Method):
         if self.damping is None:
             return damped
         merits = jnp.where(view.is_live, jnp.sum(error**2, axis=-1), 0.0)
-        kept = jnp.sum(jnp.where(view.is_new, 0.0, merits))
+        kept = view.place.sum(jnp.sum(jnp.where(view.is_new, 0.0, merits)))
         now = jnp.where(damped.has_overflowed, jnp.inf, kept)
         state = self.damping.adapt(damped.state, damped.merit, now)
-        return damped._replace(state=state, merit=jnp.sum(merits))
+        return damped._replace(state=state, merit=view.place.sum(jnp.sum(merits)))
 
     def _update(
         self, view: View, evaluated: _Evaluated, error: jax.Array, damped: Any
@@ -191,12 +199,13 @@ class NewtonMethod(Method):
         """
         is_jacobi = view.is_new & self.guess.begins_with_jacobi
         matrices = _cleaned(evaluated.matrices, is_jacobi)
-        recurrence = Recurrence(matrices, self.coordinates.enter(error), view.steps)
+        offsets = self.coordinates.enter(error)
+        recurrence = Recurrence(matrices, offsets, view.steps, view.place)
         used = recurrence
         if self.damping is not None:
             used = self.damping.damp(self.structure, recurrence, damped.state)
-        increments = affine_scan(self.structure, used.matrices, used.offsets)
-        before = jnp.concatenate([jnp.zeros_like(increments[:1]), increments[:-1]])
+        increments = affine_scan(self.structure, used.matrices, used.offsets, view.place)
+        before = view.place.before(increments, jnp.zeros_like(increments[0]))
         correction = jax.vmap(self.structure.apply)(used.matrices, before)
         is_same = used.offsets == recurrence.offsets  # where infinities are, too
         correction += jnp.where(is_same, 0.0, used.offsets - recurrence.offsets)
@@ -204,17 +213,13 @@ class NewtonMethod(Method):
         rows = value + self.coordinates.leave(correction)
         # Any number may take the place of an overflow: a sweep still finishes a step or more.
         is_number = jnp.isfinite(rows)
-        fallback = jnp.where(jnp.isfinite(value), value, view.previous[:1])
+        fallback = jnp.where(jnp.isfinite(value), value, view.last[None])
         return jnp.where(is_number, rows, fallback), jnp.all(is_number, axis=-1)
 
 
 def _largest(sizes: jax.Array) -> jax.Array:
     """Of each row, infinite where one is NaN."""
     return jnp.max(jnp.where(jnp.isnan(sizes), jnp.inf, sizes), axis=-1)
-
-
-def _length_of_prefix(is_true: jax.Array) -> jax.Array:
-    return jnp.sum(jnp.cumprod(is_true), dtype=jnp.int32)
 
 
 def _key(sweep: jax.Array | int) -> jax.Array:

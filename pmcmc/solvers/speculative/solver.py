@@ -78,8 +78,9 @@ class Speculative(Solver, static=("window", "n_logged_sweeps"), kw_only=True):
         )
         length = jax.tree.leaves(inputs)[0].shape[1]
         budget = Budget(None, True, self.n_logged_sweeps)
-        # Points are proposals of the chain, or near them: they need no bounds.
-        unbounded = recursion._replace(is_chain=False)
+        # Points are proposals of the chain, or near them: they need no bounds. Predictions follow
+        # one another: what is spread over a mesh is the evaluation.
+        unbounded = recursion._replace(is_chain=False, time_axis=None)
         return drive(method, budget, unbounded, s0, inputs, n_steps, min(self.window, length))
 
     @property

@@ -15,7 +15,7 @@ from jax import lax
 
 from pmcmc.solvers.method import Cost, Method, Swept
 from pmcmc.solvers.recursion import Parts, Recursion
-from pmcmc.solvers.stopping import merit
+from pmcmc.solvers.stopping import merit_of
 from pmcmc.solvers.tolerance import tolerance_of_moves
 from pmcmc.solvers.window import Carry, Sequence, View
 
@@ -99,7 +99,7 @@ class SpeculationMethod(Method):
             residual=jnp.max(error, axis=-1),
             scaled_residual=scaled,
             n_reset=jnp.int32(0),
-            merit=merit(error, view.is_live),
+            merit=merit_of(error, view.is_live, view.place),
             cost=Cost(evaluations=n_points, calls=n_points * recursion.calls.advance),
         )
         evaluated = _Evaluated(predicted.point, exact, predicted.guessed)
@@ -159,7 +159,7 @@ class SpeculationMethod(Method):
         scaled = jnp.zeros_like(error[:, 0])
         if not _parts(recursion).proposes_from_state:
             moves = predicted.point - jax.vmap(recursion.state)(before)
-            bounds = (self.atol, self.rtol, predicted.point, moves, view.is_live)
+            bounds = (self.atol, self.rtol, predicted.point, moves, view.is_live, view.place)
             scaled = jnp.where(error == 0, 0.0, error / tolerance_of_moves(*bounds)).max(axis=-1)
         return jnp.cumprod(is_right & view.is_live & (scaled <= 1)).astype(bool), scaled
 

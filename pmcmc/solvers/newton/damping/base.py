@@ -7,6 +7,7 @@ import jax
 
 from pmcmc._util.pytree import Pytree
 from pmcmc.solvers.newton.structures import Structure
+from pmcmc.solvers.place import InOrder, Place
 
 UNKNOWN = -1.0  # the merit before the first sweep
 
@@ -18,11 +19,13 @@ class Recurrence(NamedTuple):
         matrices: `A_1..A_W`, a pytree with leading axis `W`.
         offsets: `b_1..b_W`, shape `(W, D)`.
         steps: number of each step in the sequence, shape `(W,)`.
+        place: where the rows are.
     """
 
     matrices: Any
     offsets: jax.Array
     steps: jax.Array
+    place: Place = InOrder()
 
 
 class Damping(Pytree, abc.ABC):

@@ -9,6 +9,7 @@ from pmcmc._util.checks import check_flag, check_not_negative
 from pmcmc.solvers.newton.damping.base import Damping, Recurrence
 from pmcmc.solvers.newton.scan import scan
 from pmcmc.solvers.newton.structures import Structure
+from pmcmc.solvers.place import Place
 
 _FACTOR = 4.0
 _SMALLEST, _LARGEST = 1e-8, 10.0
@@ -61,7 +62,7 @@ class ELK(Damping, static=("is_adaptive",)):
         # Covariances are squares of the matrices, of which products have to be finite.
         bound = jnp.finfo(penalty.dtype).max ** 0.2
         matrices = jax.tree.map(lambda leaf: jnp.clip(leaf, -bound, bound), recurrence.matrices)
-        gains = _gains(structure, matrices, penalty)
+        gains = _gains(structure, matrices, penalty, recurrence.place)
         return recurrence._replace(
             matrices=jax.vmap(structure.compose)(gains, matrices),
             offsets=jax.vmap(structure.apply)(gains, recurrence.offsets),
@@ -80,7 +81,7 @@ class _Element(NamedTuple):
     information: Any
 
 
-def _gains(structure: Structure, matrices: Any, penalty: jax.Array) -> Any:
+def _gains(structure: Structure, matrices: Any, penalty: jax.Array, place: Place) -> Any:
     """`G_t`, the inverses of identity plus `penalty` times predicted covariance.
 
     The state before the first step is known and the first step exact: its gain is the identity.
@@ -133,14 +134,18 @@ def _gains(structure: Structure, matrices: Any, penalty: jax.Array) -> Any:
         predicted = structure.add(sandwich(matrix, covariance), structure.identity_like(matrix))
         return structure.resolvent(times(penalty, predicted))
 
+    def at_first(rows: jax.Array, row: jax.Array | float) -> jax.Array:
+        return jnp.where(is_first.reshape(-1, *[1] * (rows.ndim - 1)), row, rows)
+
     elements = jax.vmap(element)(matrices)
     # Nothing is uncertain at the first step, and what is before it does not matter.
-    known = jax.tree.map(lambda leaf: leaf.at[0].set(0.0), elements)
-    covariances = scan(combine, known).covariance
-    before = jax.tree.map(lambda leaf: jnp.roll(leaf, 1, axis=0), covariances)
+    is_first = place.order(len(jax.tree.leaves(matrices)[0])) == 0
+    known = jax.tree.map(lambda leaf: at_first(leaf, 0.0), elements)
+    covariances = scan(combine, known, place).covariance
+    before = jax.tree.map(lambda leaf: place.before(leaf, jnp.zeros_like(leaf[0])), covariances)
     gains = jax.vmap(gain)(matrices, before)
     first = structure.identity_like(jax.tree.map(lambda leaf: leaf[0], matrices))
-    return jax.tree.map(lambda leaf, one: leaf.at[0].set(one), gains, first)
+    return jax.tree.map(at_first, gains, first)
 
 
 def _symmetric(structure: Structure, matrix: Any) -> Any:
