@@ -5,6 +5,7 @@ the driver stores them, slides past them, counts, and takes steps one at a time 
 sweeps is spent. Each chain of a batch slides on its own.
 """
 
+import functools
 from typing import Any, NamedTuple
 
 import jax
@@ -166,7 +167,10 @@ def _sweep(
     start = chain.start + n_finished
     newest = place.at(finished, jnp.maximum(n_finished - 1, 0))
     last = jnp.where(n_finished > 0, newest, chain.last)
-    rows, of_rows = jax.tree.map(lambda x: place.slide(x, n_finished), (swept.rows, carry.of_rows))
+    rows = (swept.rows, carry.of_rows)
+    iterates, of_rows = _slid(
+        method, recursion, sequence, chain.start, n_finished, n_finished, last, rows
+    )
     is_new_block = start >= block_end
     region = chain.region
     if region is not None:
@@ -177,7 +181,7 @@ def _sweep(
     after = chain._replace(
         start=start,
         last=last,
-        iterates=method.enter(rows, n_finished, _place(recursion, start), last, sequence),
+        iterates=iterates,
         n_new=n_finished,
         region=region,
         carry=carry._replace(of_rows=of_rows),
@@ -187,6 +191,23 @@ def _sweep(
         tally=_counted(chain.tally, view, swept, start, is_judged, budget.n_logged),
     )
     return after, jnp.where(is_spent, jnp.maximum(block_end - start, 0), 0)
+
+
+def _slid(
+    method: Method,
+    recursion: Recursion,
+    sequence: Sequence,
+    start: jax.Array,
+    n_finished: jax.Array,
+    n_new: jax.Array,
+    last: jax.Array,
+    rows: tuple[jax.Array, Any],
+) -> tuple[jax.Array, Any]:
+    """Iterates, and what a method carries of rows, after steps from `start` on were finished."""
+    slide = functools.partial(_place(recursion, start).slide, n_finished=n_finished)
+    iterates, of_rows = jax.tree.map(slide, rows)
+    place = _place(recursion, start + n_finished)
+    return method.enter(iterates, n_new, place, last, sequence), of_rows
 
 
 def _counted(
@@ -250,18 +271,8 @@ def _complete(
     start = chains.start + remaining
     n_new = jnp.minimum(chains.n_new + remaining, _place(recursion, 0).size(n))
 
-    def enter(
-        before: jax.Array, start: jax.Array, remaining: jax.Array, both: Any, *more: Any
-    ) -> tuple[jax.Array, Any]:
-        rows, of_rows = jax.tree.map(
-            lambda rows: _place(recursion, before).slide(rows, remaining), both
-        )
-        n_new, last, sequence = more
-        return method.enter(rows, n_new, _place(recursion, start), last, sequence), of_rows
-
-    both = (chains.iterates, chains.carry.of_rows)
-    iterates, of_rows = jax.vmap(enter)(
-        chains.start, start, remaining, both, n_new, last, sequences
+    iterates, of_rows = jax.vmap(functools.partial(_slid, method, recursion))(
+        sequences, chains.start, remaining, n_new, last, (chains.iterates, chains.carry.of_rows)
     )
     is_new_block = remaining > 0
     return chains._replace(

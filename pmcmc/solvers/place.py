@@ -160,7 +160,7 @@ class Ring(Place):
         return lax.pmax(value, self.axis)
 
     def at(self, rows: jax.Array, number: jax.Array | int) -> jax.Array:
-        is_it = _beside(self.order(len(rows)) == number, rows)
+        is_it = beside(self.order(len(rows)) == number, rows)
         return self.sum(jnp.sum(jnp.where(is_it, rows, 0), axis=0, dtype=rows.dtype))
 
     def before(self, rows: jax.Array, first: jax.Array) -> jax.Array:
@@ -168,11 +168,11 @@ class Ring(Place):
         to_next = [(device, (device + 1) % n_devices) for device in range(n_devices)]
         of_last_device = lax.ppermute(rows[-1], self.axis, to_next)
         shifted = jnp.concatenate([of_last_device[None], rows[:-1]])
-        return jnp.where(_beside(self.order(len(rows)) == 0, rows), first[None], shifted)
+        return jnp.where(beside(self.order(len(rows)) == 0, rows), first[None], shifted)
 
     def slide(self, rows: jax.Array, n_finished: jax.Array) -> jax.Array:
         n = len(rows)
-        is_finished = _beside(self.order(n) < n_finished, rows)
+        is_finished = beside(self.order(n) < n_finished, rows)
         return jnp.where(is_finished, self.at(rows, self.size(n) - 1)[None], rows)
 
     def around(self, value: Any) -> Any:
@@ -201,6 +201,6 @@ class Ring(Place):
         return rows.reshape(-1, *rows.shape[2:])[:length]
 
 
-def _beside(flags: jax.Array, rows: jax.Array) -> jax.Array:
+def beside(flags: jax.Array, rows: jax.Array) -> jax.Array:
     """Flags of rows with the axes that the rows have beyond."""
     return flags.reshape(-1, *[1] * (rows.ndim - 1))

@@ -9,7 +9,7 @@ from pmcmc._util.checks import check_flag, check_not_negative
 from pmcmc.solvers.newton.damping.base import Damping, Recurrence
 from pmcmc.solvers.newton.scan import scan
 from pmcmc.solvers.newton.structures import Structure
-from pmcmc.solvers.place import Place
+from pmcmc.solvers.place import Place, beside
 
 _FACTOR = 4.0
 _SMALLEST, _LARGEST = 1e-8, 10.0
@@ -134,18 +134,15 @@ def _gains(structure: Structure, matrices: Any, penalty: jax.Array, place: Place
         predicted = structure.add(sandwich(matrix, covariance), structure.identity_like(matrix))
         return structure.resolvent(times(penalty, predicted))
 
-    def at_first(rows: jax.Array, row: jax.Array | float) -> jax.Array:
-        return jnp.where(is_first.reshape(-1, *[1] * (rows.ndim - 1)), row, rows)
-
     elements = jax.vmap(element)(matrices)
     # Nothing is uncertain at the first step, and what is before it does not matter.
     is_first = place.order(len(jax.tree.leaves(matrices)[0])) == 0
-    known = jax.tree.map(lambda leaf: at_first(leaf, 0.0), elements)
+    known = jax.tree.map(lambda leaf: jnp.where(beside(is_first, leaf), 0.0, leaf), elements)
     covariances = scan(combine, known, place).covariance
     before = jax.tree.map(lambda leaf: place.before(leaf, jnp.zeros_like(leaf[0])), covariances)
     gains = jax.vmap(gain)(matrices, before)
     first = structure.identity_like(jax.tree.map(lambda leaf: leaf[0], matrices))
-    return jax.tree.map(at_first, gains, first)
+    return jax.tree.map(lambda x, one: jnp.where(beside(is_first, x), one, x), gains, first)
 
 
 def _symmetric(structure: Structure, matrix: Any) -> Any:
