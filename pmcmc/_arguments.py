@@ -11,6 +11,7 @@ from pmcmc._chain.chain_method import check_chain_method, check_device
 from pmcmc._chain.checked import as_problem, check_start
 from pmcmc._chain.fitting import Fitting
 from pmcmc._chain.gradient import check_gradient_mode, with_faster_mode, with_possible_mode
+from pmcmc._chain.mesh import checked_mesh
 from pmcmc._chain.problem import with_dtype
 from pmcmc._chain.starts import forgotten_n_chains
 from pmcmc._planning.task import Task, layouts_to_try
@@ -40,6 +41,7 @@ def as_task(
     chain_method: str = "auto",
     gradient_mode: str = "auto",
     n_steps: float = 0,
+    mesh: Any = None,
 ) -> Task:
     """Check what users wrote, and choose how gradients are taken.
 
@@ -54,6 +56,7 @@ def as_task(
         chain_method: as in `sample`.
         gradient_mode: as in `sample`.
         n_steps: of each chain that may be taken, warm-up included.
+        mesh: as in `sample`.
 
     Raises:
         ValueError: an argument cannot be used; the message says why and what to write.
@@ -75,6 +78,8 @@ def as_task(
         layout = layouts_to_try(problem, chain_method, n_steps)[0]
         problem = with_possible_mode(problem, flat, gradient_mode, layout)
         check_start(problem, flat)
+        if mesh is not None:
+            mesh = checked_mesh(mesh, n_chains, problem.logdensity, chain_method)
     except ValueError as error:
         n_starts = forgotten_n_chains(logdensity, x0, given) if n_chains == 1 else None
         if n_starts is None:
@@ -83,12 +88,14 @@ def as_task(
             f"x0 holds {n_starts} starts, as it seems: with n_chains=1 all its axes are part of "
             f"one position, which does not fit ({error}). Write n_chains={n_starts}."
         ) from error
-    if gradient_mode == "auto":
+    # Clocks of several processes would not agree.
+    is_timed = mesh is None or not mesh.is_multi_process
+    if gradient_mode == "auto" and is_timed:
         problem = with_faster_mode(problem, flat, n_steps, layout)
     if problem.positions.committed:
         key = jax.device_put(key, problem.positions.device)
     check_device(chain_method, problem.device)
-    task = Task(problem, given, flat, criteria, key, chain_method)
+    task = Task(problem, given, flat, criteria, key, chain_method, mesh=mesh)
     return task if first is None else task._replace(goal=goal, fitting=Fitting(dim, False))
 
 

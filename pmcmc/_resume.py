@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import Mesh
 
 from pmcmc._result import Result
 from pmcmc._running.record import check_is_of, found_record, given_again
@@ -26,6 +27,7 @@ def resume(
     kernel: Kernel | None = None,
     solver: Solver | Auto | str | None = None,
     keep: Callable[[Any], Any] | None = None,
+    mesh: Mesh | None = None,
     progress: bool | None = None,
 ) -> Result:
     """Go on with a run of `sample(..., store=...)`, wherever it ended.
@@ -44,6 +46,7 @@ def resume(
             `MetropolisHastings`, or of a class of your own.
         solver: the same as then, where the store cannot hold it.
         keep: the same function as then, if there was one.
+        mesh: as in `sample`; it may be another one than then, or none.
         progress: as in `sample`.
 
     Returns:
@@ -80,6 +83,7 @@ def resume(
         keep=keep,
         chain_method=about.chain_method,
         gradient_mode=about.gradient_mode if tuned is None else tuned.gradient_mode,
+        mesh=mesh,
     )
     with Progress(progress, about.n_chains) as line:
         line.say("preparing")

@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.sharding import Mesh
 
 from pmcmc._chain.keep import check_keep
 from pmcmc._result import Result
@@ -36,6 +37,7 @@ def sample(
     keep: Callable[[Any], Any] | str | None = None,
     store: str | os.PathLike[str] | None = None,
     gradient_mode: str = "auto",
+    mesh: Mesh | None = None,
     rng_key: jax.Array | int = 0,
     progress: bool | None = None,
 ) -> Result:
@@ -84,6 +86,12 @@ def sample(
             there are at most 30 numbers in a position, a loop, no callback, and where the gradients
             of the run take 3 s or more. They differ in rounding: choose one where two runs have to
             agree in every bit.
+        mesh: a `jax.sharding.Mesh` of devices with axes named `"chain"`, `"time"` or both.
+            Chains are spread over the first. The second shares the steps of a window, of a single
+            chain too: evaluations of `"speculative"`, sweeps of `"quasi"` and its like. `"auto"`
+            then measures nothing: it is `"speculative"` where there is an axis `"time"` and the
+            kernel allows it. Several processes of `jax.distributed` call `sample` alike, and each
+            gets the whole result. The chain is that of one device, to rounding.
         rng_key: a key of `jax.random`, or an integer seed.
         progress: show a bar on stderr while it runs, a line a minute where that is no terminal;
             `None` for a bar on a terminal only.
@@ -113,6 +121,7 @@ def sample(
         keep,
         chain_method,
         gradient_mode,
+        mesh,
     )
     with Progress(progress, n_chains) as line:
         line.say("preparing")

@@ -1,8 +1,11 @@
 """The chain of a kernel as the recursion that a solver sees."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
+from jax import lax
 
 from pmcmc._chain.density import FlatLogDensity
 from pmcmc._chain.problem import Problem
@@ -15,7 +18,10 @@ PROPOSAL = "proposal"  # what describes a step has the evaluated proposal by thi
 
 
 def as_recursion(
-    logdensity: FlatLogDensity | None, kernel: Kernel, keeps_proposals: bool = False
+    logdensity: FlatLogDensity | None,
+    kernel: Kernel,
+    keeps_proposals: bool = False,
+    time_axis: str | None = None,
 ) -> Recursion:
     """The chain of a kernel as a recursion of positions.
 
@@ -24,6 +30,7 @@ def as_recursion(
         kernel: for flat positions.
         keeps_proposals: whether the proposal and what the log density says of it describe a step
             too, as `PROPOSAL`, where a kernel has three parts.
+        time_axis: of a mesh, under `jax.shard_map`, whose devices share the rows of a window.
     """
     inner, parts = kernel.inner_steps(logdensity), kernel.parts()
 
@@ -45,13 +52,17 @@ def as_recursion(
         proposal, kept = parts.propose(state, noise)
         return decide(state, parts.evaluate(logdensity, proposal), kept, noise)
 
+    def evaluate(points: jax.Array) -> Any:
+        assert parts is not None
+        return jax.vmap(lambda point: parts.evaluate(logdensity, point))(points)
+
     stages, in_parts = None, None
     if inner is not None:
         stages = Stages(*inner[:3], lambda *end: described(*inner.finish(*end)))
     if parts is not None:
         in_parts = Parts(
             propose=parts.propose,
-            evaluate=jax.vmap(lambda point: parts.evaluate(logdensity, point)),
+            evaluate=evaluate if time_axis is None else shared(evaluate, time_axis),
             predict=parts.evaluate,
             decide=decide,
             proposes_from_state=parts.proposes_from_position,
@@ -65,7 +76,22 @@ def as_recursion(
         parts=in_parts,
         calls=Calls(min(n_calls, 1.0), n_calls),
         is_chain=True,
+        time_axis=time_axis,
     )
+
+
+def shared(evaluate: Callable[[jax.Array], Any], axis: str) -> Callable[[jax.Array], Any]:
+    """A function of points `(W, D)` of which each device of a mesh axis evaluates a part."""
+
+    def evaluate_part(points: jax.Array) -> Any:
+        n_devices = int(lax.psum(1, axis))
+        n = -(-len(points) // n_devices)
+        # A device without points of its own repeats the last ones.
+        own = jnp.minimum(lax.axis_index(axis) * n + jnp.arange(n), len(points) - 1)
+        rows = lax.all_gather(evaluate(points[own]), axis, tiled=True)
+        return jax.tree.map(lambda x: x[: len(points)], rows)
+
+    return evaluate_part
 
 
 def calls_back(problem: Problem, kernel: Kernel) -> bool:

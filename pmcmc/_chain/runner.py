@@ -8,11 +8,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 
 from pmcmc._chain.blocks import Programs, run_blocks
 from pmcmc._chain.density import FlatLogDensity, evaluations_at_once
 from pmcmc._chain.fitting import Fitting
 from pmcmc._chain.layout import Layout, Layouts
+from pmcmc._chain.mesh import advance_on_mesh, advanced
 from pmcmc._chain.noise import chain_noise
 from pmcmc._chain.recursion import as_recursion
 from pmcmc._chain.segment import Segment
@@ -33,6 +35,7 @@ class Runner:
         layouts: how the chains are laid out.
         prepare: from a kernel to the solver with everything found that depends on its metric.
         fitting: of a surrogate to what the steps evaluate, where the solver asks for one.
+        mesh: of devices that the chains are spread over.
         programs: those of blocks that were compiled already, by kind.
     """
 
@@ -42,6 +45,7 @@ class Runner:
     layouts: Layouts
     prepare: Callable[[Kernel], Solver] | None = None
     fitting: Fitting | None = None
+    mesh: Mesh | None = None
     programs: dict[Hashable, Programs] = field(default_factory=dict, repr=False)
 
     def adapted_to(self, kernel: Kernel) -> "Runner":
@@ -139,10 +143,23 @@ class Runner:
     def _whole(self, *call: Any) -> Segment:
         """All chains through one program."""
         solver, kernel, positions, rng_key, first_step, n_steps = call
+        learns = self.fitting is not None
+        if self.mesh is not None:
+            last, result = advance_on_mesh(
+                self.mesh,
+                self.logdensity,
+                (solver, kernel),
+                positions,
+                rng_key,
+                first_step,
+                n_steps,
+                self.length,
+                learns,
+            )
+            return Segment.fetched(last, result, int(n_steps)).here()
         noise = chain_noise(
             kernel, positions, rng_key, first_step, n_steps, self.length, np.uint32(0)
         )
-        learns = self.fitting is not None
         last, result = _advance(self.logdensity, solver, kernel, positions, noise, n_steps, learns)
         return Segment.fetched(last, result, int(n_steps))
 
@@ -199,6 +216,4 @@ def _advance(
     keeps_proposals: bool,
 ) -> tuple[jax.Array, Trajectories]:
     recursion = as_recursion(logdensity, kernel, keeps_proposals)
-    result = solver.run(recursion, positions, noise, n_steps)
-    last = jnp.where(n_steps > 0, result.states[:, jnp.maximum(n_steps, 1) - 1], positions)
-    return last, result
+    return advanced(solver, recursion, positions, noise, n_steps)

@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from pmcmc._chain.recursion import PROPOSAL
@@ -26,6 +27,10 @@ class Segment(NamedTuple):
     last: jax.Array
     report: Trajectories
     proposals: Any = None
+
+    def here(self) -> "Segment":
+        """The same with the positions at its end on one device of this process."""
+        return self._replace(last=jnp.asarray(np.asarray(self.last)))
 
     @classmethod
     def fetched(cls, last: jax.Array, result: Any, n_steps: int) -> "Segment":

@@ -6,10 +6,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 
 from pmcmc._chain.basis import basis_of_hessian, found_hessian, pilot_basis
 from pmcmc._chain.density import evaluations_at_once
 from pmcmc._chain.fitting import Fitting
+from pmcmc._chain.mesh import TIME, size
 from pmcmc._chain.problem import Problem, with_dtype
 from pmcmc._chain.recursion import check_linearizable
 from pmcmc._util.checks import first_line, is_among
@@ -20,6 +22,7 @@ from pmcmc.solvers.setting import Setting, Sweeps
 from pmcmc.surrogates import GaussianSurrogate
 
 _MAX_HESSIAN_DIM = 1000
+_CPU_ROWS, _ACCELERATOR_ROWS = 32, 512  # of a window, on each device of a mesh
 
 
 class ChainSetting(Setting):
@@ -33,6 +36,7 @@ class ChainSetting(Setting):
         rng_key: of the noise.
         n_steps: length of the chain.
         fitting: of a surrogate, where the solver asks for one.
+        mesh: of devices that the chain is spread over.
     """
 
     def __init__(
@@ -42,7 +46,9 @@ class ChainSetting(Setting):
         rng_key: jax.Array,
         n_steps: int,
         fitting: Fitting | None = None,
+        mesh: Mesh | None = None,
     ) -> None:
+        self._mesh = mesh
         self._problem, self._kernel, self._n_steps = problem, kernel, n_steps
         self._fitting = fitting
         self._rng_key = rng_key
@@ -90,7 +96,13 @@ class ChainSetting(Setting):
     def sweeps_so_far(self) -> Sweeps | None:
         return None if self._fitting is None else self._fitting.sweeps_so_far()
 
+    def time_devices(self) -> int:
+        return size(self._mesh, TIME)
+
     def evaluations_at_once(self) -> int | None:
+        if self._mesh is not None:  # no clock: processes have to agree
+            is_cpu = self._mesh.devices.flat[0].platform == "cpu"
+            return self.time_devices() * (_CPU_ROWS if is_cpu else _ACCELERATOR_ROWS)
         at_once = evaluations_at_once(self._problem.logdensity)
         return None if at_once is None else -(-at_once // len(self._problem.positions))
 

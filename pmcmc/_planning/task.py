@@ -4,10 +4,12 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
+from jax.sharding import Mesh
 
 from pmcmc._adaptation.criteria.base import Criterion
 from pmcmc._chain.fitting import Fitting
 from pmcmc._chain.layout import Layout, Layouts, candidates
+from pmcmc._chain.mesh import check_solver
 from pmcmc._chain.problem import Problem, has_loops
 from pmcmc._chain.recursion import calls_back
 from pmcmc._chain.runner import Runner
@@ -45,6 +47,7 @@ class Task(NamedTuple):
         layout: the layout, where that is known already.
         goal: the kernel for flat positions to end with, where a warm-up begins with another one.
         fitting: of a surrogate, where that kernel needs one.
+        mesh: of devices that the chains are spread over.
     """
 
     problem: Problem
@@ -56,6 +59,7 @@ class Task(NamedTuple):
     layout: Layout | None = None
     goal: Kernel | None = None
     fitting: Fitting | None = None
+    mesh: Mesh | None = None
 
     def at(self, positions: jax.Array) -> "Task":
         """The task from other starts, shape `(chain, D)`."""
@@ -79,7 +83,9 @@ class Task(NamedTuple):
         is_without = kernel.parts() is not None and kernel.surrogate_of_logdensity() is None
         if fitting is None and solver.fits_surrogate and is_without:
             fitting = Fitting(self.problem.positions.shape[1])
-        setting = ChainSetting(self.problem, kernel, self.rng_key, n_steps, fitting)
+        setting = ChainSetting(self.problem, kernel, self.rng_key, n_steps, fitting, self.mesh)
+        if self.mesh is not None:
+            check_solver(self.mesh, solver)
 
         def prepare(kernel: Kernel) -> Solver:
             return solver.prepare(setting.with_kernel(kernel))
@@ -88,13 +94,16 @@ class Task(NamedTuple):
         n_chains, dim = self.problem.positions.shape
         length = prepared.segment_length(n_steps, n_chains, dim, self.problem.positions.dtype)
         layouts = self._layouts(prepared, kernel, n_total or n_steps)
-        return Runner(self.problem.logdensity, prepared, length, layouts, prepare, fitting)
+        logdensity = self.problem.logdensity
+        return Runner(logdensity, prepared, length, layouts, prepare, fitting, self.mesh)
 
     def _layouts(self, solver: Solver, kernel: Kernel, n_steps: int) -> Layouts:
         positions, n_chains = self.problem.positions, len(self.problem.positions)
         options = layouts_to_try(self.problem, self.chain_method, n_steps)
         if self.layout is not None:
             options = (self.layout,)
+        if self.mesh is not None:
+            return Layouts((Layout(n_chains, 1),), n_chains, n_steps, {})
         # A solver that was given states of all chains cannot be divided. Functions of Python run
         # one at a time, wherever they are called from.
         is_whole = any(np.ndim(leaf) == 3 for leaf in jax.tree.leaves(solver))

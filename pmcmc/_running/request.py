@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from jax.sharding import Mesh
+
 from pmcmc._arguments import as_task
 from pmcmc._planning.task import Task
 from pmcmc.kernels import Kernel
@@ -23,6 +25,7 @@ class Request(NamedTuple):
     keep: Callable[[Any], Any] | str | None
     chain_method: str
     gradient_mode: str
+    mesh: Mesh | None = None
 
     @property
     def keeps_draws(self) -> bool:
@@ -46,4 +49,5 @@ class Request(NamedTuple):
             chain_method=self.chain_method,
             n_steps=self.n_warmup + self.n_steps,
             gradient_mode=self.gradient_mode,
+            mesh=self.mesh,
         )

@@ -4,6 +4,7 @@ import jax
 import numpy as np
 
 from pmcmc._chain.keep import no_rows
+from pmcmc._chain.mesh import device_name
 from pmcmc._chain.problem import exported_state
 from pmcmc._planning.runner import AutoRunner
 from pmcmc._planning.task import Task
@@ -63,7 +64,7 @@ def _info(request: Request, task: Task, start: Start, at: Checkpoint) -> RunInfo
     return RunInfo(
         kernel=task.given if report is None else task.restored(kernel),
         solver=runner.solver,
-        device=str(at.positions.device),
+        device=device_name(at.positions, task.mesh),
         dtype=np.dtype(at.positions.dtype),
         n_steps=at.n_steps,
         thin=request.thin,

@@ -164,10 +164,10 @@ class Ring(Place):
         return self.sum(jnp.sum(jnp.where(is_it, rows, 0), axis=0, dtype=rows.dtype))
 
     def before(self, rows: jax.Array, first: jax.Array) -> jax.Array:
-        n_devices = self.n_devices
-        to_next = [(device, (device + 1) % n_devices) for device in range(n_devices)]
-        of_last_device = lax.ppermute(rows[-1], self.axis, to_next)
-        shifted = jnp.concatenate([of_last_device[None], rows[:-1]])
+        # Not by `ppermute`, which all devices of a mesh have to take part in at once, those too
+        # that have other chains and other numbers of sweeps.
+        of_device_before = self.around(rows[-1])[-1]
+        shifted = jnp.concatenate([of_device_before[None], rows[:-1]])
         return jnp.where(beside(self.order(len(rows)) == 0, rows), first[None], shifted)
 
     def slide(self, rows: jax.Array, n_finished: jax.Array) -> jax.Array:

@@ -71,6 +71,10 @@ class Setting(abc.ABC):
         """
         return None
 
+    def time_devices(self) -> int:
+        """How many devices share the rows of a window."""
+        return 1
+
     @abc.abstractmethod
     def flatten(self, states: Any) -> jax.Array:
         """Trajectories as a user writes them as flat states, shape `(chain, T, D)`.

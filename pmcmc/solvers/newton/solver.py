@@ -59,7 +59,8 @@ class ParallelNewton(Solver, static=("window", "fallback", "n_logged_sweeps"), k
             `IterateGuess`, `ConstantGuess`, `LastStateGuess`, `JacobiGuess`, `RandomGuess`,
             `SurrogateGuess` or `TrajectoryGuess`; an array is a `TrajectoryGuess`.
         window: number of steps in a sweep; `"auto"` for 64 on a CPU and 512 elsewhere, fewer where
-            the matrices of so many would not fit. It changes speed and memory, never the chain.
+            the matrices of so many would not fit, and so many for each device that shares it. It
+            changes speed and memory, never the chain.
         atol, rtol: tolerances of the residual; `None` for 1e-12 in float64 and 1e-5 in float32.
         max_sweeps: sweeps that may be spent on each window's length of steps, the last one being
             a check; `None` for no limit other than the `window` sweeps that always suffice.
@@ -163,7 +164,10 @@ class ParallelNewton(Solver, static=("window", "fallback", "n_logged_sweeps"), k
         if isinstance(basis, str):
             basis = setting.basis(basis, self.jacobian)
         guess = self.guess.flatten(setting.flatten)
-        return dataclasses.replace(self, jacobian=jacobian, basis=basis, guess=guess)
+        window, n_devices = self.window, setting.time_devices()
+        if n_devices > 1 and is_among(window, "auto"):
+            window = n_devices * _default_window()
+        return dataclasses.replace(self, jacobian=jacobian, basis=basis, guess=guess, window=window)
 
     def calmer(self) -> list[tuple[Solver, str]]:
         found: list[tuple[Solver, str]] = []

@@ -1,0 +1,176 @@
+"""Chains on the devices of a mesh: chains along one axis, the rows of a window along the other."""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from pmcmc._chain.density import FlatLogDensity, evaluations_at_once
+from pmcmc._chain.noise import draw_noise
+from pmcmc._chain.recursion import as_recursion
+from pmcmc._util.checks import short
+from pmcmc._util.programs import jit_of_function
+from pmcmc.kernels import Kernel
+from pmcmc.solvers import Solver, Trajectories
+
+CHAIN, TIME = "chain", "time"
+
+
+def checked_mesh(
+    mesh: Any, n_chains: int, logdensity: FlatLogDensity | None, chain_method: str
+) -> Mesh:
+    """A mesh that chains can be spread over, whatever the types of its axes.
+
+    Raises:
+        ValueError: they cannot; the message says what to write.
+    """
+    example = "jax.make_mesh((jax.device_count(),), ('time',))"
+    if not isinstance(mesh, Mesh):
+        raise ValueError(f"mesh must be a jax.sharding.Mesh, got {short(mesh)}: write {example}.")
+    if not mesh.axis_names or not set(mesh.axis_names) <= {CHAIN, TIME}:
+        raise ValueError(
+            f"mesh must have axes named 'chain' or 'time' or both, got {mesh.axis_names}: write "
+            f"{example}."
+        )
+    if n_chains % size(mesh, CHAIN):
+        raise ValueError(
+            f"n_chains must be a multiple of the {size(mesh, CHAIN)} devices of mesh axis 'chain', "
+            f"got {n_chains}: write another number of chains or a smaller mesh."
+        )
+    if evaluations_at_once(logdensity) is not None:
+        raise ValueError(
+            "mesh= spreads programs of JAX over devices, and an external log density is none: "
+            "leave mesh out, and give pmcmc.external an executor with more workers."
+        )
+    if chain_method not in ("auto", "vectorized"):
+        raise ValueError(
+            f"chain_method must be 'auto' or 'vectorized' where there is a mesh, whose devices "
+            f"share the chains, got {chain_method!r}: write chain_method='auto'."
+        )
+    return Mesh(mesh.devices, mesh.axis_names)
+
+
+def check_solver(mesh: Mesh, solver: Solver) -> None:
+    """Check that a solver has a use for the axes of a mesh.
+
+    Raises:
+        ValueError: it has not.
+    """
+    if size(mesh, TIME) > 1 and not solver.is_parallel_in_time:
+        raise ValueError(
+            f"mesh has an axis 'time' of {size(mesh, TIME)} devices, which solver="
+            f"{short(solver)} has no use for, as it takes steps one after another: write "
+            "solver='speculative' or 'quasi', or a mesh with an axis 'chain' only."
+        )
+
+
+def size(mesh: Mesh | None, axis: str) -> int:
+    """How many devices an axis has; 1 where there is none."""
+    return 1 if mesh is None else int(mesh.shape.get(axis, 1))
+
+
+def device_name(positions: jax.Array, mesh: Mesh | None) -> str:
+    """Where chains run, in words."""
+    if mesh is None:
+        return str(positions.device)
+    axes = ", ".join(f"{axis}={n}" for axis, n in mesh.shape.items())
+    kinds = sorted({str(device.device_kind) for device in mesh.devices.flat})
+    return f"mesh of {' and '.join(kinds)}: {axes}"
+
+
+def advance_on_mesh(
+    mesh: Mesh,
+    logdensity: FlatLogDensity | None,
+    parameters: tuple[Solver, Kernel],
+    positions: jax.Array,
+    rng_key: jax.Array,
+    first_step: Any,
+    n_steps: Any,
+    length: int,
+    keeps_proposals: bool,
+) -> tuple[jax.Array, Trajectories]:
+    """Last positions and trajectories of all chains, which every process gets whole.
+
+    Args:
+        mesh: devices.
+        logdensity: of a flat position.
+        parameters: what evaluates the chains, and the flat kernel.
+        positions: shape `(chain, D)`, the same in every process, as are all arguments.
+        rng_key: of the noise, which each device draws for its chains.
+        first_step: number of the first step.
+        n_steps: to take, at most `length`.
+        length: of the program.
+        keeps_proposals: whether they come out, too.
+    """
+    key = jax.random.key_data(rng_key)
+    # From NumPy: arrays of this process's first device are not those of all devices.
+    call = jax.tree.map(np.asarray, (*parameters, positions, key, first_step, n_steps))
+    impl = str(jax.random.key_impl(rng_key))
+    out: tuple[jax.Array, Trajectories] = _advance(
+        logdensity, *call, impl, length, keeps_proposals, mesh
+    )
+    return out
+
+
+@jit_of_function(7, 8, 9, 10)
+def _advance(
+    logdensity: FlatLogDensity | None,
+    solver: Solver,
+    kernel: Kernel,
+    positions: jax.Array,
+    key_data: jax.Array,
+    first_step: jax.Array,
+    n_steps: jax.Array,
+    impl: str,
+    length: int,
+    keeps_proposals: bool,
+    mesh: Mesh,
+) -> tuple[jax.Array, Trajectories]:
+    of_chains = PartitionSpec(CHAIN if CHAIN in mesh.axis_names else None)
+    whole = PartitionSpec()
+    time_axis = TIME if size(mesh, TIME) > 1 else None
+
+    def on_device(
+        data: Any, of_solver: list[Any], kernel: Kernel, positions: jax.Array, *numbers: jax.Array
+    ) -> tuple[jax.Array, Trajectories]:
+        key_data, first_step, n_steps = numbers
+        density = None if logdensity is None else dataclasses.replace(logdensity, data=data)
+        key = jax.random.wrap_key_data(key_data, impl=impl)
+        first_chain = jnp.uint32(0)
+        if CHAIN in mesh.axis_names:
+            first_chain = jax.lax.axis_index(CHAIN).astype(jnp.uint32) * len(positions)
+        noise = draw_noise(kernel, positions, key, first_step, n_steps, length, first_chain)
+        recursion = as_recursion(density, kernel, keeps_proposals, time_axis)
+        solver = jax.tree.unflatten(structure, of_solver)
+        return advanced(solver, recursion, positions, noise, n_steps)
+
+    leaves, structure = jax.tree.flatten(solver)
+    # What a solver was given for all chains has three axes, as states of chains have.
+    specs = [of_chains if jnp.ndim(leaf) == 3 else whole for leaf in leaves]
+    spread = jax.shard_map(
+        on_device,
+        mesh=mesh,
+        in_specs=(whole, specs, whole, of_chains, whole, whole, whole),
+        out_specs=of_chains,
+        # Loops inside of log densities, such as those of adaptive solvers, would fail the check.
+        check_vma=False,
+    )
+    data = () if logdensity is None else logdensity.data
+    out: tuple[jax.Array, Trajectories] = spread(
+        data, leaves, kernel, positions, key_data, first_step, n_steps
+    )
+    if mesh.is_multi_process:
+        out = jax.lax.with_sharding_constraint(out, NamedSharding(mesh, whole))
+    return out
+
+
+def advanced(
+    solver: Solver, recursion: Any, positions: jax.Array, noise: Any, n_steps: jax.Array
+) -> tuple[jax.Array, Trajectories]:
+    """Last positions and trajectories of chains from `positions`, shape `(chain, D)`."""
+    result = solver.run(recursion, positions, noise, n_steps)
+    last = jnp.where(n_steps > 0, result.states[:, jnp.maximum(n_steps, 1) - 1], positions)
+    return last, result
