@@ -11,7 +11,7 @@ from pmcmc._chain.chain_method import check_chain_method, check_device
 from pmcmc._chain.checked import as_problem, check_start
 from pmcmc._chain.fitting import Fitting
 from pmcmc._chain.gradient import check_gradient_mode, with_faster_mode, with_possible_mode
-from pmcmc._chain.mesh import checked_mesh
+from pmcmc._chain.mesh import checked_mesh, spans_processes
 from pmcmc._chain.problem import with_dtype
 from pmcmc._chain.starts import forgotten_n_chains
 from pmcmc._planning.task import Task, layouts_to_try
@@ -89,8 +89,7 @@ def as_task(
             f"one position, which does not fit ({error}). Write n_chains={n_starts}."
         ) from error
     # Clocks of several processes would not agree.
-    is_timed = mesh is None or not mesh.is_multi_process
-    if gradient_mode == "auto" and is_timed:
+    if gradient_mode == "auto" and not spans_processes(mesh):
         problem = with_faster_mode(problem, flat, n_steps, layout)
     if problem.positions.committed:
         key = jax.device_put(key, problem.positions.device)

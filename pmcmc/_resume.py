@@ -59,7 +59,7 @@ def resume(
             version; the message says which.
         RuntimeError: as in `sample`.
     """
-    record = found_record(store)
+    record = found_record(store, mesh)
     about = record.description
     if n_steps is not None:
         n_steps = check_count("n_steps", n_steps)

@@ -72,6 +72,11 @@ def size(mesh: Mesh | None, axis: str) -> int:
     return 1 if mesh is None else int(mesh.shape.get(axis, 1))
 
 
+def spans_processes(mesh: Any) -> bool:
+    """Whether a mesh has devices of other processes, with which all has to be agreed."""
+    return isinstance(mesh, Mesh) and mesh.is_multi_process
+
+
 def device_name(positions: jax.Array, mesh: Mesh | None) -> str:
     """Where chains run, in words."""
     if mesh is None:
@@ -162,7 +167,7 @@ def _advance(
     out: tuple[jax.Array, Trajectories] = spread(
         data, leaves, kernel, positions, key_data, first_step, n_steps
     )
-    if mesh.is_multi_process:
+    if spans_processes(mesh):
         out = jax.lax.with_sharding_constraint(out, NamedSharding(mesh, whole))
     return out
 

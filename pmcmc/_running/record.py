@@ -4,13 +4,16 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.sharding import Mesh
 
+from pmcmc._chain.mesh import spans_processes
 from pmcmc._chain.problem import init_states
 from pmcmc._planning.task import Task
 from pmcmc._running.request import Request
 from pmcmc._store.codec import NotStorableError, pack
 from pmcmc._store.folder import Folder
 from pmcmc._store.record import Description, Keepsake, Record, draws_in_file
+from pmcmc._store.shared import SharedFolder
 from pmcmc._util.checks import short
 from pmcmc._version import __version__
 
@@ -59,17 +62,18 @@ def new_record(path: Any, request: Request, task: Task, x0: Any) -> Record:
         "solver": description.solver.text,
         "tuning_steps": request.n_warmup,
     }
-    return Record.create(path, description, request.n_steps, attributes)
+    kind = _kind_of_folder(request.mesh)
+    return Record.create(kind, path, description, request.n_steps, attributes)
 
 
-def found_record(path: Any) -> Record:
-    """A run that was begun.
+def found_record(path: Any, mesh: Mesh | None) -> Record:
+    """A run that was begun; the mesh is that of those who go on with it.
 
     Raises:
         ImportError: zarr is not installed.
         ValueError: there is none, or one of another version.
     """
-    record = Record(Folder(path))
+    record = Record(_kind_of_folder(mesh)(path))
     version = record.description.version
     if version != __version__:
         raise ValueError(
@@ -135,6 +139,10 @@ def check_is_of(record: Record, task: Task) -> None:
             f"logdensity must be that of the store {path!r}, where it is {there} at "
             f"the starts, got one that is {here} there: write the same model with the same data."
         )
+
+
+def _kind_of_folder(mesh: Any) -> type[Folder]:
+    return SharedFolder if spans_processes(mesh) else Folder
 
 
 def _at_start(task: Task) -> np.ndarray | None:

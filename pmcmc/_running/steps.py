@@ -8,6 +8,7 @@ import numpy as np
 
 from pmcmc._chain.draws import DrawnRows, Draws, Thinning
 from pmcmc._chain.keep import keeper, no_rows
+from pmcmc._chain.mesh import spans_processes
 from pmcmc._chain.segment import Segment
 from pmcmc._planning.task import Task
 from pmcmc._running.request import Request
@@ -73,6 +74,7 @@ class Steps:
         finally:
             storage.close(self.at)
         record.folder.consolidate()
+        record.folder.wait()
         like = no_rows(request.keep, self._task.problem)
         if self.at.moments is not None:
             empty = {name: np.empty((len(x), 0)) for name, x in self.at.moments.stats.items()}
@@ -95,6 +97,8 @@ class Steps:
         n_new = self.at.n_steps - self._start.at.n_steps
         size = max(_LEAST_STEPS, self._request.n_steps // _PARTS)
         seconds = self.at.seconds - self._start.at.seconds
+        if spans_processes(self._request.mesh):
+            return min(size, n_left)  # clocks would not agree
         # By halves: where the clock decides rarely, the same run is the same to the last bit.
         while n_new and size > _LEAST_SLOW_STEPS and size * seconds / n_new > _PART_SECONDS:
             size //= 2

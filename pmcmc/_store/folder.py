@@ -162,6 +162,10 @@ class Folder:
         folders = [self.path / variable.group / variable.name for variable in variables]
         return min(map(_n_readable, arrays, folders))
 
+    def wait(self) -> None:
+        """Until all who take part in the run are here, where there are others."""
+        return
+
     def _found(self, variable: Variable) -> Any:
         try:
             return self._root("r")[variable.group][variable.name]

@@ -133,14 +133,16 @@ class Record:
         self.folder, self.description = folder, description
 
     @classmethod
-    def create(cls, path: Any, description: Description, n_steps: int, attributes: Any) -> "Record":
-        """A new one.
+    def create(
+        cls, kind: type[Folder], path: Any, description: Description, n_steps: int, attributes: Any
+    ) -> "Record":
+        """A new one, in a folder of some kind.
 
         Raises:
             ValueError: there is something at that path, or `x0` has no form on disk.
         """
         records = {_DESCRIPTION: description, f"{_LENGTH}{n_steps:012}": n_steps}
-        return cls(Folder.create(path, attributes, records))
+        return cls(kind.create(path, attributes, records))
 
     @property
     def n_steps(self) -> int:
@@ -159,6 +161,7 @@ class Record:
     def add_tuned(self, tuned: Tuned) -> None:
         """Write down where the warm-up led; how it got there is no longer needed."""
         self.folder.put(_TUNED, tuned._replace(positions=np.asarray(tuned.positions)))
+        self.folder.wait()  # others may still read it
         self.folder.drop(JOURNAL)
 
     def journal(self, fitting: Fitting | None, device: Any) -> Journal:
