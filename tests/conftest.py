@@ -11,6 +11,10 @@ if os.environ.setdefault(
     "JAX_DISABLE_MOST_OPTIMIZATIONS", "1"
 ) == "1" and importlib.metadata.version("jaxlib").startswith("0.10."):
     os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false")
+# Devices to spread chains over; all else goes on on the first one.
+os.environ["XLA_FLAGS"] = (
+    os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
+)
 
 import jax
 import pytest
