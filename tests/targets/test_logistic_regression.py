@@ -66,13 +66,17 @@ def test_twenty_thousand_steps_are_those_of_the_loop():
 
 
 @pytest.mark.parametrize(
-    "window", [16, *(pytest.param(w, marks=pytest.mark.slow) for w in (100, 512)), 1000]
+    ("window", "n_steps"),
+    [
+        (16, 300),
+        (300, 300),
+        *(pytest.param(w, 1000, marks=pytest.mark.slow) for w in (100, 512, 1000)),
+    ],
 )
-def test_windows_do_not_change_decisions(window):
-    loop = pmcmc.sample(TARGET.logdensity, START, 1000, kernel=KERNEL, solver="sequential")
-    result = pmcmc.sample(
-        TARGET.logdensity, START, 1000, kernel=KERNEL, solver=pmcmc.ParallelNewton(window=window)
-    )
+def test_windows_do_not_change_decisions(window, n_steps):
+    loop = pmcmc.sample(TARGET.logdensity, START, n_steps, kernel=KERNEL, solver="sequential")
+    solver = pmcmc.ParallelNewton(window=window)
+    result = pmcmc.sample(TARGET.logdensity, START, n_steps, kernel=KERNEL, solver=solver)
     np.testing.assert_array_equal(result.stats["is_accepted"], loop.stats["is_accepted"])
     np.testing.assert_allclose(result.positions, loop.positions, rtol=0, atol=1e-8)
 
