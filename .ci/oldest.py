@@ -8,7 +8,8 @@ import re
 import sys
 import tomllib
 
-project = tomllib.loads((pathlib.Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
+pyproject = pathlib.Path(__file__).parents[1] / "pyproject.toml"
+project = tomllib.loads(pyproject.read_text())["project"]
 needed = list(project["dependencies"])
 for extra in sys.argv[1:]:
     needed += project["optional-dependencies"][extra]

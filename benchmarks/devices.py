@@ -1,7 +1,7 @@
 """One chain of a slow density on several devices, the rows of its windows shared among them.
 
-The devices are parts of this CPU. Steps a sweep are the same on any device; seconds are measured for
-as many devices as there are cores.
+The devices are parts of this CPU. Steps a sweep are the same on any device; seconds are measured
+for as many devices as there are cores.
 """
 
 import argparse

@@ -10,7 +10,7 @@ from pmcmc._adaptation.windows import Tuned
 from pmcmc._arguments import as_task, warmup_key
 from pmcmc._chain.mode import find_modes
 from pmcmc._chain.problem import exported_state
-from pmcmc._planning.runner import make_runner
+from pmcmc._planning.make import make_runner
 from pmcmc._planning.stages import warm_up
 from pmcmc._planning.task import Task
 from pmcmc._util.checks import check_count, check_flag, first_line, short
@@ -118,7 +118,7 @@ def tune(
             warmup_key(task.rng_key),
             n_steps,
             n_steps,
-            line.count("warm-up", n_steps),
+            line.count("warm-up", n_steps, 0, runner),
         )
 
 

@@ -28,7 +28,6 @@ LAYERS = [
 MOST_LINES, MOST_LINES_OF_A_FUNCTION = 250, 60
 LONG_FILES = {
     "adapters/numpyro/_mcmc.py": "all that NumPyro's MCMC has, whose place it takes",
-    "solvers/driver.py": "one loop and its bookkeeping, which belong together",
 }
 LONG_FUNCTIONS = {}
 LAYER = {room: i for i, rooms in enumerate(LAYERS) for room in rooms.split()}

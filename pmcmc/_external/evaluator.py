@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from pmcmc._util.callbacks import ExplainedError
 from pmcmc._util.checks import first_line
 
 _REMEMBERED = 4096  # evaluations: states of chains are asked for again and again
@@ -49,7 +50,7 @@ class Evaluator:
             positions: as the function takes them.
 
         Raises:
-            RuntimeError: an evaluation failed twice, which the message tells with its position.
+            ExplainedError: an evaluation failed twice; the message has its position.
         """
         missing = dict(zip(keys, positions, strict=True))
         with self._lock:  # what an interrupt left behind may still run
@@ -62,7 +63,7 @@ class Evaluator:
                     found[key] = result
                     del missing[key]
                 elif not n_left:
-                    raise RuntimeError(_message(result, at)) from result
+                    raise ExplainedError(_message(result, at)) from result
         with self._lock:
             for key in keys:
                 self._known[key] = found[key]

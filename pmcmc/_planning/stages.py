@@ -9,7 +9,7 @@ import jax
 from pmcmc._adaptation.rounds import fitted, run_rounds
 from pmcmc._adaptation.windows import Tuned, run_windows
 from pmcmc._chain.segment import Segment
-from pmcmc._planning.runner import make_runner
+from pmcmc._planning.make import make_runner
 from pmcmc._planning.task import Task
 from pmcmc.solvers import Auto, Solver
 

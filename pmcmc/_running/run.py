@@ -1,5 +1,7 @@
 """A run from what is asked for to its result."""
 
+import contextlib
+
 import jax
 import numpy as np
 
@@ -34,8 +36,15 @@ def run(
 
     Raises:
         KeyboardInterrupt: Ctrl-C, where no record keeps what there is.
-        RuntimeError: a callback raised an exception, or the record cannot be written.
+        RuntimeError: a callback raised an exception; or the record cannot be written, or is in use.
     """
+    with contextlib.nullcontext() if record is None else record.folder.reserved():
+        return _run(request, task, record, line, seconds_setup)
+
+
+def _run(
+    request: Request, task: Task, record: Record | None, line: Progress, seconds_setup: float
+) -> Result:
     tuned = None if record is None else record.tuned
     if record is None or tuned is None:
         start = warmed_up(request, task, record, line)
@@ -43,7 +52,8 @@ def run(
         at = record.checkpoint(no_rows(request.keep, task.problem), request.spacing)
         start = taken_up(request, task, tuned, at)
     start.seconds["seconds_setup"] += seconds_setup
-    steps = Steps(request, task, start, line.count("sampling", request.n_steps, start.at.n_steps))
+    told = line.count("sampling", request.n_steps, start.at.n_steps, start.runner)
+    steps = Steps(request, task, start, told)
     positions, stats = steps.in_memory() if record is None else steps.on_disk(record)
     return Result(
         positions=positions,

@@ -11,7 +11,7 @@ from pmcmc._arguments import check_is_tuned, warmup_key
 from pmcmc._chain.evidence import Evidence
 from pmcmc._chain.moments import RunningMoments
 from pmcmc._chain.problem import with_dtype
-from pmcmc._planning.runner import make_runner
+from pmcmc._planning.make import make_runner
 from pmcmc._planning.stages import warm_up
 from pmcmc._planning.task import Task
 from pmcmc._running.request import Request
@@ -62,7 +62,7 @@ def warmed_up(request: Request, task: Task, record: Record | None, line: Progres
             return runner if journal is None else JournaledRunner(runner, journal)
 
         journal = None if record is None else record.journal(task.fitting, device_of(task))
-        key, on_segment = warmup_key(task.rng_key), line.count("warm-up", n_warmup)
+        key, on_segment = warmup_key(task.rng_key), line.count("warm-up", n_warmup, 0, runner)
         tuned = warm_up(
             task, solver, followed(runner), positions, key, n_warmup, n_steps, on_segment, followed
         )

@@ -6,6 +6,7 @@ checksum: a process that is killed leaves the old file or the new one, and what 
 is noticed.
 """
 
+import contextlib
 import os
 import pathlib
 import shutil
@@ -17,6 +18,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pmcmc._store.codec import pack, unpack
+from pmcmc._store.lock import reserved
+from pmcmc._store.reading import n_readable
 from pmcmc._util.checks import first_line, short
 
 DRAWS = ("posterior", "sample_stats")
@@ -160,7 +163,11 @@ class Folder:
         if any(array is None for array in arrays):
             return 0
         folders = [self.path / variable.group / variable.name for variable in variables]
-        return min(map(_n_readable, arrays, folders))
+        return min(map(n_readable, arrays, folders))
+
+    def reserved(self) -> contextlib.AbstractContextManager[None]:
+        """While this is open nobody else takes steps of the run, see `reserved`."""
+        return reserved(self.path)
 
     def wait(self) -> None:
         """Until all who take part in the run are here, where there are others."""
@@ -213,21 +220,6 @@ class Folder:
         with warnings.catch_warnings():  # a part of zarr's third format that is not final
             warnings.simplefilter("ignore")
             self._zarr.consolidate_metadata(self.path)
-
-
-def _n_readable(array: Any, folder: pathlib.Path) -> int:
-    """How many draws of a zarr array can be read before the first damaged or missing file."""
-    chunk, n_draws = array.chunks[1], array.shape[1]
-    for i, first in enumerate(range(0, n_draws, chunk)):
-        key = array.metadata.encode_chunk_key((0, i, *[0] * (array.ndim - 2)))
-        try:
-            is_readable = (folder / key).is_file()
-            array[:, first : min(first + chunk, n_draws)]
-        except Exception:  # as in `Folder.get`
-            is_readable = False
-        if not is_readable:
-            return first
-    return int(n_draws)
 
 
 def _as_path(path: Any) -> pathlib.Path:

@@ -1,5 +1,6 @@
 """A run on disk that several processes take part in."""
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -37,6 +38,9 @@ class SharedFolder(Folder):
     def consolidate(self) -> None:
         if _is_first():
             super().consolidate()
+
+    def reserved(self) -> contextlib.AbstractContextManager[None]:
+        return super().reserved() if _is_first() else contextlib.nullcontext()
 
     def wait(self) -> None:
         _wait_for_all()

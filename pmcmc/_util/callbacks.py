@@ -15,6 +15,10 @@ class CallbackError(RuntimeError):
     """A callback raised an exception, which is the cause of this one."""
 
 
+class ExplainedError(RuntimeError):
+    """What a callback of ours raises, whose message needs no more than where the chains were."""
+
+
 @contextlib.contextmanager
 def callbacks_raise(where: Callable[[], str]) -> Iterator[None]:
     """While this is open, what a callback raises is the cause of a short error.
@@ -37,6 +41,8 @@ def callbacks_raise(where: Callable[[], str]) -> Iterator[None]:
             raise
         if not isinstance(cause, Exception):
             raise cause from None
+        if isinstance(cause, ExplainedError):
+            raise CallbackError(f"{cause}, {where()}") from cause.__cause__
         raise CallbackError(
             f"a callback raised {first_line(cause)}{_arguments(cause)} {where()}"
         ) from cause

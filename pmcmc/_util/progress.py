@@ -42,15 +42,18 @@ class Progress:
         if self._tqdm is not None:
             self._safely(lambda: self._open(f"{text} ...", 0, 0, "{desc}"))
 
-    def count(self, what: str, total: int, done: int = 0) -> Callable[[Any], None]:
+    def count(
+        self, what: str, total: int, done: int = 0, runner: Any = None
+    ) -> Callable[[Any], None]:
         """A function to call with each segment of steps that were just taken.
 
         Args:
             what: these steps are.
             total: how many there will be.
             done: how many there were before.
+            runner: takes the steps; its solver tells of its sweeps.
         """
-        counts = _Counts(self._n_chains)
+        counts = _Counts(self._n_chains, runner)
         started, next_line = time.monotonic(), time.monotonic() + _LINE_SECONDS
 
         def add(segment: Any) -> None:
@@ -108,25 +111,27 @@ class Progress:
 class _Counts:
     """What the steps of a stage took so far, in words."""
 
-    def __init__(self, n_chains: int) -> None:
-        self._n_chains = n_chains
+    def __init__(self, n_chains: int, runner: Any) -> None:
+        self._n_chains, self._runner = n_chains, runner
         self.n_steps = 0
-        self._accepted = self._evaluations = 0.0
-        self._sweeps = 0
+        self._accepted = self._calls = 0.0
+        self._sweeps = self._evaluations = 0
 
     def add(self, segment: Any) -> None:
         """Take note of a segment."""
         self.n_steps += segment.positions.shape[1]
         self._accepted += float(np.sum(segment.stats["is_accepted"]))
-        self._evaluations += float(np.sum(segment.report.calls))
+        self._calls += float(np.sum(segment.report.calls))
+        self._evaluations += int(np.sum(segment.report.evaluations))
         self._sweeps += int(np.sum(segment.report.sweeps))
 
     def __str__(self) -> str:
         n_moves = max(self.n_steps * self._n_chains, 1)
         words = [f"{self._accepted / n_moves:.0%} accepted"]
-        words.append(f"{self._evaluations / n_moves:.2g} evaluations/step")
-        if self._sweeps:
-            words.append(f"{n_moves / self._sweeps:.2g} steps/sweep")
+        words.append(f"{self._calls / n_moves:.2g} evaluations/step")
+        if self._sweeps and self._runner is not None:
+            of_sweep = (n_moves / self._sweeps, self._evaluations / self._sweeps)
+            words.append(self._runner.solver.describe_sweeps(*of_sweep))
         return ", ".join(words)
 
 

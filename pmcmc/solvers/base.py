@@ -161,6 +161,10 @@ class Solver(Pytree, abc.ABC):
         """Its name, and what tells it from others of that name, in a few words."""
         return type(self).__name__
 
+    def describe_sweeps(self, steps: float, window: float) -> str:
+        """Of sweeps that finish so many of the steps of a window on average, in a few words."""
+        return f"{steps:.2g} steps/sweep"
+
     @abc.abstractmethod
     def run(
         self, recursion: Recursion, s0: jax.Array, inputs: Any, n_steps: int | jax.Array

@@ -5,7 +5,6 @@ the driver stores them, slides past them, counts, and takes steps one at a time 
 sweeps is spent. Each chain of a batch slides on its own.
 """
 
-import functools
 from typing import Any, NamedTuple
 
 import jax
@@ -14,7 +13,8 @@ from jax import lax
 
 from pmcmc.solvers.base import Tally, Trajectories
 from pmcmc.solvers.method import Method, Swept
-from pmcmc.solvers.place import InOrder, Place, Ring
+from pmcmc.solvers.one_at_a_time import complete, slid
+from pmcmc.solvers.place import Place, place_of
 from pmcmc.solvers.recursion import Recursion
 from pmcmc.solvers.region import Region
 from pmcmc.solvers.window import Chain, Sequence, View, look
@@ -63,7 +63,7 @@ def drive(
             return n_done + 1, chains
         return n_done + 1, lax.cond(
             jnp.any(remaining > 0),
-            lambda chains: _complete(method, recursion, chains, sequences, remaining),
+            lambda chains: complete(method, recursion, chains, sequences, remaining),
             lambda chains: chains,
             chains,
         )
@@ -72,7 +72,7 @@ def drive(
         sequences
     )
     _, chains = lax.while_loop(is_unfinished, body, (jnp.int32(0), chains))
-    place = _place(recursion, 0)
+    place = place_of(recursion.time_axis, 0)
     states, aux = jax.tree.map(jax.vmap(lambda room: place.taken(room, length)), chains.store)
     row = jnp.arange(length, dtype=jnp.int32)[None]
     is_finished = row < chains.start[:, None]
@@ -82,11 +82,6 @@ def drive(
     is_lost = ~is_finished & (row < end)  # behind NaN, where no chain goes on
     states = jnp.where(is_lost[..., None], jnp.nan, states)
     return Trajectories.of(states, aux, chains.tally)
-
-
-def _place(recursion: Recursion, start: jax.Array | int) -> Place:
-    """Where the rows of a window are that begins with this step."""
-    return InOrder(start) if recursion.time_axis is None else Ring(start, recursion.time_axis)
 
 
 def _beside(flags: jax.Array, rows: jax.Array) -> jax.Array:
@@ -101,7 +96,7 @@ def _start(
     origin = sequence.origin
     row = jax.eval_shape(recursion.step, origin, jax.tree.map(lambda u: u[0], sequence.inputs))
     count = jnp.int32(0)
-    place = _place(recursion, count)
+    place = place_of(recursion.time_axis, count)
     n = -(-window // place.n_devices)
     everything = jnp.int32(place.size(n))
     constant = jnp.repeat(origin[None], n, axis=0)
@@ -142,7 +137,7 @@ def _sweep(
     n_done: jax.Array,
 ) -> tuple[Chain, jax.Array]:
     """One chain after a sweep, and how many steps of it to take one at a time."""
-    place = _place(recursion, chain.start)
+    place = place_of(recursion.time_axis, chain.start)
     view = look(place, chain, sequence, n_steps, n_done)
     swept, carry = method.sweep(recursion, view, chain.carry)
     window = place.size(len(view.rows))
@@ -168,7 +163,7 @@ def _sweep(
     newest = place.at(finished, jnp.maximum(n_finished - 1, 0))
     last = jnp.where(n_finished > 0, newest, chain.last)
     rows = (swept.rows, carry.of_rows)
-    iterates, of_rows = _slid(
+    iterates, of_rows = slid(
         method, recursion, sequence, chain.start, n_finished, n_finished, last, rows
     )
     is_new_block = start >= block_end
@@ -191,23 +186,6 @@ def _sweep(
         tally=_counted(chain.tally, view, swept, start, is_judged, budget.n_logged),
     )
     return after, jnp.where(is_spent, jnp.maximum(block_end - start, 0), 0)
-
-
-def _slid(
-    method: Method,
-    recursion: Recursion,
-    sequence: Sequence,
-    start: jax.Array,
-    n_finished: jax.Array,
-    n_new: jax.Array,
-    last: jax.Array,
-    rows: tuple[jax.Array, Any],
-) -> tuple[jax.Array, Any]:
-    """Iterates, and what a method carries of rows, after steps from `start` on were finished."""
-    slide = functools.partial(_place(recursion, start).slide, n_finished=n_finished)
-    iterates, of_rows = jax.tree.map(slide, rows)
-    place = _place(recursion, start + n_finished)
-    return method.enter(iterates, n_new, place, last, sequence), of_rows
 
 
 def _counted(
@@ -234,60 +212,5 @@ def _counted(
             start,
             swept.n_reset,
             swept.merit,
-        ),
-    )
-
-
-def _complete(
-    method: Method,
-    recursion: Recursion,
-    chains: Chain,
-    sequences: Sequence,
-    remaining: jax.Array,
-) -> Chain:
-    """Take the `remaining` steps of each chain one at a time."""
-    n_chains, length = jax.tree.leaves(sequences.inputs)[0].shape[:2]
-    chain, n = jnp.arange(n_chains), chains.iterates.shape[1]
-
-    def body(i: jax.Array, loop: tuple[jax.Array, Any, Any]) -> tuple[jax.Array, Any, Any]:
-        state, store, region = loop
-        is_live = i < remaining
-        t = chains.start + i
-        noise = jax.tree.map(lambda u: u[chain, jnp.minimum(t, length - 1)], sequences.inputs)
-        new = jax.vmap(recursion.step)(state, noise)
-
-        def put(t: jax.Array, store: Any, new: Any) -> Any:
-            place = _place(recursion, t)
-            return jax.tree.map(lambda room, row: place.put_one(room, row, n), store, new)
-
-        # Chains with nothing left write to rows that are not finished, as sweeps do.
-        store = jax.vmap(put)(t, store, new)
-        if region is not None:
-            region = jax.vmap(Region.include)(region, new[0][:, None], is_live[:, None])
-        return jnp.where(is_live[:, None], new[0], state), store, region
-
-    loop = (chains.last, chains.store, chains.region)
-    last, store, region = lax.fori_loop(0, jnp.max(remaining), body, loop)
-    start = chains.start + remaining
-    n_new = jnp.minimum(chains.n_new + remaining, _place(recursion, 0).size(n))
-
-    iterates, of_rows = jax.vmap(functools.partial(_slid, method, recursion))(
-        sequences, chains.start, remaining, n_new, last, (chains.iterates, chains.carry.of_rows)
-    )
-    is_new_block = remaining > 0
-    return chains._replace(
-        start=start,
-        last=last,
-        iterates=iterates,
-        n_new=n_new,
-        region=region,
-        carry=chains.carry._replace(of_rows=of_rows),
-        store=store,
-        block=jnp.where(is_new_block, start, chains.block),
-        spent=jnp.where(is_new_block, 0, chains.spent),
-        tally=chains.tally._replace(
-            sequential_steps=chains.tally.sequential_steps + remaining,
-            evaluations=chains.tally.evaluations + remaining,
-            calls=chains.tally.calls + recursion.calls.step * remaining.astype(chains.last.dtype),
         ),
     )

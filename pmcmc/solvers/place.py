@@ -201,6 +201,11 @@ class Ring(Place):
         return rows.reshape(-1, *rows.shape[2:])[:length]
 
 
+def place_of(axis: str | None, start: jax.Array | int) -> Place:
+    """Where the rows of a window are that begins with this step, given the mesh axis they share."""
+    return InOrder(start) if axis is None else Ring(start, axis)
+
+
 def beside(flags: jax.Array, rows: jax.Array) -> jax.Array:
     """Flags of rows with the axes that the rows have beyond."""
     return flags.reshape(-1, *[1] * (rows.ndim - 1))

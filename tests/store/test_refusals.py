@@ -13,6 +13,7 @@ import pytest
 import pmcmc
 from pmcmc._running import record
 from pmcmc._store.codec import NotStorableError, pack, unpack
+from pmcmc._store.folder import Folder
 from pmcmc.solvers import PRESETS
 from pmcmc.surrogates import GaussianSurrogate
 from tests.store.runs import ARGUMENTS, START, normal, sampled, wider
@@ -56,6 +57,13 @@ def test_another_kernel_or_solver(stored, tmp_path):
 def test_other_noise(stored):
     with jax.threefry_partitionable(False), pytest.raises(ValueError, match="other random numbers"):
         pmcmc.resume(stored, normal)
+
+
+def test_a_run_that_somebody_else_goes_on_with(stored):
+    words = r"is in use: another sample or resume.*resume\("
+    with Folder(stored).reserved(), pytest.raises(RuntimeError, match=words):
+        pmcmc.resume(stored, normal)
+    assert pmcmc.resume(stored, normal).positions is not None
 
 
 def test_fewer_steps(stored):

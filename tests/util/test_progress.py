@@ -159,15 +159,25 @@ def test_lines_in_a_log(monkeypatch):
     assert re.search(pattern, lines[1])
 
 
-def test_a_line_a_minute(monkeypatch):
+@pytest.mark.parametrize(
+    ("solver", "of_sweeps"),
+    [
+        (pmcmc.ParallelNewton(), "2 steps/sweep"),
+        # Of 4 steps 2 stand, as (1 - 0.5437**4) / (1 - 0.5437) = 2.
+        (pmcmc.Speculative(), "54.4% predicted right"),
+    ],
+)
+def test_a_line_a_minute(solver, of_sweeps, monkeypatch):
     now = [0.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
     monkeypatch.setattr(sys, "stderr", io.StringIO())
-    report = types.SimpleNamespace(calls=np.full(2, 30.0), sweeps=np.full(2, 5))
+    report = types.SimpleNamespace(
+        calls=np.full(2, 30.0), sweeps=np.full(2, 5), evaluations=np.full(2, 20)
+    )
     stats = {"is_accepted": np.ones((2, 10))}
     segment = types.SimpleNamespace(positions=np.zeros((2, 10, 3)), stats=stats, report=report)
     with progress.Progress(True, 2) as line:
-        add = line.count("sampling", 1000, 100)
+        add = line.count("sampling", 1000, 100, types.SimpleNamespace(solver=solver))
         for _ in range(20):
             now[0] += 10.0
             add(segment)
@@ -176,7 +186,7 @@ def test_a_line_a_minute(monkeypatch):
     first, *others = text.splitlines()
     assert len(others) == 2
     # 60 s for 60 of 900 steps.
-    words = "160 of 1,000 steps, 100% accepted, 3 evaluations/step, 2 steps/sweep, 14:00 left"
+    words = f"160 of 1,000 steps, 100% accepted, 3 evaluations/step, {of_sweeps}, 14:00 left"
     assert first == f"pmcmc: 2 chains, sampling: {words} (after 1:00)"
 
 

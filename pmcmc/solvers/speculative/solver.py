@@ -68,6 +68,9 @@ class Speculative(Solver, static=("window", "n_logged_sweeps"), kw_only=True):
             if tolerance is not None:
                 check_positive(name, tolerance, f"{name}=1e-6")
 
+    def describe_sweeps(self, steps: float, window: float) -> str:
+        return f"{1 - share_predicted_wrong(round(window), steps):.1%} predicted right"
+
     def run(
         self, recursion: Recursion, s0: jax.Array, inputs: Any, n_steps: int | jax.Array
     ) -> Trajectories:

@@ -1,0 +1,51 @@
+"""One process at a time takes the steps of a run."""
+
+import contextlib
+import os
+import pathlib
+from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def reserved(path: pathlib.Path) -> Iterator[None]:
+    """While this is open nobody else can reserve a folder; a process that is killed lets go of it.
+
+    Where neither the system nor the file system has such locks it does nothing.
+
+    Raises:
+        RuntimeError: another one has it.
+    """
+    try:
+        handle = _locked(path)
+    except BlockingIOError as error:
+        raise RuntimeError(
+            f"store {str(path)!r} is in use: another sample or resume takes its steps. Wait until "
+            f"it has ended, then write pmcmc.resume({str(path)!r}, logdensity)."
+        ) from error
+    try:
+        yield
+    finally:
+        if handle is not None:
+            os.close(handle)
+
+
+def _locked(path: pathlib.Path) -> int | None:
+    """A handle of a folder that holds its lock; `None` where there are no locks.
+
+    Raises:
+        BlockingIOError: another handle holds it.
+    """
+    try:
+        import fcntl
+    except ImportError:  # on Windows
+        return None
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise
+    except OSError:  # some file systems of clusters
+        os.close(handle)
+        return None
+    return handle
