@@ -34,8 +34,8 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 def float32():
     """JAX as most users have it: without float64."""
     # JAX before 0.9 has it elsewhere, and later ones warn of that.
-    enable_x64 = getattr(jax, "enable_x64", None) or jax.experimental.enable_x64
-    with enable_x64(False):
+    where = jax if hasattr(jax, "enable_x64") else jax.experimental
+    with where.enable_x64(False):
         yield
 
 
