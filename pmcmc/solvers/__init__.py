@@ -6,6 +6,9 @@ from pmcmc.solvers.base import Solver as Solver
 from pmcmc.solvers.base import SweepLog as SweepLog
 from pmcmc.solvers.base import Trajectories as Trajectories
 from pmcmc.solvers.nested import Nested as Nested
+from pmcmc.solvers.newton.acceleration import Acceleration as Acceleration
+from pmcmc.solvers.newton.acceleration import Anderson as Anderson
+from pmcmc.solvers.newton.acceleration import Broyden as Broyden
 from pmcmc.solvers.newton.damping import ELK as ELK
 from pmcmc.solvers.newton.damping import Clip as Clip
 from pmcmc.solvers.newton.damping import Damping as Damping
@@ -21,13 +24,17 @@ from pmcmc.solvers.newton.guesses import TrajectoryGuess as TrajectoryGuess
 from pmcmc.solvers.newton.solver import ParallelNewton as ParallelNewton
 from pmcmc.solvers.newton.structures import Constant as Constant
 from pmcmc.solvers.newton.structures import Dense as Dense
+from pmcmc.solvers.newton.structures import DenseBlocks as DenseBlocks
 from pmcmc.solvers.newton.structures import Diagonal as Diagonal
 from pmcmc.solvers.newton.structures import DiagonalBlocks as DiagonalBlocks
 from pmcmc.solvers.newton.structures import Differences as Differences
 from pmcmc.solvers.newton.structures import GivenDiagonal as GivenDiagonal
+from pmcmc.solvers.newton.structures import Identity as Identity
 from pmcmc.solvers.newton.structures import Lagged as Lagged
+from pmcmc.solvers.newton.structures import Permutation as Permutation
 from pmcmc.solvers.newton.structures import ScaledIdentity as ScaledIdentity
 from pmcmc.solvers.newton.structures import Structure as Structure
+from pmcmc.solvers.newton.structures import Zero as Zero
 from pmcmc.solvers.presets import PRESETS as PRESETS
 from pmcmc.solvers.presets import as_solver as as_solver
 from pmcmc.solvers.recursion import Calls as Calls

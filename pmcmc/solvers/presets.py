@@ -6,7 +6,7 @@ from pmcmc.solvers.base import Solver
 from pmcmc.solvers.nested import Nested
 from pmcmc.solvers.newton.damping import ELK, Clip, Scale
 from pmcmc.solvers.newton.solver import ParallelNewton
-from pmcmc.solvers.newton.structures import Dense, Diagonal, DiagonalBlocks, ScaledIdentity
+from pmcmc.solvers.newton.structures import Dense, Diagonal, DiagonalBlocks, Identity, Zero
 from pmcmc.solvers.sequential import Sequential
 from pmcmc.solvers.speculative.solver import Speculative
 
@@ -21,8 +21,8 @@ PRESETS: dict[str, Solver | Auto] = {
     "scale-elk": ParallelNewton(jacobian=Diagonal(), damping=Scale()),
     "clip-elk": ParallelNewton(jacobian=Diagonal(), damping=Clip()),
     "speculative": Speculative(),
-    "picard": ParallelNewton(jacobian=ScaledIdentity(1.0)),
-    "jacobi": ParallelNewton(jacobian=ScaledIdentity(0.0)),
+    "picard": ParallelNewton(jacobian=Identity()),
+    "jacobi": ParallelNewton(jacobian=Zero()),
 }
 
 

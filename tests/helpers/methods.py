@@ -1,5 +1,6 @@
 """Solvers, structures, damping and guesses. Each is one row here; states have 4 numbers."""
 
+import jax.numpy as jnp
 import numpy as np
 
 import pmcmc
@@ -24,6 +25,11 @@ STRUCTURES = {
     "scaled identity": solvers.ScaledIdentity(),
     "identity": solvers.ScaledIdentity(1.0),
     "zero": solvers.ScaledIdentity(0.0),
+    "picard": solvers.Identity(),
+    "jacobi": solvers.Zero(),
+    "dense blocks": solvers.DenseBlocks(2),
+    "dense blocks, exact": solvers.DenseBlocks(2, n_probes=None),
+    "permutation": solvers.Permutation(lambda s, u: jnp.argsort(u["normal"])),
     "diagonal, given": solvers.GivenDiagonal(lambda s, u: 0.5 + 0.0 * u["normal"]),
     "dense, by differences": solvers.Differences(solvers.Dense()),
     "dense, held": solvers.Lagged(solvers.Dense(), every=3),
@@ -72,5 +78,11 @@ METHODS = (
             jacobian=solvers.DiagonalBlocks(), basis=np.linalg.qr(_BASIS[:2, :2])[0]
         ),
         "diagonal, wide window": _newton(window=150),
+        "permutation, scale": _newton(
+            jacobian=STRUCTURES["permutation"], damping=solvers.Scale(0.3)
+        ),
+        "dense blocks, ELK": _newton(jacobian=STRUCTURES["dense blocks"], damping=solvers.ELK()),
+        "jacobi, Anderson": _newton(jacobian=solvers.Zero(), acceleration=solvers.Anderson()),
+        "diagonal, Broyden": _newton(acceleration=solvers.Broyden(memory=5)),
     }
 )

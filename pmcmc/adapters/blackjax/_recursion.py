@@ -13,7 +13,7 @@ from pmcmc._util.programs import jit_of_function
 from pmcmc.adapters.blackjax._compat import GRADIENT, is_slice_state
 from pmcmc.adapters.blackjax._states import StateLayout
 from pmcmc.adapters.blackjax._step_key import StepKey
-from pmcmc.solvers import Recursion, ScaledIdentity, Structure
+from pmcmc.solvers import Recursion, ScaledIdentity, Structure, Zero
 from pmcmc.solvers.newton.bases import PILOT_STEPS, jacobian_basis
 from pmcmc.solvers.setting import Setting
 
@@ -58,7 +58,7 @@ class AlgorithmSetting(Setting):
         self._layout, self._state, self._keys = layout, state, keys
 
     def check(self, structure: Structure) -> None:
-        if is_slice_state(self._state) and structure != ScaledIdentity(0.0):
+        if is_slice_state(self._state) and structure not in (Zero(), ScaledIdentity(0.0)):
             raise ValueError(
                 "elliptical slice sampling shrinks its slice until a draw is found, which never "
                 "ends at some of the iterates that this solver passes on its way: write "

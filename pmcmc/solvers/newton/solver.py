@@ -18,6 +18,7 @@ from pmcmc._util.checks import (
 )
 from pmcmc.solvers.base import Solver, Trajectories
 from pmcmc.solvers.driver import Budget, drive
+from pmcmc.solvers.newton.acceleration import Acceleration
 from pmcmc.solvers.newton.coordinates import Coordinates
 from pmcmc.solvers.newton.damping import Clip, Damping
 from pmcmc.solvers.newton.guesses import IterateGuess, TrajectoryGuess
@@ -46,7 +47,9 @@ class ParallelNewton(Solver, static=("window", "fallback", "n_logged_sweeps"), k
 
     Args:
         jacobian: structure of the matrix that stands in for the Jacobian, of `pmcmc.solvers`:
-            `Diagonal`, `Dense`, `DiagonalBlocks`, `ScaledIdentity`, `Lagged` or `Constant`.
+            `Diagonal`, `Dense`, `DiagonalBlocks`, `DenseBlocks`, `Identity` and more.
+        acceleration: `Anderson` or `Broyden` of `pmcmc.solvers`, which combine the outcomes of
+            several sweeps; `None` to take each as it is.
         damping: what keeps the linear recurrence stable: `Clip`, `Scale`, `ELK`, or `None`.
         basis: invertible matrix, shape `(D, D)`, in whose coordinates `y`, `s = basis @ y`, the
             Jacobian is nearly diagonal (for `DiagonalBlocks` of half that size: the second half is
@@ -78,6 +81,7 @@ class ParallelNewton(Solver, static=("window", "fallback", "n_logged_sweeps"), k
 
     jacobian: Structure = Diagonal()
     damping: Damping | None = None
+    acceleration: Acceleration | None = None
     basis: Any = "auto"
     guess: Any = IterateGuess()
     window: int | str = "auto"
@@ -108,6 +112,8 @@ class ParallelNewton(Solver, static=("window", "fallback", "n_logged_sweeps"), k
         check_part("guess", self.guess, "RandomGuess()")
         if self.damping is not None:
             check_part("damping", self.damping, "Clip(rho=1.0)")
+        if self.acceleration is not None:
+            check_part("acceleration", self.acceleration, "Anderson(memory=3)")
         if self.stopping is not None:
             check_part("stopping", self.stopping, "SmallMerit(1e-10)")
         for name in ("atol", "rtol"):
@@ -150,6 +156,7 @@ class ParallelNewton(Solver, static=("window", "fallback", "n_logged_sweeps"), k
             damping=self.damping,
             coordinates=Coordinates.of(None if basis is None else jnp.asarray(basis, s0.dtype)),
             guess=self.guess,
+            acceleration=self.acceleration,
             atol=jnp.asarray(atol, s0.dtype),
             rtol=jnp.asarray(rtol, s0.dtype),
             stopping=self.stopping,

@@ -9,6 +9,7 @@ from jax import lax
 
 from pmcmc._util.keys import internal_key
 from pmcmc.solvers.method import Cost, Method, Swept
+from pmcmc.solvers.newton.acceleration import Acceleration
 from pmcmc.solvers.newton.coordinates import Coordinates
 from pmcmc.solvers.newton.damping import Damping
 from pmcmc.solvers.newton.damping.base import UNKNOWN, Recurrence
@@ -53,6 +54,7 @@ class NewtonMethod(Method):
         damping: of the linear recurrence.
         coordinates: in which the matrices are estimated.
         guess: first guess of rows that enter.
+        acceleration: of the sweeps, by those before.
         atol, rtol: of the residual.
         stopping: rule that may end the sweeps before.
     """
@@ -61,6 +63,7 @@ class NewtonMethod(Method):
     damping: Damping | None
     coordinates: Coordinates
     guess: Guess
+    acceleration: Acceleration | None
     atol: jax.Array
     rtol: jax.Array
     stopping: Stopping | None = None
@@ -78,14 +81,17 @@ class NewtonMethod(Method):
         if self.damping is not None:
             merit = jnp.full((), UNKNOWN, origin.dtype)
             damped = _Damped(self.damping.init(origin.dtype), merit, jnp.bool_(False))
+        history: Any = ()
+        if self.acceleration is not None:
+            history = self.acceleration.init(jnp.zeros((window, *origin.shape), origin.dtype))
         if self.structure.every == 1:
-            return Carry(of_chain=damped)
+            return Carry(((), history), damped)
         u = jax.tree.map(lambda u: u[0], sequence.inputs)
         matrix = jax.eval_shape(
             lambda s: self._linearize(recursion, s, u, _key(0)).matrices, origin
         )
         matrices = jax.tree.map(lambda x: jnp.zeros((window, *x.shape), x.dtype), matrix)
-        return Carry(matrices, damped)
+        return Carry((matrices, history), damped)
 
     def enter(
         self, rows: jax.Array, n_new: jax.Array, place: Place, last: jax.Array, seq: Sequence
@@ -104,7 +110,8 @@ class NewtonMethod(Method):
         return self.guess.enter(entry)
 
     def sweep(self, recursion: Recursion, view: View, carry: Carry) -> tuple[Swept, Carry]:
-        evaluated = self._evaluate(recursion, view, carry.of_rows)
+        held, history = carry.of_rows
+        evaluated = self._evaluate(recursion, view, held)
         value, place = evaluated.value, view.place
         error = jnp.where(value == view.rows, 0.0, value - view.rows)  # equal infinities
         scaled_residual = self._in_tolerances(recursion.is_chain, view, value, error)
@@ -114,6 +121,8 @@ class NewtonMethod(Method):
         n_reset = place.sum(jnp.sum(view.is_live & ~is_number, dtype=jnp.int32))
         if self.damping is not None:
             damped = damped._replace(has_overflowed=n_reset > 0)
+        if self.acceleration is not None:
+            rows, history = self.acceleration.accelerate(view, rows, history)
         # The row behind the verified ones was evaluated at a verified state: its value is exact.
         is_exact = place.order(len(value)) == n_verified
         merit = merit_of(error, view.is_live, place)
@@ -141,7 +150,8 @@ class NewtonMethod(Method):
             ),
             is_stopped=is_stopped,
         )
-        return swept, Carry(evaluated.matrices if self.structure.every > 1 else (), damped)
+        held = evaluated.matrices if self.structure.every > 1 else ()
+        return swept, Carry((held, history), damped)
 
     def _linearize(self, recursion: Recursion, state: Any, u: Any, key: Any) -> _Evaluated:
         return _Evaluated(
@@ -204,7 +214,12 @@ class NewtonMethod(Method):
         used = recurrence
         if self.damping is not None:
             used = self.damping.damp(self.structure, recurrence, damped.state)
-        increments = affine_scan(self.structure, used.matrices, used.offsets, view.place)
+        increments = None
+        # As estimated: nothing has changed the matrices.
+        if self.damping is None and not self.guess.begins_with_jacobi and view.place.n_devices == 1:
+            increments = self.structure.solve(used.offsets)
+        if increments is None:
+            increments = affine_scan(self.structure, used.matrices, used.offsets, view.place)
         before = view.place.before(increments, jnp.zeros_like(increments[0]))
         correction = jax.vmap(self.structure.apply)(used.matrices, before)
         is_same = used.offsets == recurrence.offsets  # where infinities are, too
@@ -235,6 +250,6 @@ def _cleaned(matrices: Any, is_jacobi: jax.Array) -> Any:
 
     def clean(leaf: jax.Array) -> jax.Array:
         is_zero = is_jacobi.reshape(-1, *[1] * (leaf.ndim - 1)) | ~jnp.isfinite(leaf)
-        return jnp.where(is_zero, 0.0, leaf)
+        return jnp.where(is_zero, jnp.zeros_like(leaf), leaf)
 
     return jax.tree.map(clean, matrices)

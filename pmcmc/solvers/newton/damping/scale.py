@@ -45,10 +45,8 @@ class Scale(Damping):
             k = k[jnp.minimum(recurrence.steps, k.shape[0] - 1)]
         factors = jnp.broadcast_to(1 - k, recurrence.steps.shape)
 
-        def scale(leaf: jax.Array) -> jax.Array:
-            return leaf * factors.reshape(-1, *[1] * (leaf.ndim - 1))
-
-        return recurrence._replace(matrices=jax.tree.map(scale, recurrence.matrices))
+        matrices = jax.vmap(structure.times)(recurrence.matrices, factors)
+        return recurrence._replace(matrices=matrices)
 
     def segment(self, first_step: int, length: int) -> "Scale":
         if np.ndim(self.k) == 0:

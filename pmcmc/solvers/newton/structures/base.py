@@ -95,6 +95,18 @@ class Structure(Pytree, abc.ABC):
     def apply(self, matrix: Any, vector: jax.Array) -> jax.Array:
         """The product of a matrix and a vector `(D,)`."""
 
+    def solve(self, offsets: jax.Array) -> jax.Array | None:
+        """All `y_t = A y_{t-1} + b_t`, where that takes no scan, as the matrices are known.
+
+        Args:
+            offsets: `b_1..b_W`, shape `(W, D)`.
+        """
+        return None
+
+    def times(self, matrix: Any, factor: jax.Array) -> Any:
+        """The matrix multiplied by a number."""
+        return jax.tree.map(lambda leaf: factor * leaf, matrix)
+
     def clip(self, matrix: Any, rho: jax.Array | float) -> Any:
         """The matrix, or one near it, with a spectral norm of at most `rho`."""
         raise self._lacks("clip")

@@ -1,0 +1,46 @@
+"""Picard's and Jacobi's matrices, with which a sweep needs no scan."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from pmcmc.solvers.newton.coordinates import Coordinates
+from pmcmc.solvers.newton.structures.base import StateMap
+from pmcmc.solvers.newton.structures.elementwise import Elementwise
+
+
+class _Known(Elementwise):
+    """The same known multiple of the identity for all steps."""
+
+    @property
+    def uses_basis(self) -> bool:
+        return False
+
+    @property
+    def uses_derivatives(self) -> bool:
+        return False
+
+
+class Identity(_Known):
+    """The identity: Picard's method, whose increments are sums of residuals."""
+
+    def linearize(
+        self, step: StateMap, state: jax.Array, coordinates: Coordinates, rng_key: jax.Array
+    ) -> tuple[jax.Array, Any, jax.Array]:
+        return *step(state), jnp.ones((), state.dtype)
+
+    def solve(self, offsets: jax.Array) -> jax.Array:
+        return jnp.cumsum(offsets, axis=0)
+
+
+class Zero(_Known):
+    """Zero: Jacobi's method, which takes every step anew from the newest iterate before it."""
+
+    def linearize(
+        self, step: StateMap, state: jax.Array, coordinates: Coordinates, rng_key: jax.Array
+    ) -> tuple[jax.Array, Any, jax.Array]:
+        return *step(state), jnp.zeros((), state.dtype)
+
+    def solve(self, offsets: jax.Array) -> jax.Array:
+        return offsets
