@@ -1,5 +1,7 @@
 """Structures against dense matrices."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,13 +12,17 @@ from pmcmc.solvers import (
     Clip,
     Constant,
     Dense,
+    DenseBlocks,
     Diagonal,
     DiagonalBlocks,
+    Identity,
     Lagged,
+    Permutation,
     Recursion,
     Scale,
     ScaledIdentity,
     Structure,
+    Zero,
 )
 from pmcmc.solvers.newton.coordinates import Coordinates
 
@@ -63,7 +69,10 @@ def blocks_of(dense):
             HALF_BASIS,
             blocks_of(np.kron(np.eye(2), HALF_BASIS.T) @ JACOBIAN @ np.kron(np.eye(2), HALF_BASIS)),
         ),
+        (DenseBlocks(2, n_probes=None), None, JACOBIAN * np.kron(np.eye(2), np.ones((2, 2)))),
         (ScaledIdentity(0.7), None, 0.7 * np.eye(4)),
+        (Identity(), None, np.eye(4)),
+        (Zero(), None, np.zeros((4, 4))),
         (Constant(Dense(), 2 * JACOBIAN), None, 2 * JACOBIAN),
         (Lagged(Dense(), every=4), None, JACOBIAN),
     ],
@@ -102,7 +111,15 @@ def test_probes_are_unbiased_and_more_of_them_vary_less(one, four, exact):
 
 
 @pytest.mark.parametrize(
-    "structure", [Dense(), Diagonal(), DiagonalBlocks(), ScaledIdentity(), Lagged(DiagonalBlocks())]
+    "structure",
+    [
+        Dense(),
+        Diagonal(),
+        DiagonalBlocks(),
+        DenseBlocks(2),
+        ScaledIdentity(),
+        Lagged(DiagonalBlocks()),
+    ],
 )
 def test_algebra_is_that_of_dense_matrices(structure):
     first, second = linearize(structure, seed=1), linearize(structure, seed=2)
@@ -128,6 +145,71 @@ def test_algebra_is_that_of_dense_matrices(structure):
     assert_is(structure.clip(first, 1e3), a)
     zero = jax.tree.map(jnp.zeros_like, first)
     assert_is(structure.clip(zero, 0.5), np.zeros((4, 4)))
+
+
+def test_one_probe_is_exact_where_nothing_couples_the_blocks():
+    coupled = np.kron(np.eye(3), JACOBIAN[:2, :2])
+
+    def step(s):
+        return jnp.asarray(coupled) @ s, None
+
+    matrix = DenseBlocks(2).linearize(step, jnp.ones(6), Coordinates.of(None), jax.random.key(0))[2]
+    np.testing.assert_allclose(to_dense(DenseBlocks(2), matrix, 6), coupled, atol=1e-14)
+
+
+def test_permutations_multiply_as_their_matrices_do():
+    structure = Permutation(lambda s, u: u)
+    orders = [np.array([2, 0, 3, 1]), np.array([1, 2, 0, 3])]
+    first, second = (
+        structure.linearize_at(
+            lambda s, u: (s[u], None), jnp.ones(4), order, Coordinates.of(None), None
+        )[2]
+        for order in orders
+    )
+    a, b = (np.eye(4)[order] for order in orders)
+    np.testing.assert_array_equal(to_dense(structure, first), a)
+    np.testing.assert_array_equal(to_dense(structure, structure.compose(second, first)), b @ a)
+    half = structure.times(first, 0.5)
+    np.testing.assert_array_equal(to_dense(structure, half), 0.5 * a)
+    np.testing.assert_array_equal(to_dense(structure, structure.compose(second, half)), 0.5 * b @ a)
+    np.testing.assert_array_equal(to_dense(structure, structure.clip(first, 0.2)), 0.2 * a)
+
+
+def test_a_word_in_a_group_takes_one_sweep_and_a_check():
+    rng = np.random.default_rng(0)
+    words = np.array([rng.permutation(5) for _ in range(60)])
+
+    def move(s, u):
+        return s[u]
+
+    start = np.arange(5.0)
+    sweeps = {}
+    for name, jacobian in {"exact": Permutation(_order), "none": Zero()}.items():
+        solver = pmcmc.ParallelNewton(jacobian=jacobian, window=60, fallback=None)
+        found = pmcmc.solve(move, start, words, solver=solver)
+        np.testing.assert_array_equal(found.states, loop(lambda s, u: s[u], start, words))
+        sweeps[name] = int(found.sweeps)
+    assert sweeps == {"exact": 2, "none": 60}
+
+
+def _order(s, u):
+    return u
+
+
+def test_one_factor_a_step_is_the_identity_scaled():
+    rng = np.random.default_rng(0)
+    factors, noise = rng.uniform(size=40), rng.normal(size=(40, 3))
+    inputs = {"factor": factors, "noise": noise}
+    solver = _newton(ScaledIdentity(1.0))
+    exact = dataclasses.replace(solver, damping=Scale(k=1 - factors))
+
+    def step(s, u):
+        return u["factor"] * s + u["noise"]
+
+    found = pmcmc.solve(step, np.zeros(3), inputs, solver=exact)
+    np.testing.assert_allclose(found.states, loop(step, np.zeros(3), inputs), atol=1e-12)
+    assert found.sweeps == 2
+    assert pmcmc.solve(step, np.zeros(3), inputs, solver=solver).sweeps > 2
 
 
 def test_dense_says_how_much_memory_it_would_need():

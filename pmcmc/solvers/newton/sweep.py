@@ -14,6 +14,7 @@ from pmcmc.solvers.newton.coordinates import Coordinates
 from pmcmc.solvers.newton.damping import Damping
 from pmcmc.solvers.newton.damping.base import UNKNOWN, Recurrence
 from pmcmc.solvers.newton.guesses import Entry, Guess
+from pmcmc.solvers.newton.rows import cleaned, largest
 from pmcmc.solvers.newton.scan import affine_scan
 from pmcmc.solvers.newton.structures import Structure
 from pmcmc.solvers.place import Place
@@ -139,7 +140,7 @@ class NewtonMethod(Method):
             values=value,
             aux=evaluated.aux,
             rows=rows,
-            residual=_largest(jnp.abs(error)),
+            residual=largest(jnp.abs(error)),
             scaled_residual=scaled_residual,
             n_reset=n_reset,
             merit=merit,
@@ -187,7 +188,7 @@ class NewtonMethod(Method):
             allowed = tolerance_of_moves(*bounds, moves, view.is_live, view.place)
         else:
             allowed = tolerance(*bounds)
-        return _largest(jnp.where(error == 0, 0.0, jnp.abs(error) / allowed))
+        return largest(jnp.where(error == 0, 0.0, jnp.abs(error) / allowed))
 
     def _adapted(self, view: View, error: jax.Array, damped: Any) -> Any:
         """What damping carries on, which compares the merit of rows that were there before."""
@@ -208,7 +209,7 @@ class NewtonMethod(Method):
         drive: in this form the row behind a finished one is exact to the last bit.
         """
         is_jacobi = view.is_new & self.guess.begins_with_jacobi
-        matrices = _cleaned(evaluated.matrices, is_jacobi)
+        matrices = cleaned(evaluated.matrices, is_jacobi)
         offsets = self.coordinates.enter(error)
         recurrence = Recurrence(matrices, offsets, view.steps, view.place)
         used = recurrence
@@ -232,24 +233,6 @@ class NewtonMethod(Method):
         return jnp.where(is_number, rows, fallback), jnp.all(is_number, axis=-1)
 
 
-def _largest(sizes: jax.Array) -> jax.Array:
-    """Of each row, infinite where one is NaN."""
-    return jnp.max(jnp.where(jnp.isnan(sizes), jnp.inf, sizes), axis=-1)
-
-
 def _key(sweep: jax.Array | int) -> jax.Array:
     """Of the random signs of a sweep."""
     return jax.random.fold_in(internal_key(0), sweep)
-
-
-def _cleaned(matrices: Any, is_jacobi: jax.Array) -> Any:
-    """The matrices, zero where they overflowed and where a Jacobi sweep is wanted.
-
-    Any matrix is valid, and one that is not finite would spoil all rows behind it.
-    """
-
-    def clean(leaf: jax.Array) -> jax.Array:
-        is_zero = is_jacobi.reshape(-1, *[1] * (leaf.ndim - 1)) | ~jnp.isfinite(leaf)
-        return jnp.where(is_zero, jnp.zeros_like(leaf), leaf)
-
-    return jax.tree.map(clean, matrices)
