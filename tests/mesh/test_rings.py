@@ -81,15 +81,23 @@ def test_steps_taken_one_at_a_time_go_to_their_device(name):
 def test_the_rules_for_chains_look_at_the_whole_window():
     starts, inputs, oracle = chains()
     solver = pmcmc.ParallelNewton(
-        jacobian=solvers.Dense(), basis=None, window=32, n_logged_sweeps=3
+        jacobian=solvers.Diagonal(None),
+        basis=None,
+        window=32,
+        n_logged_sweeps=3,
+        atol=1e-4,
+        rtol=1e-4,
     )
     recursion = RECURSION._replace(is_chain=True)
     found = run_on_ring(solver, recursion, jnp.asarray(starts), inputs)
-    check(found, oracle)
+    np.testing.assert_allclose(found.states[:, :N_STEPS], oracle[:, :N_STEPS], atol=1e-2)
     alone = jax.jit(lambda: solver.run(recursion, jnp.asarray(starts), inputs, N_STEPS))()
     for name in ("residual", "merit", "finished"):
         ours, theirs = (getattr(x.sweep_log, name) for x in (found, alone))
         np.testing.assert_allclose(ours, theirs, rtol=1e-6, err_msg=name)
+    # In units of a tolerance that depends on all moves of the window.
+    np.testing.assert_allclose(found.scaled_residual, alone.scaled_residual, rtol=1e-6)
+    assert np.all(found.scaled_residual > 0.01)
 
 
 @pytest.mark.parametrize("rule", [solvers.SmallMerit(1e-4), solvers.SmallStep(1e-3)])
