@@ -12,6 +12,7 @@ from pmcmc.adapters.numpyro._mcmc import MCMC as MCMC
 from pmcmc.adapters.numpyro._model import UnconstrainedModel as UnconstrainedModel
 from pmcmc.adapters.numpyro._model import from_model as from_model
 from pmcmc.adapters.numpyro._result import ModelResult as ModelResult
+from pmcmc.adapters.numpyro._sample import resume_model as resume_model
 from pmcmc.adapters.numpyro._sample import sample_model as sample_model
 from pmcmc.adapters.numpyro._specification import ModelKernel as ModelKernel
 from pmcmc.adapters.numpyro._state import Adapted as Adapted
