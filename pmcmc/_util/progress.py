@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 _LINE_SECONDS = 60.0  # between two lines of a log
+_BAR_SECONDS = 0.1  # between two looks of a bar
 
 
 class Progress:
@@ -54,7 +55,8 @@ class Progress:
             runner: takes the steps; its solver tells of its sweeps.
         """
         counts = _Counts(self._n_chains, runner)
-        started, next_line = time.monotonic(), time.monotonic() + _LINE_SECONDS
+        seconds = _LINE_SECONDS if self._tqdm is None else _BAR_SECONDS
+        started, next_line = time.monotonic(), time.monotonic() + seconds
 
         def add(segment: Any) -> None:
             nonlocal done, next_line
@@ -62,10 +64,10 @@ class Progress:
             done += n_new
             counts.add(segment)
             if self._tqdm is not None:
-                self._bar.set_postfix_str(str(counts), refresh=False)
-                self._bar.update(n_new)
-                if done >= total:
-                    self._bar.refresh()
+                self._bar.n = done
+                if done >= total or time.monotonic() >= next_line:
+                    next_line = time.monotonic() + _BAR_SECONDS
+                    self._bar.set_postfix_str(str(counts))
             elif done >= total or time.monotonic() >= next_line:
                 next_line = time.monotonic() + _LINE_SECONDS
                 seconds = time.monotonic() - started
@@ -114,16 +116,17 @@ class _Counts:
     def __init__(self, n_chains: int, runner: Any) -> None:
         self._n_chains, self._runner = n_chains, runner
         self.n_steps = 0
-        self._accepted = self._calls = 0.0
-        self._sweeps = self._evaluations = 0
+        self._calls = 0.0
+        self._accepted = self._sweeps = self._evaluations = 0
 
     def add(self, segment: Any) -> None:
         """Take note of a segment."""
         self.n_steps += segment.positions.shape[1]
-        self._accepted += float(np.sum(segment.stats["is_accepted"]))
-        self._calls += float(np.sum(segment.report.calls))
-        self._evaluations += int(np.sum(segment.report.evaluations))
-        self._sweeps += int(np.sum(segment.report.sweeps))
+        report = segment.report
+        self._accepted += int(np.count_nonzero(segment.stats["is_accepted"]))
+        self._calls += float(report.calls.sum())
+        self._evaluations += int(report.evaluations.sum())
+        self._sweeps += int(report.sweeps.sum())
 
     def __str__(self) -> str:
         n_moves = max(self.n_steps * self._n_chains, 1)
