@@ -15,7 +15,7 @@ from pmcmc._chain.density import FlatLogDensity, evaluations_at_once
 from pmcmc._chain.fitting import Fitting
 from pmcmc._chain.layout import Layout, Layouts
 from pmcmc._chain.mesh import advance_on_mesh, advanced
-from pmcmc._chain.noise import chain_noise
+from pmcmc._chain.noise_ahead import NoiseAhead
 from pmcmc._chain.recursion import as_recursion
 from pmcmc._chain.segment import Segment
 from pmcmc._util.callbacks import callbacks_raise
@@ -37,6 +37,7 @@ class Runner:
         fitting: of a surrogate to what the steps evaluate, where the solver asks for one.
         mesh: of devices that the chains are spread over.
         programs: those of blocks that were compiled already, by kind.
+        ahead: noise of the steps that come next, of chains through one program.
     """
 
     logdensity: FlatLogDensity | None
@@ -47,6 +48,7 @@ class Runner:
     fitting: Fitting | None = None
     mesh: Mesh | None = None
     programs: dict[Hashable, Programs] = field(default_factory=dict, repr=False)
+    ahead: NoiseAhead = field(default_factory=NoiseAhead, repr=False)
 
     def adapted_to(self, kernel: Kernel) -> "Runner":
         """Itself, with a solver that suits the metric of this kernel and what has been learned."""
@@ -85,7 +87,9 @@ class Runner:
             size = self.piece(n_steps - done)
             if self.fitting is not None:
                 size = self.fitting.piece(size, len(positions))
-            segment = self.advance(kernel, positions, rng_key, first_step + done, size)
+            n_left = n_steps - done - size
+            n_next = self.piece(n_left) if n_left and self.fitting is None else 0
+            segment = self.advance(kernel, positions, rng_key, first_step + done, size, n_next)
             positions = segment.last
             yield segment
             done += size
@@ -103,8 +107,11 @@ class Runner:
         rng_key: jax.Array,
         first_step: int,
         n_steps: int,
+        n_next: int = 0,
     ) -> Segment:
         """Take at most `length` steps at once.
+
+        Of the `n_next` that follow with the same kernel and key, the noise may be drawn meanwhile.
 
         Raises:
             CallbackError: a callback of the user's raised an exception.
@@ -112,7 +119,7 @@ class Runner:
         layout = self.layouts.current
         if self.layouts.is_new(layout):
             self._advance(layout, kernel, positions, rng_key, first_step, 0)
-        return self._advance(layout, kernel, positions, rng_key, first_step, n_steps)
+        return self._advance(layout, kernel, positions, rng_key, first_step, n_steps, n_next)
 
     def _advance(
         self,
@@ -122,6 +129,7 @@ class Runner:
         rng_key: jax.Array,
         first_step: int,
         n_steps: int,
+        n_next: int = 0,
     ) -> Segment:
         """Take steps in this layout, and note how long that takes."""
         started = time.perf_counter()
@@ -131,7 +139,7 @@ class Runner:
             # A batch of an external log density too is waited for so that Ctrl-C gets through.
             is_external = evaluations_at_once(self.logdensity) is not None
             if layout.block >= len(positions) and not is_external:
-                segment = self._whole(*call)
+                segment = self._whole(*call, n_next)
             else:
                 segment = self._in_blocks(layout, *call)
         seconds = time.perf_counter() - started
@@ -142,7 +150,7 @@ class Runner:
 
     def _whole(self, *call: Any) -> Segment:
         """All chains through one program."""
-        solver, kernel, positions, rng_key, first_step, n_steps = call
+        solver, kernel, positions, rng_key, first_step, n_steps, n_next = call
         learns = self.fitting is not None
         if self.mesh is not None:
             last, result = advance_on_mesh(
@@ -157,10 +165,10 @@ class Runner:
                 learns,
             )
             return Segment.fetched(last, result, int(n_steps)).here()
-        noise = chain_noise(
-            kernel, positions, rng_key, first_step, n_steps, self.length, np.uint32(0)
-        )
+        noise = self.ahead.noise(kernel, positions, rng_key, first_step, n_steps, self.length)
         last, result = _advance(self.logdensity, solver, kernel, positions, noise, n_steps, learns)
+        if n_next:
+            self.ahead.draw(kernel, positions, rng_key, first_step + n_steps, n_next, self.length)
         return Segment.fetched(last, result, int(n_steps))
 
     def _in_blocks(self, layout: Layout, *call: Any) -> Segment:
