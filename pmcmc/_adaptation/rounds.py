@@ -8,11 +8,13 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from pmcmc._adaptation.criteria.base import with_tuned
 from pmcmc._adaptation.report import Record, WarmupReport
 from pmcmc._adaptation.rows import Rows, joined, rows_of
 from pmcmc._adaptation.trajectories import with_trajectory
 from pmcmc._chain.evidence import Evidence
 from pmcmc._chain.fitting import Fitting
+from pmcmc._chain.problem import with_dtype
 from pmcmc._chain.segment import Segment
 from pmcmc.surrogates import Fit
 
@@ -48,7 +50,8 @@ def fitted(kernel: Any, fitting: Fitting, positions: np.ndarray) -> Any:
         fit = fitting.refit()
     except ValueError as error:
         raise ValueError(f"the warm-up evaluated too little: {error} Or raise n_warmup.") from error
-    return with_trajectory(dataclasses.replace(kernel, surrogate=fit.surrogate), positions)
+    kernel = dataclasses.replace(kernel, surrogate=fit.surrogate)
+    return with_dtype(with_trajectory(kernel, positions), positions.dtype)
 
 
 def run_rounds(
@@ -97,7 +100,7 @@ def run_rounds(
             kernel = fitted(kernel, fitting, draws.reshape(-1, draws.shape[-1]))
             is_poor = accepted.mean() < _POOR_RATE
             share = _POOR_SHARE if is_poor else kernel.random_walk_share
-            kernel = dataclasses.replace(kernel, random_walk_share=share)
+            kernel = with_tuned(kernel, random_walk_share=share)
             runner.adapted_to(kernel)
     return Rounds(kernel, positions, record.report(evidence), joined(kept))
 

@@ -36,7 +36,8 @@ class Runner:
         prepare: from a kernel to the solver with everything found that depends on its metric.
         fitting: of a surrogate to what the steps evaluate, where the solver asks for one.
         mesh: of devices that the chains are spread over.
-        programs: those of blocks that were compiled already, by kind.
+        programs: those of blocks that were compiled already, by kind; all runners of a log density
+            may share them.
     """
 
     logdensity: FlatLogDensity | None
@@ -169,7 +170,8 @@ class Runner:
         parameters = (solver, kernel)
         learns = self.fitting is not None
         leaves, structure = jax.tree.flatten(parameters)
-        kind = (layout.block, structure, tuple(map(jax.typeof, leaves)))
+        types = tuple(map(jax.typeof, leaves))
+        kind = (layout.block, self.length, learns, structure, types)
         if kind not in self.programs:
             sharding = positions.sharding if positions.committed else None
             shape = (layout.block, positions.shape[1])

@@ -6,13 +6,19 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pmcmc._util.checks import short
-from pmcmc.surrogates.monomials import as_table, design, n_monomials, slopes
+from pmcmc.surrogates.monomials import (
+    DEGREES,
+    MOST_TERMS,
+    as_table,
+    degrees_of,
+    design,
+    n_monomials,
+    slopes,
+)
 from pmcmc.surrogates.polynomial import PolynomialSurrogate
 from pmcmc.surrogates.whitening import Whitening, whitening_of
 
-_DEGREES = (2, 3, 4)
-_MOST_TERMS = 1_001  # degree 4 of ten numbers
-MOST_DIM = max(dim for dim in range(100) if n_monomials(dim, 2) <= _MOST_TERMS)
+MOST_DIM = max(dim for dim in range(100) if degrees_of(dim))
 _EQUATIONS_PER_TERM = 2.5  # at the least
 _MOST_EQUATIONS_PER_TERM = 12
 _HELD_OUT = 0.2
@@ -141,17 +147,17 @@ def _usable(
 
 def _degrees(n_points: int, dim: int, equations_per_point: int, max_degree: int) -> list[int]:
     """Degrees for which there are enough equations, and not too many terms."""
-    if max_degree not in _DEGREES:
+    if max_degree not in DEGREES:
         raise ValueError(f"max_degree must be 2, 3 or 4, got {short(max_degree)}: write 4.")
     enough = n_points * equations_per_point / _EQUATIONS_PER_TERM
-    most = min(enough, _MOST_TERMS)
-    degrees = [d for d in _DEGREES if d <= max_degree and n_monomials(dim, d) <= most]
+    most = min(enough, MOST_TERMS)
+    degrees = [d for d in DEGREES if d <= max_degree and n_monomials(dim, d) <= most]
     if degrees:
         return degrees
     terms = n_monomials(dim, 2)
-    if terms > _MOST_TERMS:
+    if terms > MOST_TERMS:
         raise ValueError(
-            f"a quadratic of {dim} numbers has {terms:,} terms, more than the {_MOST_TERMS:,} that "
+            f"a quadratic of {dim} numbers has {terms:,} terms, more than the {MOST_TERMS:,} that "
             "pay: write GaussianSurrogate.from_metric(...)."
         )
     needed = math.ceil(_EQUATIONS_PER_TERM * terms / equations_per_point)
