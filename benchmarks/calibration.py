@@ -22,7 +22,7 @@ import pmcmc
 from benchmarks._record import print_table, write
 from pmcmc._chain.density import WithData
 
-N_FITS, N_WARMUP, N_DRAWS, THIN = 500, 1000, 99, 6
+N_FITS, N_WARMUP, N_DRAWS, THIN = 320, 500, 99, 6
 N_OBSERVATIONS, N_BINS = 60, 20
 NAMES = ("mean", "correlation", "scale", "log density")
 PRIOR_SCALE = np.array([1.0, 0.5, 0.5])  # of the mean, atanh(correlation), log(scale)
