@@ -1,4 +1,4 @@
-"""A coarse density of the user's as surrogate, on hares and lynxes: 2 steps a year in place of 10."""
+"""A coarse density of the user's as surrogate: hares and lynxes in 2 steps a year, not in 10."""
 
 import jax
 import numpy as np

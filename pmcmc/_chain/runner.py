@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
+from pmcmc._chain.batches import warn_of_batches
 from pmcmc._chain.blocks import Programs, run_blocks
 from pmcmc._chain.density import FlatLogDensity, evaluations_at_once
 from pmcmc._chain.fitting import Fitting
@@ -87,6 +88,8 @@ class Runner:
             if self.fitting is not None:
                 size = self.fitting.piece(size, len(positions))
             segment = self.advance(kernel, positions, rng_key, first_step + done, size)
+            if self.solver.is_parallel_in_time and not done and self.mesh is None:
+                warn_of_batches(self.logdensity, kernel, positions, segment)
             positions = segment.last
             yield segment
             done += size
