@@ -94,7 +94,7 @@ def as_task(
     if problem.positions.committed:
         key = jax.device_put(key, problem.positions.device)
     check_device(chain_method, problem.device)
-    task = Task(problem, given, flat, criteria, key, chain_method, mesh=mesh)
+    task = Task(problem, given, flat, criteria, key, chain_method, mesh=mesh, programs={})
     return task if first is None else task._replace(goal=goal, fitting=Fitting(dim, False))
 
 

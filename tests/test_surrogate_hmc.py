@@ -1,5 +1,6 @@
 """`kernel="surrogate_hmc"`: a warm-up in stages, and draws that are right."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -48,9 +49,10 @@ def test_what_the_warm_up_says(run):
     assert "poor" not in notes[-1].words
     assert notes[-1].figures["held_out_error"] < 1e-3
     assert run.info.warmup.n_steps.sum() == 800
-    assert run.info.kernel.surrogate.degree == 2
+    assert notes[-1].figures["degree"] == 2
+    assert run.info.kernel.surrogate.degree == 4  # of the table, which all fits have
     # A line of a result, not a page of coefficients.
-    assert "kernel      SurrogateHMC(surrogate=PolynomialSurrogate(degree=2), step_size=" in str(
+    assert "kernel      SurrogateHMC(surrogate=PolynomialSurrogate(degree=4), step_size=" in str(
         run
     )
     assert (run.info.gradient_evaluations == 0).all()
@@ -84,7 +86,7 @@ def test_a_coarse_function_of_the_user_is_tuned_like_any_kernel():
 
 def test_a_surrogate_that_is_no_guide_is_said_to_be_one():
     def rough(x):  # at a scale that no polynomial follows
-        return -0.5 * jnp.sum(x**2) + 3 * jnp.sum(jnp.sin(20 * x))
+        return -0.5 * jnp.sum(x**2) + 1.2 * jnp.sum(jnp.sin(20 * x))
 
     with pytest.warns(UserWarning, match="poor guide.*write kernel='hmc', or 'mala'"):
         run = pmcmc.sample(rough, np.zeros(6), 50, kernel="surrogate_hmc", n_warmup=600)
@@ -131,3 +133,28 @@ def test_standstills_are_counted_within_a_chain():
 def test_what_makes_a_poor_guide(change, expected):
     good = {"held_out_error": 0.9, "acceptance_rate": 0.4, "longest_standstill": 99}
     assert is_poor(good | change) == expected
+
+
+COMPILED = []
+
+
+def listen(event, *_, **__):
+    if event.endswith("backend_compile_duration"):
+        COMPILED.append(event)
+
+
+def test_the_whole_warm_up_takes_one_program_of_the_chain():
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    call = {"kernel": "surrogate_hmc", "n_chains": 4, "n_warmup": 400, "solver": "sequential"}
+    counts = []
+    for scale in (1.0, 2.0):  # all that does not depend on the log density is there after the first
+
+        def density(x, scale=scale):
+            return -0.5 * jnp.sum((x / scale) ** 2)
+
+        COMPILED.clear()
+        pmcmc.sample(density, np.zeros((4, 2)), 100, **call)
+        counts.append(len(COMPILED))
+    # The state at the start, and the chain: walk, rounds and draws are by the same programs. The
+    # noise of a block is compiled for each run.
+    assert counts[1] <= 3

@@ -11,6 +11,7 @@ import numpy as np
 
 _PRIOR_DRAWS = 5.0  # what an estimate of before counts for
 _RIDGE = 1e-3
+LEAST_PLACES = 3  # with fewer the scale of a direction is that of rounding
 
 
 def diagonal_estimate(
@@ -68,6 +69,19 @@ def dense_estimate(
     found = (found + found.T) / 2
     is_valid = np.isfinite(found).all() and np.linalg.eigvalsh(found)[0] > 0
     return found if is_valid else before
+
+
+def metric_of_draws(draws: np.ndarray, before: np.ndarray) -> np.ndarray | None:
+    """Inverse mass matrix of the kind of `before` from draws `(n, D)`; `None` if they hardly move.
+
+    Args:
+        draws: shape `(n, D)`.
+        before: the estimate so far, shape `(D,)` or `(D, D)`.
+    """
+    if len(np.unique(draws, axis=0)) < LEAST_PLACES:
+        return None
+    estimate = diagonal_estimate if before.ndim == 1 else dense_estimate
+    return estimate(draws.astype(float), None, before)
 
 
 def _second_moments(vectors: np.ndarray) -> tuple[np.ndarray, float]:

@@ -8,11 +8,14 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from pmcmc._adaptation.criteria.base import with_tuned
+from pmcmc._adaptation.estimates import metric_of_draws
 from pmcmc._adaptation.report import Record, WarmupReport
 from pmcmc._adaptation.rows import Rows, joined, rows_of
 from pmcmc._adaptation.trajectories import with_trajectory
 from pmcmc._chain.evidence import Evidence
 from pmcmc._chain.fitting import Fitting
+from pmcmc._chain.problem import with_dtype
 from pmcmc._chain.segment import Segment
 from pmcmc.surrogates import Fit
 
@@ -48,7 +51,8 @@ def fitted(kernel: Any, fitting: Fitting, positions: np.ndarray) -> Any:
         fit = fitting.refit()
     except ValueError as error:
         raise ValueError(f"the warm-up evaluated too little: {error} Or raise n_warmup.") from error
-    return with_trajectory(dataclasses.replace(kernel, surrogate=fit.surrogate), positions)
+    kernel = dataclasses.replace(kernel, surrogate=fit.surrogate)
+    return with_dtype(with_trajectory(kernel, positions), positions.dtype)
 
 
 def run_rounds(
@@ -60,6 +64,7 @@ def run_rounds(
     n_steps: int,
     fitting: Fitting,
     on_segment: Callable[[Segment], None],
+    tunes_metric: bool,
 ) -> Rounds:
     """Take `n_steps` along a surrogate, which is fitted again between rounds of them.
 
@@ -74,6 +79,7 @@ def run_rounds(
         n_steps: of each chain.
         fitting: which the runner adds evaluations to.
         on_segment: told of each segment of steps that were taken.
+        tunes_metric: whether the metric is estimated again, too.
     """
     record, evidence = Record(), Evidence.none(len(positions))
     sizes = [len(part) for part in np.array_split(np.arange(n_steps), ROUNDS)]
@@ -94,12 +100,25 @@ def run_rounds(
         _take_note(record, fitting.fit, kernel, accepted, is_last)
         if not is_last:
             draws = np.concatenate([s.positions for s in segments], axis=1)
-            kernel = fitted(kernel, fitting, draws.reshape(-1, draws.shape[-1]))
+            draws = draws.reshape(-1, draws.shape[-1])
+            if tunes_metric:
+                kernel = _with_metric(record, kernel, draws)
+            kernel = fitted(kernel, fitting, draws)
             is_poor = accepted.mean() < _POOR_RATE
             share = _POOR_SHARE if is_poor else kernel.random_walk_share
-            kernel = dataclasses.replace(kernel, random_walk_share=share)
+            kernel = with_tuned(kernel, random_walk_share=share)
             runner.adapted_to(kernel)
     return Rounds(kernel, positions, record.report(evidence), joined(kept))
+
+
+def _with_metric(record: Record, kernel: Any, draws: np.ndarray) -> Any:
+    """The kernel with a metric from draws `(n, D)`: far better ones than those of a random walk."""
+    found = metric_of_draws(draws, np.asarray(kernel.inverse_mass_matrix, float))
+    if found is None:
+        return kernel
+    words = f"a {'diagonal' if found.ndim == 1 else 'dense'} metric from {len(draws):,} draws"
+    record.add_note("inverse_mass_matrix", True, words, {"n_draws": float(len(draws))})
+    return with_tuned(kernel, inverse_mass_matrix=found)
 
 
 def _take_note(

@@ -4,13 +4,9 @@ import dataclasses
 import math
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-from pmcmc._chain.problem import with_dtype
-from pmcmc._util.keys import internal_key
-from pmcmc._util.programs import jit_of_kinds
+from pmcmc.surrogates.on_host import values_and_slopes
 
 _QUARTER = math.pi / 2  # of a period of a normal with unit scale: the next draw is independent
 _STEPS = (4, 6, 8, 12, 16)
@@ -25,17 +21,18 @@ def with_trajectory(kernel: Any, positions: np.ndarray) -> Any:
     Trajectories are a quarter of a period of the normal whose covariance is the metric.
 
     Args:
-        kernel: with a surrogate and a metric.
+        kernel: with a polynomial for its surrogate, and a metric.
         positions: draws to start from, shape `(n, D)`.
     """
-    rows = positions[np.linspace(0, len(positions) - 1, _DRAWS).astype(int)]
-    rate = -math.inf
-    best = kernel
+    rows = positions[np.linspace(0, len(positions) - 1, _DRAWS).astype(int)].astype(float)
+    rng = np.random.default_rng(0)
+    normal, jitter = rng.normal(size=rows.shape), rng.random((len(rows), 1))
+    best, rate = kernel, -math.inf
     for n_steps in _STEPS:
         trial = dataclasses.replace(
             kernel, num_integration_steps=n_steps, step_size=_QUARTER / n_steps
         )
-        seen = float(_rate(with_dtype(trial, rows.dtype), jnp.asarray(rows)))
+        seen = float(np.mean(acceptance_rates(trial, rows, normal, jitter)))
         if seen > rate:
             best, rate = trial, seen
         if rate >= _LEAST_RATE:
@@ -43,15 +40,37 @@ def with_trajectory(kernel: Any, positions: np.ndarray) -> Any:
     return best
 
 
-@jit_of_kinds()
-def _rate(kernel: Any, positions: jax.Array) -> jax.Array:
-    """Mean acceptance rate where the surrogate is the target, without random-walk proposals."""
-    alone = dataclasses.replace(kernel, random_walk_share=0.0)
+def acceptance_rates(
+    kernel: Any, positions: np.ndarray, normal: np.ndarray, jitter: np.ndarray
+) -> np.ndarray:
+    """Those of trajectories where the surrogate itself is the target, shape `(n,)`.
 
-    def one(position: jax.Array, rng_key: jax.Array) -> jax.Array:
-        state = kernel.init(kernel.surrogate, position)
-        noise = kernel.draw_noise(rng_key, position)
-        rate: jax.Array = alone.transition(kernel.surrogate, state, noise)[1].acceptance_rate
-        return rate
+    In NumPy: a program for it takes longer to compile than the trajectories take.
 
-    return jnp.mean(jax.vmap(one)(positions, jax.random.split(internal_key(0), len(positions))))
+    Args:
+        kernel: with a polynomial for its surrogate.
+        positions: where they start, shape `(n, D)`.
+        normal: standard draws for the momenta, shape `(n, D)`.
+        jitter: uniform draws for the step size, shape `(n, 1)`.
+    """
+    covariance = _as_matrix(kernel.inverse_mass_matrix, positions.shape[1])
+    step_size = kernel.step_size * (1 + kernel.jitter * (2 * jitter - 1))
+    momentum = np.linalg.solve(np.linalg.cholesky(covariance).T, normal.T).T
+    with np.errstate(over="ignore", invalid="ignore"):
+        value, slope = values_and_slopes(kernel.surrogate, positions)
+        energy = value - 0.5 * np.sum((momentum @ covariance) * momentum, axis=1)
+        for _ in range(kernel.num_integration_steps):
+            momentum = momentum + step_size / 2 * slope
+            positions = positions + step_size * momentum @ covariance
+            value, slope = values_and_slopes(kernel.surrogate, positions)
+            momentum = momentum + step_size / 2 * slope
+        energy_at_end = value - 0.5 * np.sum((momentum @ covariance) * momentum, axis=1)
+        rates = np.exp(np.minimum(energy_at_end - energy, 0.0))
+    return np.asarray(np.where(np.isnan(rates), 0.0, rates))
+
+
+def _as_matrix(inverse_mass_matrix: Any, dim: int) -> np.ndarray:
+    if inverse_mass_matrix is None:
+        return np.eye(dim)
+    given = np.asarray(inverse_mass_matrix, float)
+    return np.diag(given) if given.ndim == 1 else given

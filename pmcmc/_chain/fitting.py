@@ -83,11 +83,12 @@ class Fitting:
         return None if self.fit is None else self.fit.surrogate
 
     def refit(self) -> Fit:
-        """A fit to all evaluations.
+        """A fit to all evaluations, with a table of the shape that every fit has.
 
         Raises:
             ValueError: there are too few.
         """
-        self.fit = fit_polynomial(*map(np.concatenate, zip(*self._rows, strict=True)))
+        fit = fit_polynomial(*map(np.concatenate, zip(*self._rows, strict=True)))
+        self.fit = fit._replace(surrogate=fit.surrogate.raised())
         self._sweeps = self._steps = self._evaluations = 0
         return self.fit

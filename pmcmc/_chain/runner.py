@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
+from pmcmc._chain.batches import warn_of_batches
 from pmcmc._chain.blocks import Programs, run_blocks
 from pmcmc._chain.density import FlatLogDensity, evaluations_at_once
 from pmcmc._chain.fitting import Fitting
@@ -36,7 +37,8 @@ class Runner:
         prepare: from a kernel to the solver with everything found that depends on its metric.
         fitting: of a surrogate to what the steps evaluate, where the solver asks for one.
         mesh: of devices that the chains are spread over.
-        programs: those of blocks that were compiled already, by kind.
+        programs: those of blocks that were compiled already, by kind; all runners of a log density
+            may share them.
         ahead: noise of the steps that come next, of chains through one program.
     """
 
@@ -90,6 +92,8 @@ class Runner:
             n_left = n_steps - done - size
             n_next = self.piece(n_left) if n_left and self.fitting is None else 0
             segment = self.advance(kernel, positions, rng_key, first_step + done, size, n_next)
+            if self.solver.is_parallel_in_time and not done and self.mesh is None:
+                warn_of_batches(self.logdensity, kernel, positions, segment)
             positions = segment.last
             yield segment
             done += size
@@ -177,7 +181,8 @@ class Runner:
         parameters = (solver, kernel)
         learns = self.fitting is not None
         leaves, structure = jax.tree.flatten(parameters)
-        kind = (layout.block, structure, tuple(map(jax.typeof, leaves)))
+        types = tuple(map(jax.typeof, leaves))
+        kind = (layout.block, self.length, learns, structure, types)
         if kind not in self.programs:
             sharding = positions.sharding if positions.committed else None
             shape = (layout.block, positions.shape[1])

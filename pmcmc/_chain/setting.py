@@ -20,6 +20,7 @@ from pmcmc.kernels import Kernel
 from pmcmc.solvers.newton.structures import Structure
 from pmcmc.solvers.setting import Setting, Sweeps
 from pmcmc.surrogates import GaussianSurrogate
+from pmcmc.surrogates.fit import MOST_DIM
 
 _MAX_HESSIAN_DIM = 1000
 _CPU_ROWS, _ACCELERATOR_ROWS = 32, 512  # of a window, on each device of a mesh
@@ -115,8 +116,11 @@ class ChainSetting(Setting):
             return surrogate
         positions = np.asarray(self._problem.positions)
         metric = self._kernel.tunable("inverse_mass_matrix")
-        spread = np.ones(positions.shape[1]) if metric is None else np.asarray(metric)
-        return GaussianSurrogate.from_metric(positions.mean(axis=0), spread)
+        dim = positions.shape[1]
+        spread = np.ones(dim) if metric is None else np.asarray(metric)
+        normal = GaussianSurrogate.from_metric(positions.mean(axis=0), spread)
+        # Where a polynomial is to take its place, the program is to stay.
+        return normal if self._fitting is None or dim > MOST_DIM else normal.as_polynomial()
 
     def basis(self, name: str, structure: Structure) -> jax.Array | None:
         """The basis of a name; `None` where `"auto"` wants none.

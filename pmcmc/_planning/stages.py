@@ -52,11 +52,20 @@ def warm_up(
     kernel = dataclasses.replace(goal, inverse_mass_matrix=metric)
     kernel = fitted(kernel, task.fitting, draws.reshape(-1, draws.shape[-1]))
     fitting = task.fitting
+    tunes_metric = any(criterion.tunes == "inverse_mass_matrix" for criterion in task.criteria)
     task = task.at(tuned.positions)._replace(kernel=kernel, criteria=(), goal=None)
     n_left = n_warmup - n_first
     runner = followed(make_runner(task, solver, n_steps, n_left + n_steps, n_left))
     rounds = run_rounds(
-        runner, kernel, tuned.positions, rng_key, n_first, n_left, fitting, on_segment
+        runner,
+        kernel,
+        tuned.positions,
+        rng_key,
+        n_first,
+        n_left,
+        fitting,
+        on_segment,
+        tunes_metric,
     )
     report = tuned.report.followed_by(rounds.report)
     return Tuned(runner, rounds.kernel, rounds.positions, report, rounds.kept)

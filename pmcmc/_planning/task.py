@@ -1,5 +1,6 @@
 """What is to be run, and how it is run by a solver."""
 
+from collections.abc import Hashable
 from typing import NamedTuple
 
 import jax
@@ -7,6 +8,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from pmcmc._adaptation.criteria.base import Criterion
+from pmcmc._chain.blocks import Programs
 from pmcmc._chain.fitting import Fitting
 from pmcmc._chain.layout import Layout, Layouts, candidates
 from pmcmc._chain.mesh import check_solver
@@ -48,6 +50,7 @@ class Task(NamedTuple):
         goal: the kernel for flat positions to end with, where a warm-up begins with another one.
         fitting: of a surrogate, where that kernel needs one.
         mesh: of devices that the chains are spread over.
+        programs: of blocks of chains, which its runners share; `None` where each has its own.
     """
 
     problem: Problem
@@ -60,6 +63,7 @@ class Task(NamedTuple):
     goal: Kernel | None = None
     fitting: Fitting | None = None
     mesh: Mesh | None = None
+    programs: dict[Hashable, Programs] | None = None
 
     def at(self, positions: jax.Array) -> "Task":
         """The task from other starts, shape `(chain, D)`."""
@@ -95,7 +99,8 @@ class Task(NamedTuple):
         length = prepared.segment_length(n_steps, n_chains, dim, self.problem.positions.dtype)
         layouts = self._layouts(prepared, kernel, n_total or n_steps)
         logdensity = self.problem.logdensity
-        return Runner(logdensity, prepared, length, layouts, prepare, fitting, self.mesh)
+        programs = {} if self.programs is None else self.programs
+        return Runner(logdensity, prepared, length, layouts, prepare, fitting, self.mesh, programs)
 
     def _layouts(self, solver: Solver, kernel: Kernel, n_steps: int) -> Layouts:
         positions, n_chains = self.problem.positions, len(self.problem.positions)

@@ -85,7 +85,7 @@ def check_flag(name: str, value: Any) -> None:
 def check_share(name: str, value: Any, example: str) -> None:
     """Raise unless `value` is a number from 0 up to, but not including, 1."""
     check_not_negative(name, value, example)
-    if not value < 1:
+    if not np.asarray(value) < 1:
         raise ValueError(f"{name} must be below 1, got {short(value)}: write {example}.")
 
 

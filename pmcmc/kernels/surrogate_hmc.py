@@ -1,11 +1,13 @@
 """Hamiltonian proposals along a surrogate."""
 
 import dataclasses
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from pmcmc._util.checks import (
     check_count,
@@ -17,11 +19,11 @@ from pmcmc._util.checks import (
 )
 from pmcmc.kernels import metric
 from pmcmc.kernels.base import Kernel, Parts, State
-from pmcmc.kernels.leapfrog import PhasePoint, kick, leap
+from pmcmc.kernels.leapfrog import PhasePoint, kick
 from pmcmc.kernels.metropolis import Info, accept
 from pmcmc.kernels.proposal import ProposalKernel
 from pmcmc.kernels.random_walk import RandomWalkMetropolis
-from pmcmc.surrogates import as_surrogate
+from pmcmc.surrogates import PolynomialSurrogate, as_surrogate
 from pmcmc.surrogates.fit import MOST_DIM
 
 
@@ -64,7 +66,8 @@ class SurrogateHMC(ProposalKernel):
         jitter: the step size of a trajectory is drawn evenly from `(1 - jitter, 1 + jitter)` times
             `step_size`.
         random_walk_share: probability of a random-walk proposal.
-        random_walk_step_size: its step size, in the same units; `None` for `2.38 / sqrt(D)`.
+        random_walk_step_size: its step size, in the same units; `None` for `2.38 / sqrt(D)`, or for
+            `step_size` where all proposals are of a random walk.
 
     Raises:
         ValueError: an argument is out of range.
@@ -93,7 +96,7 @@ class SurrogateHMC(ProposalKernel):
         if is_concrete(self.jitter):
             check_share("jitter", self.jitter, "jitter=0.5")
         share = self.random_walk_share
-        if is_concrete(share) and not 0 <= share <= 1:
+        if is_concrete(share) and not 0 <= np.asarray(share) <= 1:  # in NumPy: nothing to compile
             raise ValueError(
                 f"random_walk_share must be between 0 and 1, got {short(share)}: write "
                 "random_walk_share=0.15."
@@ -102,13 +105,15 @@ class SurrogateHMC(ProposalKernel):
             check_positive("random_walk_step_size", self.random_walk_step_size, "0.5")
 
     def draw_noise(self, rng_key: jax.Array, position: jax.Array) -> SurrogateHMCNoise:
-        normal_key, *keys = jax.random.split(rng_key, 4)
-        normal = jax.random.normal(normal_key, position.shape, position.dtype)
-        uniforms = [jax.random.uniform(key, (), position.dtype) for key in keys]
+        # From one draw: what takes long to compile is every call of the generator.
+        dtype = position.dtype
+        least = jnp.nextafter(jnp.array(-1.0, dtype), jnp.array(0.0, dtype))
+        even = jax.random.uniform(rng_key, (position.size + 3,), dtype, least, 1.0)
+        normal = math.sqrt(2) * jax.lax.erf_inv(even[:-3])
         return SurrogateHMCNoise(
             metric.scale_momentum(self.inverse_mass_matrix, normal),
             metric.scale_move(self.inverse_mass_matrix, normal),
-            *uniforms,
+            *(1 + even[-3:]) / 2,
         )
 
     def propose(self, state: State, noise: SurrogateHMCNoise) -> jax.Array:
@@ -118,31 +123,42 @@ class SurrogateHMC(ProposalKernel):
         self, state: State, noise: SurrogateHMCNoise
     ) -> tuple[jax.Array, jax.Array]:
         """The proposal, and by how much its kinetic energy is less than it was."""
-        step_size = self.step_size * (1 + self.jitter * (2 * noise.jitter - 1))
-
-        def whole(_: int, point: PhasePoint) -> PhasePoint:
-            return leap(self.surrogate, point, step_size, self.inverse_mass_matrix)
-
-        slope = jax.grad(self.surrogate)(state.position)
-        start = kick(state.position, noise.momentum, slope, step_size / 2)
-        n_whole = self.num_integration_steps - 1
-        last: PhasePoint = jax.lax.fori_loop(0, n_whole, whole, start)
-        velocity = metric.multiply(self.inverse_mass_matrix, last.momentum)
-        position = last.position + step_size * velocity
-        momentum = last.momentum + step_size / 2 * jax.grad(self.surrogate)(position)
-        lost = noise.momentum - momentum
-        mean = metric.multiply(self.inverse_mass_matrix, noise.momentum + momentum) / 2
-        walked = state.position + self._walk_step_size(state) * noise.move
         is_walk = noise.choice < self.random_walk_share
+        last = self._trajectory(PhasePoint(state.position, noise.momentum), noise.jitter, is_walk)
+        lost = noise.momentum - last.momentum
+        mean = metric.multiply(self.inverse_mass_matrix, noise.momentum + last.momentum) / 2
+        walked = state.position + self._walk_step_size(state) * noise.move
         return (
-            jnp.where(is_walk, walked, position),
+            jnp.where(is_walk, walked, last.position),
             jnp.where(is_walk, 0.0, jnp.sum(lost * mean)),
         )
+
+    def _trajectory(self, start: PhasePoint, jitter: jax.Array, is_walk: jax.Array) -> PhasePoint:
+        """Its end; its start where there is to be none.
+
+        A loop over kicks, of which the first and the last are half ones, with a step of the
+        position behind all but the last: the surrogate is in the program once.
+        """
+        step_size = self.step_size * (1 + self.jitter * (2 * jitter - 1))
+        n_steps = self.num_integration_steps
+
+        def kick_and_move(i: int, point: PhasePoint) -> PhasePoint:
+            is_end = (i == 0) | (i == n_steps)
+            size = jnp.where(is_end, step_size / 2, step_size)
+            kicked = kick(*point, jax.grad(self.surrogate)(point.position), size)
+            velocity = metric.multiply(self.inverse_mass_matrix, kicked.momentum)
+            moved = kicked.position + step_size * velocity
+            return kicked._replace(position=jnp.where(i < n_steps, moved, kicked.position))
+
+        n_kicks = jnp.where(is_walk, 0, n_steps + 1)
+        end: PhasePoint = jax.lax.fori_loop(0, n_kicks, kick_and_move, start)
+        return end
 
     def _walk_step_size(self, state: State) -> float | jax.Array:
         if self.random_walk_step_size is not None:
             return self.random_walk_step_size
-        return 2.38 / state.position.size**0.5  # Roberts, Gelman & Gilks (1997)
+        usual = 2.38 / state.position.size**0.5  # Roberts, Gelman & Gilks (1997)
+        return jnp.where(jnp.asarray(self.random_walk_share) < 1, usual, self.step_size)
 
     def decide(self, state: State, proposal: State, noise: SurrogateHMCNoise) -> tuple[State, Info]:
         return self._decide(state, proposal, self.propose_and_keep(state, noise)[1], noise)
@@ -154,7 +170,17 @@ class SurrogateHMC(ProposalKernel):
         return accept(state, proposal, log_ratio, noise.uniform)
 
     def surrogate_of_logdensity(self) -> Any:
-        return self.surrogate
+        return None if self._is_random_walk else self.surrogate
+
+    def acceptance_rate_to_aim_at(self, dim: int) -> float:
+        if self._is_random_walk:
+            return RandomWalkMetropolis(0.1).acceptance_rate_to_aim_at(dim)
+        return self.target_acceptance_rate
+
+    @property
+    def _is_random_walk(self) -> bool:
+        """Whether all proposals are known to be of a random walk."""
+        return is_concrete(self.random_walk_share) and np.array_equal(self.random_walk_share, 1)
 
     def preliminary(self, dim: int) -> Kernel | None:
         if not is_among(self.surrogate, "auto"):
@@ -164,7 +190,15 @@ class SurrogateHMC(ProposalKernel):
                 f"surrogate='auto' is a polynomial of at most {MOST_DIM} numbers, got {dim}: write "
                 "kernel='hmc', or a surrogate of your own."
             )
-        return RandomWalkMetropolis(step_size=0.1)
+        # A random walk in the form of what follows, so that it compiles nothing of its own.
+        return dataclasses.replace(
+            self,
+            surrogate=PolynomialSurrogate.normal(np.zeros(dim), np.eye(dim)),
+            step_size=0.1,
+            num_integration_steps=1,
+            random_walk_share=1.0,
+            random_walk_step_size=None,
+        )
 
     def flatten(self, unravel: Callable[[jax.Array], Any]) -> Kernel:
         if is_among(self.surrogate, "auto"):

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from pmcmc._util.pytree import Pytree
 from pmcmc.solvers.recursion import Recursion
@@ -22,11 +23,13 @@ class Outcome(enum.IntEnum):
     @classmethod
     def of(cls, trajectories: "Trajectories", is_finite: jax.Array) -> jax.Array:
         """The outcome of each chain as an integer; `is_finite` is whether its states are."""
+        # On the host there is nothing to compile.
+        xp: Any = np if isinstance(is_finite, np.ndarray) else jnp
         was_helped = (trajectories.sweeps > 0) & (trajectories.sequential_steps > 0)
-        outcome = jnp.where(was_helped, cls.FINISHED_WITH_SEQUENTIAL_STEPS, cls.FINISHED)
+        outcome = xp.where(was_helped, cls.FINISHED_WITH_SEQUENTIAL_STEPS, cls.FINISHED)
         is_within_tolerance = trajectories.scaled_residual <= 1
-        outcome = jnp.where(is_within_tolerance, outcome, cls.BUDGET_SPENT)
-        return jnp.where(is_finite, outcome, cls.NOT_FINITE).astype(jnp.int32)
+        outcome = xp.where(is_within_tolerance, outcome, cls.BUDGET_SPENT)
+        return xp.where(is_finite, outcome, cls.NOT_FINITE).astype(xp.int32)
 
     @property
     def cause(self) -> str:

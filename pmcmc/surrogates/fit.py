@@ -6,20 +6,28 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pmcmc._util.checks import short
-from pmcmc.surrogates.monomials import as_table, design, n_monomials, slopes
+from pmcmc.surrogates.degree import (
+    choose_degree,
+    degrees_to_try,
+    error_of_choice,
+    limit_of_degree,
+    mean_error,
+)
+from pmcmc.surrogates.monomials import (
+    as_table,
+    degrees_of,
+    design,
+    n_monomials,
+    slopes,
+)
 from pmcmc.surrogates.polynomial import PolynomialSurrogate
 from pmcmc.surrogates.whitening import Whitening, whitening_of
 
-_DEGREES = (2, 3, 4)
-_MOST_TERMS = 1_001  # degree 4 of ten numbers
-MOST_DIM = max(dim for dim in range(100) if n_monomials(dim, 2) <= _MOST_TERMS)
-_EQUATIONS_PER_TERM = 2.5  # at the least
+MOST_DIM = max(dim for dim in range(100) if degrees_of(dim))
 _MOST_EQUATIONS_PER_TERM = 12
 _HELD_OUT = 0.2
 _RIDGE = 1e-9
 _OF_USE, _TRUSTED = 0.03, 0.999  # weights, and share of them, up to the radius
-_GOOD_ENOUGH = 0.03  # an error that changes hardly any decision
-_GAIN = 0.8  # a higher degree has to have less than this share of the error
 
 
 class Fit(NamedTuple):
@@ -29,10 +37,13 @@ class Fit(NamedTuple):
         surrogate: fitted to all of them.
         degree: of the polynomial.
         held_out_error: root mean square error, in units of the log density, at evaluations that a
-            fit to the others has not seen; those where the density is negligible count less.
+            fit to the others has not seen; those where the density is negligible count less. Each
+            half of them is judged with the degree that the other half chooses, so that the choice
+            does not flatter it.
         n_points: evaluations that were of use.
         n_dropped: evaluations that were not finite, or repeats.
-        errors: held-out error of each degree that was tried.
+        errors: the same of each degree that was tried, at all of these evaluations.
+        limited_by: what kept a higher degree from being taken, in words.
     """
 
     surrogate: PolynomialSurrogate
@@ -41,11 +52,12 @@ class Fit(NamedTuple):
     n_points: int
     n_dropped: int
     errors: dict[int, float]
+    limited_by: str = ""
 
     def __str__(self) -> str:
         return (
             f"degree {self.degree}, held-out error {self.held_out_error:.2g} in the log density "
-            f"({self.n_points:,} evaluations)"
+            f"({self.n_points:,} evaluations; {self.limited_by})"
         )
 
 
@@ -89,7 +101,7 @@ def fit_polynomial(
     """
     x, value, gradient, n_dropped = _usable(positions, logdensity, gradients)
     n_points, dim = x.shape
-    degrees = _degrees(n_points, dim, 1 if gradient is None else 1 + dim, max_degree)
+    degrees = degrees_to_try(n_points, dim, 1 if gradient is None else 1 + dim, max_degree)
     weight = _weights(value, dim)
     whitening = whitening_of(x, weight)
     level = value.max()
@@ -99,20 +111,18 @@ def fit_polynomial(
     chosen = np.random.default_rng(0).permutation(n_points)[: math.ceil(_HELD_OUT * n_points)]
     is_held_out[chosen] = True
     inside, outside = points.take(~is_held_out), points.take(is_held_out)
-    errors = {degree: _error(_solved(inside, degree), outside, degree) for degree in degrees}
+    squares = {degree: _squares(_solved(inside, degree), outside, degree) for degree in degrees}
+    errors = {degree: mean_error(square, outside.weight) for degree, square in squares.items()}
     degree = choose_degree(errors)
     table = as_table(_solved(points, degree), dim, degree)
     radius = _radius(points)
     surrogate = PolynomialSurrogate(
         degree, whitening.center, whitening.matrix, radius, table, level
     )
-    return Fit(surrogate, degree, errors[degree], n_points, n_dropped, errors)
-
-
-def choose_degree(errors: dict[int, float]) -> int:
-    """The degree to take: a higher one costs more, and has to be worth it."""
-    enough = max(min(errors.values()) / _GAIN, _GOOD_ENOUGH)
-    return min(degree for degree, error in errors.items() if error <= enough)
+    error = error_of_choice(squares, outside.weight)
+    most = n_points * points.equations_per_point
+    limit = limit_of_degree(degree, degrees, dim, most, max_degree)
+    return Fit(surrogate, degree, error, n_points, n_dropped, errors, limit)
 
 
 def _usable(
@@ -137,28 +147,6 @@ def _usable(
     rows = np.flatnonzero(is_finite)
     rows = rows[np.sort(np.unique(x[rows], axis=0, return_index=True)[1])]
     return x[rows], value[rows], None if gradient is None else gradient[rows], len(x) - len(rows)
-
-
-def _degrees(n_points: int, dim: int, equations_per_point: int, max_degree: int) -> list[int]:
-    """Degrees for which there are enough equations, and not too many terms."""
-    if max_degree not in _DEGREES:
-        raise ValueError(f"max_degree must be 2, 3 or 4, got {short(max_degree)}: write 4.")
-    enough = n_points * equations_per_point / _EQUATIONS_PER_TERM
-    most = min(enough, _MOST_TERMS)
-    degrees = [d for d in _DEGREES if d <= max_degree and n_monomials(dim, d) <= most]
-    if degrees:
-        return degrees
-    terms = n_monomials(dim, 2)
-    if terms > _MOST_TERMS:
-        raise ValueError(
-            f"a quadratic of {dim} numbers has {terms:,} terms, more than the {_MOST_TERMS:,} that "
-            "pay: write GaussianSurrogate.from_metric(...)."
-        )
-    needed = math.ceil(_EQUATIONS_PER_TERM * terms / equations_per_point)
-    raise ValueError(
-        f"a quadratic of {dim} numbers takes at least {needed:,} different finite evaluations, got "
-        f"{n_points:,}: evaluate more, or write GaussianSurrogate.from_metric(...)."
-    )
 
 
 def _weights(value: np.ndarray, dim: int) -> np.ndarray:
@@ -206,7 +194,6 @@ def _solved(points: _Points, degree: int) -> np.ndarray:
     return np.asarray(np.linalg.solve(gram, rows.T @ right) / scale)
 
 
-def _error(coefficients: np.ndarray, points: _Points, degree: int) -> float:
-    """Weighted root mean square error of the values."""
-    error = design(points.z, degree) @ coefficients - points.value
-    return float(np.sqrt(np.average(error**2, weights=points.weight)))
+def _squares(coefficients: np.ndarray, points: _Points, degree: int) -> np.ndarray:
+    """Squared errors of the values."""
+    return np.asarray((design(points.z, degree) @ coefficients - points.value) ** 2)

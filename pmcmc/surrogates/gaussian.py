@@ -8,6 +8,7 @@ import numpy as np
 
 from pmcmc._util.checks import short
 from pmcmc.surrogates.base import Surrogate
+from pmcmc.surrogates.polynomial import PolynomialSurrogate
 
 
 class GaussianSurrogate(Surrogate):
@@ -26,6 +27,13 @@ class GaussianSurrogate(Surrogate):
         offset, whitening = position - self.mean, jnp.asarray(self.whitening)
         z = whitening @ offset if whitening.ndim == 2 else whitening * offset
         return -0.5 * jnp.sum(z**2)
+
+    def as_polynomial(self) -> PolynomialSurrogate:
+        """The same in the form of the polynomials that are fitted in its place."""
+        whitening = np.asarray(self.whitening)
+        return PolynomialSurrogate.normal(
+            self.mean, whitening if whitening.ndim == 2 else np.diag(whitening)
+        )
 
     @classmethod
     def from_metric(cls, mean: Any, inverse_mass_matrix: Any) -> "GaussianSurrogate":

@@ -6,10 +6,18 @@ import math
 
 import numpy as np
 
+DEGREES = (2, 3, 4)
+MOST_TERMS = 1_001  # degree 4 of ten numbers
+
 
 def n_monomials(dim: int, degree: int) -> int:
     """Number of monomials of `dim` numbers up to a degree, the constant included."""
     return math.comb(dim + degree, degree)
+
+
+def degrees_of(dim: int) -> tuple[int, ...]:
+    """Degrees of the polynomials of `dim` numbers that have not too many terms."""
+    return tuple(degree for degree in DEGREES if n_monomials(dim, degree) <= MOST_TERMS)
 
 
 @functools.lru_cache(maxsize=32)
@@ -57,6 +65,28 @@ def as_table(coefficients: np.ndarray, dim: int, degree: int) -> np.ndarray:
     """
     numbers, counts = _table(dim, degree)
     return np.asarray((coefficients / counts)[numbers])
+
+
+def coefficients_of(table: np.ndarray, dim: int, degree: int) -> np.ndarray:
+    """The coefficients of the monomials, shape `(terms,)`, that a table was made of."""
+    numbers, counts = _table(dim, degree)
+    return np.bincount(numbers.ravel(), np.asarray(table, float).ravel(), len(counts))
+
+
+def of_higher_degree(coefficients: np.ndarray, dim: int, degree: int, higher: int) -> np.ndarray:
+    """The same polynomial among the monomials up to a higher degree.
+
+    Args:
+        coefficients: of the monomials up to `degree`.
+        dim: numbers in a position.
+        degree: of the polynomial.
+        higher: at least that.
+    """
+    places = {factors: i for i, factors in enumerate(monomials(dim, higher))}
+    ones = (0,) * (higher - degree)
+    among_all = np.zeros(len(places))
+    among_all[[places[ones + factors] for factors in monomials(dim, degree)]] = coefficients
+    return among_all
 
 
 @functools.lru_cache(maxsize=32)

@@ -1,5 +1,6 @@
 """A polynomial, with tails that go down."""
 
+import dataclasses
 from typing import Any
 
 import jax
@@ -7,6 +8,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from pmcmc.surrogates.base import Surrogate
+from pmcmc.surrogates.monomials import (
+    as_table,
+    coefficients_of,
+    degrees_of,
+    monomials,
+    of_higher_degree,
+)
+
+_FAR = 1e6  # a radius beyond all chains, whose fourth power is a number of float32
 
 
 class PolynomialSurrogate(Surrogate, static=("degree",)):
@@ -16,7 +26,7 @@ class PolynomialSurrogate(Surrogate, static=("degree",)):
     normal target, and never the bare polynomial. `fit_polynomial` makes one.
 
     Args:
-        degree: of the polynomial.
+        degree: of the table; that of the polynomial, unless it was raised.
         center: shape `(D,)`.
         whitening: shape `(D, D)`.
         radius: up to which the polynomial is trusted, a norm of `z`.
@@ -31,16 +41,46 @@ class PolynomialSurrogate(Surrogate, static=("degree",)):
     table: Any
     level: Any = 0.0
 
+    @classmethod
+    def normal(cls, mean: Any, whitening: Any) -> "PolynomialSurrogate":
+        """`-|whitening (x - mean)|^2 / 2`, with a table that later fits have too.
+
+        Args:
+            mean: shape `(D,)`.
+            whitening: shape `(D, D)`.
+        """
+        dim = len(mean)
+        square = np.array([factors[0] == factors[1] > 0 for factors in monomials(dim, 2)])
+        table = as_table(-0.5 * square, dim, 2)
+        return cls(2, np.asarray(mean), np.asarray(whitening), _FAR, table).raised()
+
+    def raised(self) -> "PolynomialSurrogate":
+        """The same function in the table of the highest degree that a fit in so many numbers has.
+
+        Programs are compiled for the shape of the table: so all fits have one.
+        """
+        dim = len(self.center)
+        higher = max((self.degree, *degrees_of(dim)))
+        if higher == self.degree:
+            return self
+        coefficients = coefficients_of(self.table, dim, self.degree)
+        table = as_table(of_higher_degree(coefficients, dim, self.degree, higher), dim, higher)
+        return dataclasses.replace(self, degree=higher, table=table)
+
     def __call__(self, position: jax.Array) -> jax.Array:
-        """The stand-in for the log density at `(D,)`; `-inf` at positions that are not finite."""
+        """The stand-in for the log density at `(D,)`; `-inf` at positions that are not finite.
+
+        The slope is 0 there: a trajectory that got lost stays a number or not as it was.
+        """
         z = jnp.asarray(self.whitening) @ (position - self.center)
+        is_number = jnp.isfinite(jnp.sum(z**2))
+        z = jnp.where(is_number, z, 0.0)
         square = jnp.sum(z**2)
         is_inside = square <= self.radius**2
         norm = jnp.sqrt(jnp.where(is_inside, 1.0, square))
         beyond = jnp.where(is_inside, 0.0, norm - self.radius)
         inner = jnp.where(is_inside, z, z * (self.radius / norm))
-        is_number = jnp.isfinite(square)
-        value = _polynomial(self.degree, jnp.asarray(self.table), jnp.where(is_number, inner, 0.0))
+        value = _polynomial(self.degree, jnp.asarray(self.table), inner)
         return self.level + jnp.where(is_number, value - beyond, -jnp.inf)
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pmcmc._adaptation.estimates import dense_estimate, diagonal_estimate
+from pmcmc._adaptation.estimates import dense_estimate, diagonal_estimate, metric_of_draws
 
 DIM = 5
 RNG = np.random.default_rng(0)
@@ -60,3 +60,11 @@ def test_few_draws_change_little_and_stay_positive_definite():
 def test_draws_that_tell_nothing_leave_the_metric(estimate, draws):
     before = np.array([2.0, 3.0]) if estimate is diagonal_estimate else np.diag([2.0, 3.0])
     np.testing.assert_array_equal(estimate(draws, np.zeros_like(draws), before), before)
+
+
+def test_chains_that_hardly_move_tell_no_metric():
+    stuck = np.repeat([[1.0, 2.0], [1.0, 2.0 + 1e-9]], 10, axis=0)
+    assert metric_of_draws(stuck, np.eye(2)) is None
+    moved = np.concatenate([stuck, [[3.0, 1.0]]])
+    assert metric_of_draws(moved, np.eye(2)).shape == (2, 2)
+    assert metric_of_draws(moved, np.ones(2)).shape == (2,)

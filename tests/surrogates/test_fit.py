@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pmcmc.surrogates import fit_polynomial
-from pmcmc.surrogates.fit import choose_degree
+from pmcmc.surrogates.degree import choose_degree, error_of_choice
 from pmcmc.surrogates.monomials import design, n_monomials
 
 SCALES = np.array([1e-8, 1.0, 1e8])
@@ -62,7 +62,7 @@ def test_the_held_out_error_is_that_of_new_points():
     new = new[np.linalg.norm(new, axis=1) < 3.3]  # far ones count less in the error
     error = np.array([fit.surrogate(row) for row in new]) - function(new)
     assert 0.5 * fit.held_out_error < np.sqrt(np.mean(error**2)) < 2 * fit.held_out_error
-    assert fit.held_out_error == fit.errors[fit.degree]
+    assert fit.held_out_error == pytest.approx(fit.errors[fit.degree], rel=1e-12)
     assert fit.errors[2] > fit.errors[4]
 
 
@@ -90,6 +90,36 @@ def test_few_points_give_a_low_degree():
     assert list(fit_polynomial(z[:30], function(z[:30])).errors) == [2]
     assert list(fit_polynomial(z[:60], function(z[:60])).errors) == [2, 3]
     assert list(fit_polynomial(z, function(z), max_degree=3).errors) == [2, 3]
+
+
+def test_a_fit_says_what_limits_its_degree():
+    z, function = quartic(4)
+
+    def limit(n, degree_of=function, rows=z, **choices):
+        return fit_polynomial(rows[:n], degree_of(rows[:n]), **choices).limited_by
+
+    assert limit(2000) == "degree 4 is the highest"
+    assert limit(2000, quartic(3)[1], max_degree=3) == "degree 3 is the highest"
+    assert limit(60) in str(fit_polynomial(z[:60], function(z[:60])))
+    assert limit(40) == "degree 3 takes 50 equations, and there are 40"
+    assert limit(2000, quartic(2)[1]) == "a higher degree gains too little"
+    many = np.random.default_rng(0).normal(size=(2000, 20))
+    normal = limit(2000, lambda x: -0.5 * np.sum(x**4, axis=1), many)
+    assert normal == "degree 3 of 20 numbers has 1,771 terms, too many"
+
+
+def test_choosing_the_degree_does_not_flatter_the_error():
+    # Errors that are pure chance: the least of many has been chosen for its luck.
+    rng = np.random.default_rng(7)
+    plain, honest = [], []
+    for _ in range(200):
+        squares = {degree: rng.chisquare(1, size=40) for degree in range(12)}
+        weight = np.ones(40)
+        errors = {d: float(np.sqrt(np.mean(square))) for d, square in squares.items()}
+        plain.append(errors[choose_degree(errors)] ** 2)
+        honest.append(error_of_choice(squares, weight) ** 2)
+    assert np.mean(plain) < 0.93
+    assert np.mean(honest) == pytest.approx(1.0, abs=0.06)
 
 
 def test_a_higher_degree_has_to_be_worth_its_cost():

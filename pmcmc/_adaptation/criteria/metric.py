@@ -16,7 +16,7 @@ from pmcmc._adaptation.criteria.base import (
     Window,
     with_tuned,
 )
-from pmcmc._adaptation.estimates import dense_estimate, diagonal_estimate
+from pmcmc._adaptation.estimates import LEAST_PLACES, dense_estimate, diagonal_estimate
 from pmcmc._chain.density import FlatLogDensity
 from pmcmc._util.checks import is_among, short
 from pmcmc._util.programs import jit_of_function
@@ -111,6 +111,8 @@ class Metric(Criterion):
             draws, gradients = _with_gradients(context.logdensity, draws, size)
         if len(draws) < 2:
             return Final(state, kernel, "no metric, as too few draws are finite")
+        if len(np.unique(draws, axis=0)) < LEAST_PLACES:
+            return Final(state, kernel, "no metric, as the chains hardly moved")
         estimate = diagonal_estimate if before.ndim == 1 else dense_estimate
         metric = estimate(draws.astype(float), gradients, before)
         source = "draws" if gradients is None else "draws and the gradients there"

@@ -56,9 +56,13 @@ class StepSize(Criterion):
 
         def is_too_small(step_size: float) -> bool:
             trial = with_step_size(kernel, step_size)
-            return context.acceptance_rate(trial, _PROBE_STEPS) > self.target
+            return context.acceptance_rate(trial, _PROBE_STEPS) > target
 
+        target = self.target
         found = reasonable_step_size(_step_size(kernel), is_too_small)
+        if found is None:  # of so few steps, some may be rejected whatever the step size
+            target /= 2
+            found = reasonable_step_size(_step_size(kernel), is_too_small)
         if found is not None:
             kernel = with_step_size(kernel, found)
         elif context.is_start:

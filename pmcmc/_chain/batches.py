@@ -1,0 +1,50 @@
+"""Log densities that are no numbers in a batch, where they are one alone: callbacks of the host."""
+
+import warnings
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from pmcmc._chain.problem import init_states
+from pmcmc._chain.segment import Segment
+
+_LEAST_STEPS = 16  # all rejected: a chain that does not move
+_ROWS = 32  # as many as a window has, about
+
+
+def warn_of_batches(logdensity: Any, kernel: Any, positions: jax.Array, segment: Segment) -> None:
+    """Warn of chains that do not move because their log density is not finite in a batch.
+
+    Where every proposal is rejected, the log density is asked again at the start of the chain:
+    alone, and at as many copies of it as a window has.
+
+    Args:
+        logdensity: of a flat position, `None` where there is none.
+        kernel: for flat positions.
+        positions: starts, shape `(chain, D)`.
+        segment: the steps from there, by sweeps.
+    """
+    accepted = segment.stats.get("is_accepted")
+    if logdensity is None or accepted is None or accepted.shape[1] < _LEAST_STEPS:
+        return
+    chains = [
+        int(chain)
+        for chain in np.flatnonzero(~accepted.any(axis=1))
+        if _is_finite(logdensity, kernel, positions[chain], 1)
+        and not _is_finite(logdensity, kernel, positions[chain], _ROWS)
+    ]
+    if chains:
+        names = ", ".join(map(str, chains))
+        warnings.warn(
+            f"logdensity is not finite in a batch where it is finite alone, for chain {names}, of "
+            "which no proposal is accepted: write solver='sequential' and "
+            "chain_method='sequential', or mend its rule for batches (vmap_method).",
+            stacklevel=2,
+        )
+
+
+def _is_finite(logdensity: Any, kernel: Any, position: jax.Array, n_copies: int) -> bool:
+    copies = jnp.repeat(position[None], n_copies, axis=0)
+    return bool(np.isfinite(init_states(logdensity, kernel, copies).logdensity).all())

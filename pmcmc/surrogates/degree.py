@@ -1,0 +1,78 @@
+"""Which degree a polynomial should have."""
+
+import math
+
+import numpy as np
+
+from pmcmc._util.checks import short
+from pmcmc.surrogates.monomials import DEGREES, MOST_TERMS, n_monomials
+
+_EQUATIONS_PER_TERM = 2.5  # at the least
+_GOOD_ENOUGH = 0.03  # an error that changes hardly any decision
+_GAIN = 0.8  # a higher degree has to have less than this share of the error
+
+
+def degrees_to_try(n_points: int, dim: int, equations_per_point: int, max_degree: int) -> list[int]:
+    """Degrees for which there are enough equations, and not too many terms."""
+    if max_degree not in DEGREES:
+        raise ValueError(f"max_degree must be 2, 3 or 4, got {short(max_degree)}: write 4.")
+    enough = n_points * equations_per_point / _EQUATIONS_PER_TERM
+    most = min(enough, MOST_TERMS)
+    degrees = [d for d in DEGREES if d <= max_degree and n_monomials(dim, d) <= most]
+    if degrees:
+        return degrees
+    terms = n_monomials(dim, 2)
+    if terms > MOST_TERMS:
+        raise ValueError(
+            f"a quadratic of {dim} numbers has {terms:,} terms, more than the {MOST_TERMS:,} that "
+            "pay: write GaussianSurrogate.from_metric(...)."
+        )
+    needed = math.ceil(_EQUATIONS_PER_TERM * terms / equations_per_point)
+    raise ValueError(
+        f"a quadratic of {dim} numbers takes at least {needed:,} different finite evaluations, got "
+        f"{n_points:,}: evaluate more, or write GaussianSurrogate.from_metric(...)."
+    )
+
+
+def choose_degree(errors: dict[int, float]) -> int:
+    """The degree to take: a higher one costs more, and has to be worth it."""
+    enough = max(min(errors.values()) / _GAIN, _GOOD_ENOUGH)
+    return min(degree for degree, error in errors.items() if error <= enough)
+
+
+def error_of_choice(squares: dict[int, np.ndarray], weight: np.ndarray) -> float:
+    """The error of the degree that is chosen, not flattered by the choice.
+
+    Each half of the evaluations is judged with the degree that the other half chooses.
+
+    Args:
+        squares: squared errors of each degree at held-out evaluations, shape `(n,)`.
+        weight: of these evaluations, shape `(n,)`.
+    """
+    is_first = np.arange(len(weight)) % 2 == 0
+    judged = np.empty(len(weight))
+    for chooses in (is_first, ~is_first):
+        halves = {d: mean_error(square[chooses], weight[chooses]) for d, square in squares.items()}
+        judged[~chooses] = squares[choose_degree(halves)][~chooses]
+    return mean_error(judged, weight)
+
+
+def mean_error(squares: np.ndarray, weight: np.ndarray) -> float:
+    """Weighted root mean square error."""
+    return float(np.sqrt(np.average(squares, weights=weight)))
+
+
+def limit_of_degree(
+    degree: int, tried: list[int], dim: int, n_equations: int, max_degree: int
+) -> str:
+    """What kept a higher degree from being taken."""
+    higher = degree + 1
+    if higher in tried:
+        return "a higher degree gains too little"
+    if higher > max_degree:
+        return f"degree {degree} is the highest"
+    terms = n_monomials(dim, higher)
+    if terms > MOST_TERMS:
+        return f"degree {higher} of {dim} numbers has {terms:,} terms, too many"
+    needed, there = math.ceil(_EQUATIONS_PER_TERM * terms), n_equations
+    return f"degree {higher} takes {needed:,} equations, and there are {there:,}"

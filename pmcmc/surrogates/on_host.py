@@ -1,0 +1,41 @@
+"""A polynomial surrogate at many positions, in NumPy: what is asked once needs no compiling."""
+
+import numpy as np
+
+from pmcmc.surrogates.monomials import design, slopes
+from pmcmc.surrogates.polynomial import PolynomialSurrogate
+
+
+def values_and_slopes(
+    surrogate: PolynomialSurrogate, positions: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """What the surrogate says at positions `(n, D)`, shape `(n,)`, and its gradients `(n, D)`.
+
+    Not for positions that are not finite.
+    """
+    whitening = np.asarray(surrogate.whitening)
+    z = (positions - surrogate.center) @ whitening.T
+    norm = np.maximum(np.linalg.norm(z, axis=1, keepdims=True), np.finfo(float).tiny)
+    is_beyond = norm > surrogate.radius
+    shrunk = np.where(is_beyond, surrogate.radius / norm, 1.0)
+    value, slope = _polynomial(surrogate.degree, np.asarray(surrogate.table), z * shrunk)
+    beyond = np.where(is_beyond, norm - surrogate.radius, 0.0)[:, 0]
+    # Beyond the radius the polynomial is that of the direction, and the ray goes down.
+    ray = z / norm
+    along = np.sum(slope * ray, axis=1, keepdims=True)
+    slope = np.where(is_beyond, shrunk * (slope - along * ray) - ray, slope)
+    return surrogate.level + value - beyond, slope @ whitening
+
+
+def _polynomial(degree: int, table: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Values `(n,)` and slopes `(n, D)` at rows `(n, D)`; see `as_table`."""
+    if degree == 4:
+        half = design(z, 2)
+        rest = half @ table
+        return np.sum(half * rest, axis=1), 2 * np.einsum("nm,nkm->nk", rest, slopes(z, 2))
+    padded = design(z, 1)
+    others = padded
+    for _ in range(degree - 2):
+        others = (others[:, :, None] * padded[:, None]).reshape(len(z), -1)
+    rest = others @ table
+    return np.sum(rest * padded, axis=1), degree * rest[:, 1:]
