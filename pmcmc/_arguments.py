@@ -123,7 +123,10 @@ def _as_kernel(kernel: Kernel | str | None) -> Kernel:
     if isinstance(name, str) and name in _TUNED_KERNELS:
         return _TUNED_KERNELS[name]
     names = ", ".join(map(repr, _TUNED_KERNELS))
+    instead = "kernel='mala'"
+    if isinstance(name, str) and name.lower() == "nuts":
+        instead = "kernel='hmc', or hand a pmcmc.burn_in over to NumPyro's or BlackJAX's NUTS"
     raise ValueError(
         f"kernel must be None, one of {names}, or an instance such as pmcmc.MALA(step_size=0.01), "
-        f"got {short(kernel)}: write kernel='mala'."
+        f"got {short(kernel)}: write {instead}."
     )

@@ -53,7 +53,7 @@ class Result:
         Args:
             dims: names of axes by variable, one for each axis behind `(chain, draw)`; `None` in
                 place of a name for `variable_dim_0` and so on, as without `dims`.
-            coords: coordinates by name of an axis, in place of counts.
+            coords: coordinates by name of an axis, instead of counts.
 
         Returns:
             An `xarray.DataTree` with ArviZ 1.0 and newer, else an `arviz.InferenceData`; groups

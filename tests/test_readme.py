@@ -56,6 +56,14 @@ PRINTED = {
         "sweeps instead of 4000 steps, residual 0.0",
     ],
     "docs/scaling.md": ["(2, 3000, 3)", "True 20000", "Speculative 4"],
+    "docs/simulator.md": ["a surrogate of degree 4", "rounds of the pool", "log inflow 0.4"],
+    "docs/crash.md": [
+        "failed 2 times at [",
+        "OSError: no power, in steps 192 to 255",
+        "192 of 600 steps are in",
+        "(1, 600, 2)",
+        "the same chain: True",
+    ],
     "docs/solvers.md": ["newton  ", "sweeps, gamma 0.00", "exponent -"],
 }
 

@@ -48,12 +48,12 @@ def dense_estimate(
     """
     n_draws, dim = draws.shape
     factor = np.linalg.cholesky(before)
-    centred = np.linalg.solve(factor, (draws - draws.mean(axis=0)).T).T  # before is the identity
+    centered = np.linalg.solve(factor, (draws - draws.mean(axis=0)).T).T  # before is the identity
     pull = None if gradients is None else (gradients - gradients.mean(axis=0)) @ factor
     # First the scales, which may differ by orders of magnitude, then what is left to correct.
-    scale = np.sqrt(diagonal_estimate(centred, pull, np.ones(dim)))
+    scale = np.sqrt(diagonal_estimate(centered, pull, np.ones(dim)))
     with np.errstate(all="ignore"):
-        spread, level = _second_moments(centred / scale)
+        spread, level = _second_moments(centered / scale)
         if pull is None:
             weight = n_draws / (n_draws + dim + _PRIOR_DRAWS)
             estimate = weight * spread + (1 - weight) * np.eye(dim)

@@ -164,7 +164,8 @@ def _check_scalar(logdensity: FlatLogDensity, position: Any) -> None:
         raise ValueError(
             f"logdensity could not be traced by JAX at a position like x0 ({first_line(error)}): "
             "write it with jax.numpy instead of numpy, jnp.where instead of if, and check that it "
-            "takes one argument of the structure and shape of x0."
+            "takes one argument of the structure and shape of x0. For a function that is not JAX "
+            "write pmcmc.external(logdensity)."
         ) from error
     leaves = jax.tree.leaves(out)
     if len(leaves) != 1 or leaves[0] is not out:

@@ -209,7 +209,8 @@ class Runner:
         elsewhere = ""
         if self.solver.is_parallel_in_time:
             elsewhere = (
-                " Sweeps also evaluate points that no chain visits: write solver='sequential'."
+                " This solver also evaluates points that no chain visits; solver='sequential' does "
+                "not."
             )
         numbers = np.array2string(np.asarray(positions), threshold=12, edgeitems=2)
         return (

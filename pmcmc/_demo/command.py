@@ -64,8 +64,8 @@ def _parsed(argv: list[str] | None) -> argparse.Namespace:
         help=f"what to sample, lotka_volterra if not given: {', '.join(story.NAMES)}")  # fmt: skip
     add("--ways", nargs="+", default=[*ways.NAMES], choices=ways.NAMES,
         help="which of them, all if not given; walk is loop and speculation")  # fmt: skip
-    add("--steps", type=_integer_from(200), default=30_000, metavar="N",
-        help="steps of each of 4 random walks, 30000 if not given; surrogate_hmc takes a third "
+    add("--steps", type=_integer_from(200), default=20_000, metavar="N",
+        help="steps of each of 4 random walks, 20000 if not given; surrogate_hmc takes a third "
         "and NUTS a 75th")  # fmt: skip
     add("--seed", type=_integer_from(0), default=0, metavar="N", help="seed of the noise")
     add("--output", type=Path, default=Path("pmcmc-demo.png"), metavar="FILE", help="the picture")

@@ -70,6 +70,10 @@ def notes(rows: list[Row], ways: Ways) -> list[str]:
     lines = [f"{name:14} {run.call}" for name, run in by_name.items()]
     if {"loop", "speculation"} <= {*by_name}:
         lines += ["", *_of_the_walk(by_name["loop"], by_name["speculation"], ways)]
+    lines.append(
+        "ESS/s has everything in it: compilation, warm-up and draws. Longer runs (--steps) spread "
+        "the first two over more draws."
+    )
     name, ratio = LOSS
     lines.append(
         f"Where the loop wins: on {name}, which is cheap to evaluate, speculation reached {ratio} "

@@ -21,7 +21,7 @@ from pmcmc.targets import Target
 
 N_CHAINS = 4
 NAMES = ("walk", "surrogate_hmc", "nuts")
-_N_WARMUP, _NUTS_WARMUP = 1_000, 400
+_N_WARMUP, _NUTS_WARMUP = 1_000, 300
 # Steps of the random walk for one draw of the others, whose draws depend on each other less.
 _WALK_PER_SURROGATE, _WALK_PER_NUTS = 3, 75
 _FEW = 8  # parameters, of which JAX differentiates loops faster in forward mode

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from pmcmc._external.evaluator import Evaluator
+from pmcmc._util.callbacks import ExplainedError
 from pmcmc._util.checks import check_count, check_flag, check_positive, short
 from pmcmc._util.threads import n_cores
 
@@ -109,9 +110,9 @@ class ExternalLogDensity:
             if self._has_gradient:
                 what = "a real number and its gradient, shaped like the position"
                 example += ", gradient"
-            raise TypeError(
-                f"the function of {self!r} must return {what}, got {short(result)}: write return "
-                f"{example}"
+            raise ExplainedError(
+                f"the function of {self!r} must return {what}, as in `return {example}`, got "
+                f"{short(result)}"
             )
         return float(value), gradient
 

@@ -195,7 +195,7 @@ def _statistics(draws: Any) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray
 
 
 class _Row(NamedTuple):
-    """Statistics of one number in both runs; `sortable` differences, infinite in place of NaN."""
+    """Statistics of one number in both runs; `sortable` differences, infinite instead of NaN."""
 
     label: str
     ours: np.ndarray

@@ -11,7 +11,7 @@ from pmcmc.kernels.base import Kernel, LogDensity, Parts
 class ProposalKernel(Kernel):
     """A kernel in three parts, of which only one asks for the log density.
 
-    `propose` and `decide` are cheap; `evaluate` is the one dear call. Solvers that predict what
+    `propose` and `decide` are cheap; `evaluate` is the expensive call. Solvers that predict what
     steps propose can then evaluate many proposals at once.
     """
 

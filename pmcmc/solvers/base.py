@@ -126,7 +126,7 @@ class Trajectories(NamedTuple):
         sequential_steps: steps that each chain took one at a time.
         evaluations: of the map that went into the chain. In a batch, a device also evaluates the
             windows of finished chains until the last one is finished.
-        calls: of the function that is dear (see `Recursion.calls`), which they took.
+        calls: of the expensive function (see `Recursion.calls`), which they took.
         products: of a Jacobian of a step and a vector, which they took.
         residual: largest `|s_t - f(s_{t-1})|` over steps and coordinates, per chain.
         scaled_residual: the same in units of the solver's tolerance, per chain.

@@ -27,7 +27,7 @@ class Stages(NamedTuple):
 
 
 class Parts(NamedTuple):
-    """A step in three parts, of which only `evaluate` is dear.
+    """A step in three parts, of which only `evaluate` is expensive.
 
     Args:
         propose: `(carry, input) -> (point, kept)`, shape `(D,)`, and what else the decision needs.
@@ -45,7 +45,7 @@ class Parts(NamedTuple):
 
 
 class Calls(NamedTuple):
-    """How often the parts of a step call the function that is dear (a log density, say)."""
+    """How often the parts of a step call the expensive function (a log density, say)."""
 
     carry: float = 0.0
     advance: float = 1.0
@@ -68,7 +68,7 @@ class Recursion(NamedTuple):
         state: from what a loop carries back to the state.
         stages: `advance` as a recursion of its own, where it is one.
         parts: `advance` in three parts, where it has them.
-        calls: of the function that is dear, by a step.
+        calls: of the expensive function, by a step.
         is_chain: whether steps are moves of a Markov chain: residuals are then judged by the size
             of the moves too, and sweeps stay in the region that the chain has seen.
         seen: that region so far, with a leading chain axis, or `None` where nothing is known.

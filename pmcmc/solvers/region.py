@@ -45,7 +45,7 @@ class Region(NamedTuple):
         return Region(place.min(self.low), place.max(self.high))
 
     def keep(self, rows: jax.Array, safe: jax.Array) -> jax.Array:
-        """The rows `(W, D)`, with a safe point `(D,)` in place of those far outside, or not finite.
+        """The rows `(W, D)`, with a safe point `(D,)` instead of those far outside, or not finite.
 
         A point at the edge would be nearer, but there a density may be as good as nowhere.
         """

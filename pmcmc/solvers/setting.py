@@ -65,7 +65,7 @@ class Setting(abc.ABC):
         return None
 
     def evaluations_at_once(self) -> int | None:
-        """How many evaluations of what is dear take the time of one; `None` where a clock tells.
+        """Evaluations of the expensive part in the time of one; `None` where a clock tells.
 
         That of each chain, where there are several.
         """

@@ -200,7 +200,8 @@ def test_an_executor_of_unknown_size():
 
 def test_what_returns_no_number(threads):
     for function in (lambda x: x["a"], lambda x: None, lambda x: "1"):
-        with pytest.raises(RuntimeError, match="must return a real number, got"):
+        words = r"^the function of .* must return a real number, as in `return float\(value\)`, got"
+        with pytest.raises(RuntimeError, match=words):
             sampled(pmcmc.external(function, executor=threads))
     for function in (functions.normal, lambda x: (1.0, x["a"])):
         with pytest.raises(RuntimeError, match="a real number and its gradient"):

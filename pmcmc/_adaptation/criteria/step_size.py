@@ -69,7 +69,7 @@ class StepSize(Criterion):
             raise ValueError(
                 f"the acceptance rate at x0 does not cross {self.target} for any step size near "
                 f"{_step_size(kernel):.1g}, so none can be tuned: check that the log density can "
-                "be normalised and is smooth at x0, or write "
+                "be normalized and is smooth at x0, or write "
                 f"kernel=pmcmc.{type(kernel).__name__}(step_size=...) with n_warmup=0."
                 f"{scale_hint(context.positions)}"
             )

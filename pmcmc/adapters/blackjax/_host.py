@@ -8,7 +8,7 @@ import numpy as np
 
 
 def nan_unless(is_found: jax.Array, tree: Any) -> Any:
-    """The tree; NaN in place of its floats unless `is_found`, as nothing can be raised here."""
+    """The tree; NaN instead of its floats unless `is_found`, as nothing can be raised here."""
 
     def judge(leaf: jax.Array) -> jax.Array:
         is_float = jnp.issubdtype(leaf.dtype, jnp.floating)

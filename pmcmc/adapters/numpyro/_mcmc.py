@@ -27,7 +27,7 @@ class MCMC(Chains):
         num_samples: steps of each chain after these.
         num_chains: number of chains, all on one device.
         thinning: keep every `thinning`-th step.
-        postprocess_fn: from an unconstrained position to what `get_samples` returns, in place of
+        postprocess_fn: from an unconstrained position to what `get_samples` returns, instead of
             values of sites.
         progress_bar: whether to show progress, on stderr.
         progress_rate: of NumPyro's progress bar in its warm-up.

@@ -91,9 +91,9 @@ class ModelResult:
             log_likelihood: whether to add that group.
             posterior_predictive: whether to add that group; for another seed add the draws of
                 `posterior_predictive(rng_key)` yourself.
-            dims: names of axes by site, one for each axis behind `(chain, draw)`, in place of those
+            dims: names of axes by site, one for each axis behind `(chain, draw)`, instead of those
                 of the plates; `None` to leave one as it is.
-            coords: coordinates by name of an axis, in place of counts.
+            coords: coordinates by name of an axis, instead of counts.
 
         Returns:
             An `xarray.DataTree` with ArviZ 1.0 and newer, else an `arviz.InferenceData`, with the

@@ -1,4 +1,4 @@
-"""Finite differences in place of derivatives."""
+"""Finite differences instead of derivatives."""
 
 from typing import Any
 
