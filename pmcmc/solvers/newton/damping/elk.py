@@ -33,9 +33,9 @@ class ELK(Damping, static=("is_adaptive",)):
             sum of squared residuals) and did not overflow, and multiplied by 4 after every other
             one, from 1e-8 to 10. Beyond that it would be of no use: a step that looks at the past
             only can raise the merit however short it is. And every step has its own: that times the
-            square of the largest residual up to it over the mean square of all, at most 1. With the
-            square of the residual convergence stays quadratic (Yamashita and Fukushima, 2001), and
-            the first steps that are not finished, on which all others wait, go on undamped.
+            largest residual up to it over the root mean square of all, at most 1. In proportion to
+            the residual it leaves convergence quadratic (Fan and Yuan, 2005), and the first steps
+            that are not finished, on which all others wait, go on all but undamped.
 
     Raises:
         ValueError: `regularization` is negative or not finite, or `is_adaptive` not a bool.
@@ -76,7 +76,7 @@ class ELK(Damping, static=("is_adaptive",)):
 
 
 def _shares(residuals: jax.Array, place: Place) -> jax.Array:
-    """The square of the largest residual up to each row over the mean square of all, at most 1.
+    """The largest residual up to each row over the root mean square of all, at most 1.
 
     Residuals that are not finite are larger than all others. Squares are taken in units of the
     largest residual, so that they do not overflow.
@@ -86,9 +86,9 @@ def _shares(residuals: jax.Array, place: Place) -> jax.Array:
     known = jnp.where(is_finite, sizes, 0.0)
     largest = place.max(jnp.max(known))
     relative = known / jnp.where(largest > 0, largest, 1.0)
-    mean = place.sum(jnp.sum(relative**2)) / place.size(len(sizes))
+    mean = jnp.sqrt(place.sum(jnp.sum(relative**2)) / place.size(len(sizes)))
     so_far = scan(jnp.maximum, jnp.where(is_finite, relative, jnp.inf), place)
-    return jnp.minimum(so_far**2 / jnp.where(mean > 0, mean, 1.0), 1.0)
+    return jnp.minimum(so_far / jnp.where(mean > 0, mean, 1.0), 1.0)
 
 
 class _Element(NamedTuple):
