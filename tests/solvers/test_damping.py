@@ -243,9 +243,9 @@ def test_a_sweep_that_overflows_has_an_infinite_merit():
 def test_penalties_of_steps_follow_their_residuals():
     residuals = np.array([[0.0, 0.0], [0.0, -1e200], [3e200, 0.0], [1e199, 0.0], [np.nan, 0.0]])
     worst = np.array([0.0, 1e200, 3e200, 3e200, np.inf]) / 1e200
-    mean = (1 + 9 + 0.01) / 5
+    mean = np.sqrt((1 + 9 + 0.01) / 5)
     got = elk._shares(jnp.asarray(residuals), InOrder())
-    np.testing.assert_allclose(got, np.minimum(worst**2 / mean, 1.0))
+    np.testing.assert_allclose(got, np.minimum(worst / mean, 1.0))
     np.testing.assert_array_equal(elk._shares(jnp.zeros((3, 2)), InOrder()), 0.0)
 
     # Kalman filters of which each step is observed with a variance of its own.
