@@ -250,14 +250,15 @@ def test_penalties_of_steps_follow_their_residuals():
 
     # Kalman filters of which each step is observed with a variance of its own.
     matrices, damping = MATRICES["dense"][1], ELK(0.7, is_adaptive=True)
-    recurrence = Recurrence(jnp.asarray(matrices), jnp.asarray(OFFSETS), jnp.arange(WINDOW))
+    offsets = np.linspace(0.1, 2.0, WINDOW)[:, None] * OFFSETS
+    recurrence = Recurrence(jnp.asarray(matrices), jnp.asarray(offsets), jnp.arange(WINDOW))
     damped = damping.damp(MATRICES["dense"][0], recurrence, jnp.asarray(0.7))
-    sizes = np.maximum.accumulate(np.abs(OFFSETS).max(axis=1))
-    mean = np.sqrt(np.mean(np.abs(OFFSETS).max(axis=1) ** 2))
+    sizes = np.maximum.accumulate(np.abs(offsets).max(axis=1))
+    mean = np.sqrt(np.mean(np.abs(offsets).max(axis=1) ** 2))
     penalties = 0.7 * np.minimum(sizes / mean, 1.0)
     assert penalties.min() < 0.6 < penalties.max()
     got, expected = (
         solution(MATRICES["dense"][0], damped),
-        kalman_filter(matrices, OFFSETS, penalties),
+        kalman_filter(matrices, offsets, penalties),
     )
     np.testing.assert_allclose(got, expected, rtol=1e-9)
