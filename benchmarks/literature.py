@@ -11,13 +11,14 @@ import argparse
 import json
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import product
 from typing import Any
 
 import jax
 import numpy as np
 
 import pmcmc
-from benchmarks._literature import chaos, maps, networks, training
+from benchmarks._literature import chaos, maps, networks, orders, training
 from benchmarks._literature.count import MERIT, METHODS, NORMAL, PENALTIES, Case, row, zeros
 from benchmarks._record import RESULTS, print_table, write
 from benchmarks.two_well import STEPS, draw_noise
@@ -136,6 +137,24 @@ def chaotic_systems(is_full: bool) -> Rows:
         yield row(case, "Newton", f"{flow.published[0]:,} of 30,000", stopping=MERIT, guess=guess)
 
 
+def rounding_orders(is_full: bool) -> Rows:
+    """One method, whose linear recurrence is solved in other orders of rounding."""
+    length = 30_000
+    for name in ("ABC", "Chua"):
+        flow = chaos.FLOWS[name]
+        step = chaos.system(flow)
+        for form, order in product(orders.FORMS, orders.ORDERS):
+            sweeps, merit = orders.count_sweeps(
+                partial(step, u=None), flow.start, chaos.draws(length).guess, form, order
+            )
+            is_theirs = (form, order) == ("states", "in rounds")
+            yield {
+                "experiment": "orders of rounding", "case": name, "T": length, "form": form,
+                "order": order, "sweeps": sweeps, "mean merit": merit,
+                "published": f"{flow.published[0]:,}" if is_theirs else "",
+            }  # fmt: skip
+
+
 def word_problem(is_full: bool) -> Rows:
     """Permutations of five letters: the map is linear, and no other matrix is near it."""
     inputs = maps.words(1000)
@@ -213,6 +232,7 @@ EXPERIMENTS: dict[str, Callable[[bool], Rows]] = {
     "mean-field": mean_field,
     "two-well": two_well,
     "chaos": chaotic_systems,
+    "orders": rounding_orders,
     "words": word_problem,
     "slopes": error_slopes,
     "fixed": fixed_matrices,
@@ -242,8 +262,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     jax.config.update("jax_enable_x64", True)
     name = f"literature-{jax.default_backend()}" + ("-full" if chosen.full else "")
     for experiment in chosen.only:
-        rows = [{"group": experiment} | found for found in EXPERIMENTS[experiment](chosen.full)]
-        write(name, rows=merged(name, experiment, rows))
+        rows = []
+        for found in EXPERIMENTS[experiment](chosen.full):
+            rows.append({"group": experiment} | found)
+            write(name, rows=merged(name, experiment, rows))  # hours may follow
     shown = ("experiment", "case", "D", "T", "method", "sweeps", "published", "difference")
     print_table([{key: found.get(key, "") for key in shown} for found in committed(name)])
 

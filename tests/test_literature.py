@@ -1,11 +1,13 @@
 """The page on the literature: its figures are the measured ones, its names exist."""
 
 import importlib
+import itertools
 import json
 import re
 import sys
 from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -45,7 +47,7 @@ def test_figures_of_the_page_are_those_that_were_measured():
     printed = [(tuple(header), tuple(row)) for header, rows in tables() for row in rows]
     headers = {header for header, _ in printed}
     groups = {row["group"] for row in ROWS}
-    assert len(headers) == len(groups) == 11
+    assert len(headers) == len(groups) == 12
     for found in ROWS:
         cells = {header: tuple(figure(found.get(name)) for name in header) for header in headers}
         assert any((header, cells[header]) in printed for header in headers), found
@@ -85,3 +87,22 @@ def test_an_observer_takes_the_published_sweeps(name):
     )  # fmt: skip
     found = pmcmc.solve(chaos.observer(flow, drawn.measured), start, seen, solver=solver)
     assert found.sweeps == flow.published[1]
+
+
+def test_orders_of_rounding_are_one_method():
+    orders = benchmark("_literature.orders")
+
+    def step(s):
+        return 0.9 * np.array([1.0, -0.5]) * jnp.sin(s[::-1]) + 0.3
+
+    start, guess = np.array([0.4, -1.0]), np.random.default_rng(0).normal(size=(40, 2))
+    solver = pmcmc.ParallelNewton(
+        jacobian=pmcmc.solvers.Dense(), basis=None, guess=guess, window=40, fallback=None,
+        stopping=pmcmc.solvers.SmallMerit(1e-10),
+    )  # fmt: skip
+    expected = int(pmcmc.solve(lambda s, u: step(s), start, np.zeros(40), solver=solver).sweeps)
+    for form, order in itertools.product(orders.FORMS, orders.ORDERS):
+        sweeps, merit = orders.count_sweeps(step, start, guess, form, order)
+        assert sweeps == expected > 2
+        assert merit <= 1e-10
+    assert orders.count_sweeps(step, start, guess, form, order, tolerance=1.0)[0] < expected

@@ -19,7 +19,9 @@ from pmcmc.solvers import (
     ScaledIdentity,
 )
 from pmcmc.solvers.newton import scan
+from pmcmc.solvers.newton.damping import elk
 from pmcmc.solvers.newton.damping.base import UNKNOWN, Recurrence
+from pmcmc.solvers.place import InOrder
 
 from ..helpers.recursions import loop
 from .test_structures import to_dense
@@ -37,13 +39,14 @@ MATRICES = {
 
 def kalman_filter(matrices, offsets, penalty):
     """Means of the filter as the textbook has it: observations of zero, variance 1 / penalty."""
+    penalties = np.broadcast_to(penalty, len(offsets))
     mean, covariance = np.zeros(DIM), np.zeros((DIM, DIM))
     means = []
     for t, (matrix, offset) in enumerate(zip(matrices, offsets, strict=True)):
         mean = matrix @ mean + offset
         noise = np.eye(DIM) if t else np.zeros((DIM, DIM))  # the first step is exact
         covariance = matrix @ covariance @ matrix.T + noise
-        gain = covariance @ np.linalg.inv(covariance + np.eye(DIM) / penalty)
+        gain = covariance @ np.linalg.inv(covariance + np.eye(DIM) / penalties[t])
         mean = mean - gain @ mean
         covariance = covariance - gain @ covariance
         means.append(mean)
@@ -235,3 +238,27 @@ def test_a_sweep_that_overflows_has_an_infinite_merit():
     assert overflowed.any()
     assert not overflowed.all()
     np.testing.assert_array_equal(np.isinf(merits[1:]), overflowed)
+
+
+def test_penalties_of_steps_follow_their_residuals():
+    residuals = np.array([[0.0, 0.0], [0.0, -1e200], [3e200, 0.0], [1e199, 0.0], [np.nan, 0.0]])
+    worst = np.array([0.0, 1e200, 3e200, 3e200, np.inf]) / 1e200
+    mean = np.sqrt((1 + 9 + 0.01) / 5)
+    got = elk._shares(jnp.asarray(residuals), InOrder())
+    np.testing.assert_allclose(got, np.minimum(worst / mean, 1.0))
+    np.testing.assert_array_equal(elk._shares(jnp.zeros((3, 2)), InOrder()), 0.0)
+
+    # Kalman filters of which each step is observed with a variance of its own.
+    matrices, damping = MATRICES["dense"][1], ELK(0.7, is_adaptive=True)
+    offsets = np.linspace(0.1, 2.0, WINDOW)[:, None] * OFFSETS
+    recurrence = Recurrence(jnp.asarray(matrices), jnp.asarray(offsets), jnp.arange(WINDOW))
+    damped = damping.damp(MATRICES["dense"][0], recurrence, jnp.asarray(0.7))
+    sizes = np.maximum.accumulate(np.abs(offsets).max(axis=1))
+    mean = np.sqrt(np.mean(np.abs(offsets).max(axis=1) ** 2))
+    penalties = 0.7 * np.minimum(sizes / mean, 1.0)
+    assert penalties.min() < 0.6 < penalties.max()
+    got, expected = (
+        solution(MATRICES["dense"][0], damped),
+        kalman_filter(matrices, offsets, penalties),
+    )
+    np.testing.assert_allclose(got, expected, rtol=1e-9)

@@ -32,7 +32,10 @@ class ELK(Damping, static=("is_adaptive",)):
         is_adaptive: whether it is divided by 4 after every sweep that did not raise the merit (the
             sum of squared residuals) and did not overflow, and multiplied by 4 after every other
             one, from 1e-8 to 10. Beyond that it would be of no use: a step that looks at the past
-            only can raise the merit however short it is.
+            only can raise the merit however short it is. And every step has its own: that times the
+            largest residual up to it over the root mean square of all, at most 1. In proportion to
+            the residual it leaves convergence quadratic (Fan and Yuan, 2005), and the first steps
+            that are not finished, on which all others wait, go on all but undamped.
 
     Raises:
         ValueError: `regularization` is negative or not finite, or `is_adaptive` not a bool.
@@ -61,12 +64,31 @@ class ELK(Damping, static=("is_adaptive",)):
         penalty = jnp.asarray(penalty, recurrence.offsets.dtype)
         # Covariances are squares of the matrices, of which products have to be finite.
         bound = jnp.finfo(penalty.dtype).max ** 0.2
+        shares = jnp.ones(len(recurrence.offsets), penalty.dtype)
+        if self.is_adaptive:
+            shares = _shares(recurrence.offsets, recurrence.place)
         matrices = jax.tree.map(lambda leaf: jnp.clip(leaf, -bound, bound), recurrence.matrices)
-        gains = _gains(structure, matrices, penalty, recurrence.place)
+        gains = _gains(structure, matrices, penalty * shares, recurrence.place)
         return recurrence._replace(
             matrices=jax.vmap(structure.compose)(gains, matrices),
             offsets=jax.vmap(structure.apply)(gains, recurrence.offsets),
         )
+
+
+def _shares(residuals: jax.Array, place: Place) -> jax.Array:
+    """The largest residual up to each row over the root mean square of all, at most 1.
+
+    Residuals that are not finite are larger than all others. Squares are taken in units of the
+    largest residual, so that they do not overflow.
+    """
+    sizes = jnp.max(jnp.abs(residuals), axis=-1)
+    is_finite = jnp.isfinite(sizes)
+    known = jnp.where(is_finite, sizes, 0.0)
+    largest = place.max(jnp.max(known))
+    relative = known / jnp.where(largest > 0, largest, 1.0)
+    mean = jnp.sqrt(place.sum(jnp.sum(relative**2)) / place.size(len(sizes)))
+    so_far = scan(jnp.maximum, jnp.where(is_finite, relative, jnp.inf), place)
+    return jnp.minimum(so_far / jnp.where(mean > 0, mean, 1.0), 1.0)
 
 
 class _Element(NamedTuple):
@@ -81,8 +103,8 @@ class _Element(NamedTuple):
     information: Any
 
 
-def _gains(structure: Structure, matrices: Any, penalty: jax.Array, place: Place) -> Any:
-    """`G_t`, the inverses of identity plus `penalty` times predicted covariance.
+def _gains(structure: Structure, matrices: Any, penalties: jax.Array, place: Place) -> Any:
+    """`G_t`, the inverses of identity plus the step's penalty times predicted covariance.
 
     The state before the first step is known and the first step exact: its gain is the identity.
     """
@@ -94,7 +116,7 @@ def _gains(structure: Structure, matrices: Any, penalty: jax.Array, place: Place
         product = structure.compose(structure.compose(outer, inner), structure.transpose(outer))
         return _symmetric(structure, product)
 
-    def element(matrix: Any) -> _Element:
+    def element(matrix: Any, penalty: jax.Array) -> _Element:
         shrink = 1 / (1 + penalty)
         return _Element(
             transition=times(shrink, matrix),
@@ -130,17 +152,17 @@ def _gains(structure: Structure, matrices: Any, penalty: jax.Array, place: Place
             ),
         )
 
-    def gain(matrix: Any, covariance: Any) -> Any:
+    def gain(matrix: Any, covariance: Any, penalty: jax.Array) -> Any:
         predicted = structure.add(sandwich(matrix, covariance), structure.identity_like(matrix))
         return structure.resolvent(times(penalty, predicted))
 
-    elements = jax.vmap(element)(matrices)
+    elements = jax.vmap(element)(matrices, penalties)
     # Nothing is uncertain at the first step, and what is before it does not matter.
     is_first = place.order(len(jax.tree.leaves(matrices)[0])) == 0
     known = jax.tree.map(lambda leaf: jnp.where(beside(is_first, leaf), 0.0, leaf), elements)
     covariances = scan(combine, known, place).covariance
     before = jax.tree.map(lambda leaf: place.before(leaf, jnp.zeros_like(leaf[0])), covariances)
-    gains = jax.vmap(gain)(matrices, before)
+    gains = jax.vmap(gain)(matrices, before, penalties)
     first = structure.identity_like(jax.tree.map(lambda leaf: leaf[0], matrices))
     return jax.tree.map(lambda x, one: jnp.where(beside(is_first, x), one, x), gains, first)
 
