@@ -1,10 +1,10 @@
 """One chain of a slow density on several devices, the rows of its windows shared among them.
 
-The devices are parts of this CPU. Steps a sweep are the same on any device; seconds are measured
-for as many devices as there are cores.
+The devices are parts of this CPU, as many as it has cores. The window stays the same.
 """
 
 import argparse
+import functools
 import sys
 from typing import Any
 
@@ -14,10 +14,11 @@ import numpy as np
 import pmcmc
 from benchmarks._record import n_cores, print_table, write
 
-N_STEPS, N_WARMUP = 2_000, 2_000
-DEVICES = (1, 2, 4, 8)
-ROWS = 32  # of a window, on each device
-KERNELS = ("random_walk", "surrogate_hmc")
+N_STEPS, N_WARMUP, WINDOW = 2_000, 2_000, 64
+CASES = (
+    ("random_walk", pmcmc.targets.seir_age_groups),
+    ("surrogate_hmc", functools.partial(pmcmc.targets.lotka_volterra, steps_per_year=1000)),
+)
 
 
 def run(target: Any, kernel: Any, start: Any, n_devices: int) -> pmcmc.Result:
@@ -26,7 +27,7 @@ def run(target: Any, kernel: Any, start: Any, n_devices: int) -> pmcmc.Result:
     if n_devices == 0:
         given["solver"] = "sequential"
     else:
-        given["solver"] = pmcmc.Speculative(window=ROWS * n_devices)
+        given["solver"] = pmcmc.Speculative(window=WINDOW)
     if n_devices > 1:
         devices = np.array(jax.devices()[:n_devices])
         given["mesh"] = jax.sharding.Mesh(devices, ("time",))
@@ -36,38 +37,35 @@ def run(target: Any, kernel: Any, start: Any, n_devices: int) -> pmcmc.Result:
 
 
 def main() -> None:
-    """Kernels and numbers of devices."""
+    """Cases, on one device and on all."""
     argparse.ArgumentParser(prog="python -m benchmarks.devices", description=__doc__).parse_args()
     jax.config.update("jax_enable_x64", True)
-    jax.config.update("jax_num_cpu_devices", max(DEVICES))
-    target = pmcmc.targets.seir_age_groups()
+    jax.config.update("jax_num_cpu_devices", n_cores())
     rows = []
-    for name in KERNELS:
+    for name, make in CASES:
+        target = make()
         tuned = pmcmc.warmup(
             target.logdensity, target.initial_position, kernel=name, n_steps=N_WARMUP
         )
         loop = run(target, tuned.kernel, tuned.state.position, 0)
         alone = None
-        for n_devices in DEVICES:
+        for n_devices in (1, n_cores()):
             result = run(target, tuned.kernel, tuned.state.position, n_devices)
             assert np.array_equal(result.stats["is_accepted"], loop.stats["is_accepted"])
-            seconds = result.info.seconds_run
+            seconds, sweeps = result.info.seconds_run, int(result.info.sweeps[0])
             alone = alone or seconds
-            row: dict[str, Any] = {
+            row = {
                 "kernel": name,
+                "target": target.name,
                 "devices": n_devices,
-                "window": ROWS * n_devices,
-                "steps/sweep": N_STEPS / int(result.info.sweeps[0]),
+                "steps/sweep": N_STEPS / sweeps,
+                "ms/sweep": 1e3 * seconds / sweeps,
+                "one device / this": alone / seconds,
+                "loop / this": loop.info.seconds_run / seconds,
             }
-            if n_devices <= n_cores():
-                row |= {
-                    "ms/step": 1e3 * seconds / N_STEPS,
-                    "one device / this": alone / seconds,
-                    "loop / this": loop.info.seconds_run / seconds,
-                }
             rows.append(row)
             print(row, file=sys.stderr, flush=True)
-    write("devices-cpu", rows=rows)
+    write("devices-cpu", window=WINDOW, rows=rows)
     print_table(rows)
 
 

@@ -55,7 +55,7 @@ PRINTED = {
         "the loop's decisions: True",
         "sweeps instead of 4000 steps, residual 0.0",
     ],
-    "docs/scaling.md": ["(2, 3000, 3)", "True 20000", "Speculative 4"],
+    "docs/scaling.md": ["(2, 3000, 3)", "True 20000", "Speculative 4", "same chain: True"],
     "docs/simulator.md": ["a surrogate of degree 4", "rounds of the pool", "log inflow 0.4"],
     "docs/crash.md": [
         "failed 2 times at [",
@@ -171,6 +171,11 @@ def test_figures_of_scaling_are_those_that_were_measured():
     for row in measured("workers-cpu"):
         speed_up, steps = f"{row['speed-up']:.1f}", f"{row['steps/sweep']:.1f}"
         cells = [f"`{row['kernel']}`", row["function"], str(row["workers"]), steps, speed_up]
+        assert f"| {' | '.join(cells)} |" in page
+    for row in measured("devices-cpu"):
+        gains = [f"{row[f'{other} / this']:.2f}" for other in ("one device", "loop")]
+        times = [f"{row[name]:.1f}" for name in ("steps/sweep", "ms/sweep")]
+        cells = [f"`{row['kernel']}`", row["target"], str(row["devices"]), *times, *gains]
         assert f"| {' | '.join(cells)} |" in page
 
 
