@@ -106,10 +106,10 @@ class Steps:
 
     def _remark(self, record: Record) -> str:
         path = str(record.folder.path)
-        return (
-            f"{self.at.n_steps:,} of {self._request.n_steps:,} steps are in {path!r}: "
-            f"pmcmc.resume({path!r}, logdensity) goes on from there"
-        )
+        there = f"{self.at.n_steps:,} of {self._request.n_steps:,} steps are"
+        if spans_processes(self._request.mesh):  # another one writes, perhaps no longer
+            there = "what was written of the run is"
+        return f"{there} in {path!r}: pmcmc.resume({path!r}, logdensity) goes on from there"
 
 
 def _after(at: Checkpoint, segment: Segment, seconds: float) -> Checkpoint:
