@@ -170,7 +170,7 @@ def test_the_final_step_size_is_the_average_of_dual_averaging():
 
 
 def test_a_density_that_no_step_size_suits_is_refused():
-    with pytest.raises(ValueError, match=r"does not cross 0.574.*can be normalised"):
+    with pytest.raises(ValueError, match=r"does not cross 0.574.*can be normalized"):
         pmcmc.sample(lambda x: 0.0 * jnp.sum(x), np.zeros(2), 10)
 
 
