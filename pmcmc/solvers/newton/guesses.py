@@ -143,7 +143,7 @@ class SurrogateGuess(Guess, static=("step",)):
 
     Args:
         step: `(state, input) -> state` on flat states `(D,)`, affine in the state and coordinate by
-            coordinate; of another one its linearisation is used.
+            coordinate; of another one its linearization is used.
 
     Raises:
         ValueError: `step` is not a function.

@@ -37,8 +37,8 @@ class ParallelNewton(Solver, static=("window", "fallback", "n_logged_sweeps"), k
     """Evaluate a window of steps at once, sweep by sweep, until they solve the recursion.
 
     A sweep evaluates `f_t(s_{t-1})` for all steps of the window and solves the recursion with
-    every `f_t` replaced by its linearisation, by a parallel scan. States become exact from left to
-    right, whatever the linearisation; a step counts as finished only when it and all steps before
+    every `f_t` replaced by its linearization, by a parallel scan. States become exact from left to
+    right, whatever the linearization; a step counts as finished only when it and all steps before
     it satisfy `|s_t - f_t(s_{t-1})| <= atol + rtol * |s_t|` in every coordinate. In
     the chain of a kernel, where the typical step in a coordinate is smaller than 1, or than
     `|s_t|`, it takes their place, down to rounding: a chain on a small scale, or far from the
@@ -55,7 +55,7 @@ class ParallelNewton(Solver, static=("window", "fallback", "n_logged_sweeps"), k
             Jacobian is nearly diagonal (for `DiagonalBlocks` of half that size: the second half is
             a momentum); `"hessian"`, in `sample`, for one that makes the metric of the kernel and
             the Hessian of the log density at its mode diagonal; `"jacobian"` for the eigenvectors
-            of the Jacobian, symmetrised and averaged over the first 64 steps of a loop; `None` for
+            of the Jacobian, symmetrized and averaged over the first 64 steps of a loop; `None` for
             the coordinates of the state; `"auto"` for `"hessian"` where it helps the structure and
             there is a log density of at most 1,000 coordinates, and `None` elsewhere.
         guess: first guess of the states of steps that enter the window, of `pmcmc.solvers`:

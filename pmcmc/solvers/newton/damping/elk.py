@@ -18,7 +18,7 @@ _SMALLEST, _LARGEST = 1e-8, 10.0
 class ELK(Damping, static=("is_adaptive",)):
     """Hold the new iterate near the old one by a Kalman filter (ELK: Gonzalez et al., 2024).
 
-    The linearised recursion is taken for the dynamics of a state with unit process noise, and the
+    The linearized recursion is taken for the dynamics of a state with unit process noise, and the
     old iterate for an observation of it with variance `1 / regularization`. The filtered mean is
     the new iterate: a Levenberg-Marquardt step that uses, like the recursion, the past only. With a
     diagonal structure this is quasi-ELK. In terms of increments, with `P_t` the predicted
