@@ -18,6 +18,7 @@ from pmcmc.surrogates import as_surrogate
 _WINDOWS = (8, 16, 32, 64, 128, 256, 512)
 _ACCELERATOR_WINDOW = 512
 _MOST_WORK = 1.8  # evaluations a step
+_ALIKE = 1.1  # costs of windows that are as good as the same
 _FIRST_WINDOW, _SECOND_WINDOW = 32, 128  # while too little is known; the second at most
 _SEGMENT = 4096  # steps
 _SEGMENT_NUMBERS = 2**22  # 32 MiB of float64 states a segment
@@ -135,7 +136,9 @@ def best_window(seen: Sweeps | None) -> int:
     (small, first), (large, second) = sorted(seen.seconds.items())[:2]
     of_row = max(second - first, 0.0) / (large - small)
     of_sweep = max(first - small * of_row, 0.0)
-    return min(sensible, key=lambda w: (of_sweep + w * of_row) / steps_per_sweep(w, wrong))
+    costs = {w: (of_sweep + w * of_row) / steps_per_sweep(w, wrong) for w in sensible}
+    # Of those that differ by less than a clock can tell, the one with fewest sweeps.
+    return max(w for w, cost in costs.items() if cost <= _ALIKE * min(costs.values()))
 
 
 def steps_per_sweep(window: int, wrong: float) -> float:
