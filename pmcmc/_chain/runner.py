@@ -16,7 +16,7 @@ from pmcmc._chain.density import FlatLogDensity, evaluations_at_once
 from pmcmc._chain.fitting import Fitting
 from pmcmc._chain.layout import Layout, Layouts
 from pmcmc._chain.mesh import advance_on_mesh, advanced
-from pmcmc._chain.noise_ahead import NoiseAhead
+from pmcmc._chain.noise import chain_noise
 from pmcmc._chain.recursion import as_recursion
 from pmcmc._chain.segment import Segment
 from pmcmc._util.callbacks import callbacks_raise
@@ -39,7 +39,6 @@ class Runner:
         mesh: of devices that the chains are spread over.
         programs: those of blocks that were compiled already, by kind; all runners of a log density
             may share them.
-        ahead: noise of the steps that come next, of chains through one program.
     """
 
     logdensity: FlatLogDensity | None
@@ -50,7 +49,6 @@ class Runner:
     fitting: Fitting | None = None
     mesh: Mesh | None = None
     programs: dict[Hashable, Programs] = field(default_factory=dict, repr=False)
-    ahead: NoiseAhead = field(default_factory=NoiseAhead, repr=False)
 
     def adapted_to(self, kernel: Kernel) -> "Runner":
         """Itself, with a solver that suits the metric of this kernel and what has been learned."""
@@ -89,9 +87,7 @@ class Runner:
             size = self.piece(n_steps - done)
             if self.fitting is not None:
                 size = self.fitting.piece(size, len(positions))
-            n_left = n_steps - done - size
-            n_next = self.piece(n_left) if n_left and self.fitting is None else 0
-            segment = self.advance(kernel, positions, rng_key, first_step + done, size, n_next)
+            segment = self.advance(kernel, positions, rng_key, first_step + done, size)
             if self.solver.is_parallel_in_time and not done and self.mesh is None:
                 warn_of_batches(self.logdensity, kernel, positions, segment)
             positions = segment.last
@@ -111,11 +107,8 @@ class Runner:
         rng_key: jax.Array,
         first_step: int,
         n_steps: int,
-        n_next: int = 0,
     ) -> Segment:
         """Take at most `length` steps at once.
-
-        Of the `n_next` that follow with the same kernel and key, the noise may be drawn meanwhile.
 
         Raises:
             CallbackError: a callback of the user's raised an exception.
@@ -123,7 +116,7 @@ class Runner:
         layout = self.layouts.current
         if self.layouts.is_new(layout):
             self._advance(layout, kernel, positions, rng_key, first_step, 0)
-        return self._advance(layout, kernel, positions, rng_key, first_step, n_steps, n_next)
+        return self._advance(layout, kernel, positions, rng_key, first_step, n_steps)
 
     def _advance(
         self,
@@ -133,7 +126,6 @@ class Runner:
         rng_key: jax.Array,
         first_step: int,
         n_steps: int,
-        n_next: int = 0,
     ) -> Segment:
         """Take steps in this layout, and note how long that takes."""
         started = time.perf_counter()
@@ -143,7 +135,7 @@ class Runner:
             # A batch of an external log density too is waited for so that Ctrl-C gets through.
             is_external = evaluations_at_once(self.logdensity) is not None
             if layout.block >= len(positions) and not is_external:
-                segment = self._whole(*call, n_next)
+                segment = self._whole(*call)
             else:
                 segment = self._in_blocks(layout, *call)
         seconds = time.perf_counter() - started
@@ -154,7 +146,7 @@ class Runner:
 
     def _whole(self, *call: Any) -> Segment:
         """All chains through one program."""
-        solver, kernel, positions, rng_key, first_step, n_steps, n_next = call
+        solver, kernel, positions, rng_key, first_step, n_steps = call
         learns = self.fitting is not None
         if self.mesh is not None:
             last, result = advance_on_mesh(
@@ -169,10 +161,10 @@ class Runner:
                 learns,
             )
             return Segment.fetched(last, result, int(n_steps)).here()
-        noise = self.ahead.noise(kernel, positions, rng_key, first_step, n_steps, self.length)
+        noise = chain_noise(
+            kernel, positions, rng_key, first_step, n_steps, self.length, np.uint32(0)
+        )
         last, result = _advance(self.logdensity, solver, kernel, positions, noise, n_steps, learns)
-        if n_next:
-            self.ahead.draw(kernel, positions, rng_key, first_step + n_steps, n_next, self.length)
         return Segment.fetched(last, result, int(n_steps))
 
     def _in_blocks(self, layout: Layout, *call: Any) -> Segment:

@@ -108,9 +108,10 @@ class AutoRunner:
             is_known = self._n_done >= self._n_settling and self._loop.layouts.is_settled
             if self._plan is None and is_known:
                 self._decide(kernel, positions, rng_key, first_step)
-            size = self._size(end - first_step, self._n_done)
-            n_next = self._size(end - first_step - size, self._n_done + size)
-            segment = self._advance(kernel, positions, rng_key, first_step, size, n_next)
+            size = self._runner.piece(end - first_step)
+            if self._plan is None:
+                size = min(size, max(MEASURED_STEPS, self._n_settling - self._n_done))
+            segment = self._advance(kernel, positions, rng_key, first_step, size)
             size = segment.positions.shape[1]
             self._n_done += size
             first_step += size
@@ -119,13 +120,6 @@ class AutoRunner:
             yield segment
             self._climb(segment, kernel, positions, rng_key, first_step)
 
-    def _size(self, n_left: int, n_done: int) -> int:
-        """How many of the steps that are left to take at once."""
-        size = self._runner.piece(n_left) if n_left else 0
-        if self._plan is None:
-            size = min(size, max(MEASURED_STEPS, self._n_settling - n_done))
-        return size
-
     def _advance(
         self,
         kernel: Kernel,
@@ -133,9 +127,8 @@ class AutoRunner:
         rng_key: jax.Array,
         first_step: int,
         n_steps: int,
-        n_next: int,
     ) -> Segment:
-        """Take at most `n_steps`, by the loop where sweeps cannot; `n_next` as in `Runner`."""
+        """Take at most `n_steps`, by the loop where sweeps cannot."""
         if self._runner is not self._loop:
             try:
                 segment = self._runner.advance(kernel, positions, rng_key, first_step, n_steps)
@@ -147,7 +140,7 @@ class AutoRunner:
             self._return_to_loop(first_step, cause)
             n_steps = min(n_steps, self._loop.length)
         started = self._clock()
-        segment = self._loop.advance(kernel, positions, rng_key, first_step, n_steps, n_next)
+        segment = self._loop.advance(kernel, positions, rng_key, first_step, n_steps)
         if self._plan is None:  # the cost of a call weighs least in the longest ones
             seconds = (self._clock() - started) / n_steps
             self._loop_seconds_per_step = min(self._loop_seconds_per_step, seconds)

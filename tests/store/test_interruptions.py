@@ -98,9 +98,9 @@ def test_a_warm_up_takes_no_step_twice(path, files, often, monkeypatch):
 
     advance, taken = Runner.advance, []
 
-    def counted(self, kernel, positions, rng_key, first_step, n_steps, n_next=0):
+    def counted(self, kernel, positions, rng_key, first_step, n_steps):
         taken.append(n_steps)
-        return advance(self, kernel, positions, rng_key, first_step, n_steps, n_next)
+        return advance(self, kernel, positions, rng_key, first_step, n_steps)
 
     monkeypatch.setattr(Runner, "advance", counted)
     sampled(store=path.with_name("whole.zarr"))
