@@ -8,11 +8,12 @@ import jax.numpy as jnp
 
 from pmcmc._util.checks import check_function, check_hashable
 from pmcmc.solvers.newton.coordinates import Coordinates
-from pmcmc.solvers.newton.structures.base import InputMap, StateMap
+from pmcmc.solvers.newton.structures.base import InputMap
 from pmcmc.solvers.newton.structures.elementwise import Elementwise
+from pmcmc.solvers.newton.structures.known import KnownOfInput
 
 
-class GivenDiagonal(Elementwise, static=("diagonal",)):
+class GivenDiagonal(KnownOfInput, Elementwise, static=("diagonal",)):
     """A diagonal that you know: no Jacobian-vector product is taken.
 
     The `diagonal_func` of the authors' code for quasi-DEER (Gonzalez et al., 2024). It may be any
@@ -34,22 +35,6 @@ class GivenDiagonal(Elementwise, static=("diagonal",)):
         check_function("diagonal", self.diagonal, "GivenDiagonal(lambda s, u: 1 - s**2)")
         check_hashable("diagonal", self.diagonal, "s, u")
 
-    @property
-    def uses_basis(self) -> bool:
-        return False
-
-    @property
-    def uses_derivatives(self) -> bool:
-        return False
-
-    def linearize(
-        self, step: StateMap, state: jax.Array, coordinates: Coordinates, rng_key: jax.Array
-    ) -> tuple[jax.Array, Any, jax.Array]:
-        raise TypeError(
-            "GivenDiagonal needs the input of the step: write linearize_at(step, state, inputs, "
-            "coordinates, rng_key)."
-        )
-
     def linearize_at(
         self,
         step: InputMap,
@@ -58,11 +43,7 @@ class GivenDiagonal(Elementwise, static=("diagonal",)):
         coordinates: Coordinates,
         rng_key: jax.Array,
     ) -> tuple[jax.Array, Any, jax.Array]:
-        if coordinates.basis is not None:
-            raise ValueError(
-                "jacobian=GivenDiagonal(...) is a diagonal in the coordinates of the state, got a "
-                "basis: write basis=None."
-            )
+        self.check_coordinates(coordinates)
         found = jnp.asarray(self.diagonal(state, inputs), state.dtype)
         if found.shape not in ((), state.shape):
             raise ValueError(

@@ -8,21 +8,10 @@ import jax.numpy as jnp
 from pmcmc.solvers.newton.coordinates import Coordinates
 from pmcmc.solvers.newton.structures.base import StateMap
 from pmcmc.solvers.newton.structures.elementwise import Elementwise
+from pmcmc.solvers.newton.structures.known import Known
 
 
-class _Known(Elementwise):
-    """The same known multiple of the identity for all steps."""
-
-    @property
-    def uses_basis(self) -> bool:
-        return False
-
-    @property
-    def uses_derivatives(self) -> bool:
-        return False
-
-
-class Identity(_Known):
+class Identity(Known, Elementwise):
     """The identity: Picard's method, whose increments are sums of residuals."""
 
     def linearize(
@@ -34,7 +23,7 @@ class Identity(_Known):
         return jnp.cumsum(offsets, axis=0)
 
 
-class Zero(_Known):
+class Zero(Known, Elementwise):
     """Zero: Jacobi's method, which takes every step anew from the newest iterate before it."""
 
     def linearize(

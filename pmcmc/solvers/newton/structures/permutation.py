@@ -8,7 +8,8 @@ import jax.numpy as jnp
 
 from pmcmc._util.checks import check_function, check_hashable
 from pmcmc.solvers.newton.coordinates import Coordinates
-from pmcmc.solvers.newton.structures.base import InputMap, StateMap, Structure
+from pmcmc.solvers.newton.structures.base import InputMap
+from pmcmc.solvers.newton.structures.known import KnownOfInput
 
 
 class Permuted(NamedTuple):
@@ -18,7 +19,7 @@ class Permuted(NamedTuple):
     factor: jax.Array
 
 
-class Permutation(Structure, static=("source",)):
+class Permutation(KnownOfInput, static=("source",)):
     """A permutation that you know, as of a finite automaton or a word in a group.
 
     Products of permutations are permutations (Gonzalez, 2026): `D` numbers where `Dense` needs
@@ -40,22 +41,6 @@ class Permutation(Structure, static=("source",)):
         check_function("source", self.source, "Permutation(lambda s, u: u)")
         check_hashable("source", self.source, "s, u")
 
-    @property
-    def uses_basis(self) -> bool:
-        return False
-
-    @property
-    def uses_derivatives(self) -> bool:
-        return False
-
-    def linearize(
-        self, step: StateMap, state: jax.Array, coordinates: Coordinates, rng_key: jax.Array
-    ) -> tuple[jax.Array, Any, Permuted]:
-        raise TypeError(
-            "Permutation needs the input of the step: write linearize_at(step, state, inputs, "
-            "coordinates, rng_key)."
-        )
-
     def linearize_at(
         self,
         step: InputMap,
@@ -64,11 +49,7 @@ class Permutation(Structure, static=("source",)):
         coordinates: Coordinates,
         rng_key: jax.Array,
     ) -> tuple[jax.Array, Any, Permuted]:
-        if coordinates.basis is not None:
-            raise ValueError(
-                "jacobian=Permutation(...) permutes the coordinates of the state, got a basis: "
-                "write basis=None."
-            )
+        self.check_coordinates(coordinates)
         source = jnp.asarray(self.source(state, inputs))
         if source.shape != state.shape or not jnp.issubdtype(source.dtype, jnp.integer):
             raise ValueError(
