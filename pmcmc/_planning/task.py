@@ -95,8 +95,11 @@ class Task(NamedTuple):
             return solver.prepare(setting.with_kernel(kernel))
 
         prepared = prepare(kernel)
-        n_chains, dim = self.problem.positions.shape
-        length = prepared.segment_length(n_steps, n_chains, dim, self.problem.positions.dtype)
+        (n_chains, dim), dtype = self.problem.positions.shape, self.problem.positions.dtype
+
+        def length(layout: Layout) -> int:
+            return prepared.segment_length(n_steps, layout.n_at_once(n_chains), dim, dtype)
+
         layouts = self._layouts(prepared, kernel, n_total or n_steps)
         logdensity = self.problem.logdensity
         programs = {} if self.programs is None else self.programs

@@ -111,6 +111,30 @@ def test_one_slow_trial_does_not_decide():
     assert layouts.current == WHOLE
 
 
+def test_a_trial_is_about_steps_rather_than_calls():
+    layouts = Layouts((ONE, WHOLE), 4, LONG, {})
+    for seconds in (5.0, 0.1):  # with compiling, and without
+        layouts.took(ONE, 0, seconds, 8192)
+    sizes = []
+    while layouts.current == ONE:
+        sizes.append(layouts.piece(LONG, 8192))
+        layouts.took(ONE, sizes[-1], 0.1 + 1e-4 * sizes[-1], 8192)
+    assert sizes == [32, 128, 512, 512]
+    assert layouts._seen[ONE].seconds_per_step == pytest.approx(1e-4)
+    layouts.took(WHOLE, 0, 5.0, 8192)
+    layouts.took(WHOLE, 0, 1e3, 8192)  # the clock was held up: steps are not free
+    layouts.took(WHOLE, 32, 1.0, 8192)
+    assert layouts._seen[WHOLE].seconds_per_step == pytest.approx(0.1 / 32)
+
+
+@pytest.mark.parametrize(
+    ("layout", "n_chains", "expected"),
+    [(ONE, 4, 2), (ONE, 1, 1), (WHOLE, 4, 4), (Layout(16, 2), 32, 32), (ONE, 320, 20)],
+)
+def test_memory_is_for_chains_at_once_and_a_share_of_those_that_wait(layout, n_chains, expected):
+    assert layout.n_at_once(n_chains) == expected
+
+
 def test_what_is_known_of_a_density_is_used_again():
     seen = {}
     Layouts((ONE, WHOLE), 4, LONG, seen).took(ONE, 10**4, 1.0, 8192)
