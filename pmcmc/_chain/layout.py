@@ -199,8 +199,8 @@ class Layouts:
         return not self.is_open or self._known.is_settled
 
     def is_new(self, layout: Layout) -> bool:
-        """Whether this is the first use of a layout, of which it matters what compiling takes."""
-        return self.is_open and layout not in self._seen
+        """Whether this is the first use of a layout, which compiles."""
+        return layout not in self._seen
 
     def fix(self, layout: Layout) -> None:
         """Stay with a layout."""

@@ -66,8 +66,12 @@ class Runner:
         return self.solver.tolerances(dtype)
 
     def compile(self, kernel: Kernel, positions: jax.Array, rng_key: jax.Array) -> None:
-        """Have the program compiled, without taking a step."""
-        self._call(self.layouts.current, kernel, positions, rng_key)
+        """Have the program compiled, without taking a step, unless that was done before."""
+        layout = self.layouts.current
+        if self.layouts.is_new(layout):
+            # Again where it matters what a call takes then.
+            for _ in range(3 if self.layouts.is_open else 1):
+                self._advance(layout, kernel, positions, rng_key, 0, 0)
 
     def piece(self, n_steps: int) -> int:
         """How many of `n_steps` to take at once."""
@@ -118,17 +122,10 @@ class Runner:
         Raises:
             CallbackError: a callback of the user's raised an exception.
         """
+        if self.layouts.is_open:
+            self.compile(kernel, positions, rng_key)
         layout = self.layouts.current
-        if self.layouts.is_new(layout):
-            self._call(layout, kernel, positions, rng_key)
         return self._advance(layout, kernel, positions, rng_key, first_step, n_steps)
-
-    def _call(
-        self, layout: Layout, kernel: Kernel, positions: jax.Array, rng_key: jax.Array
-    ) -> None:
-        """Take no step, which compiles; again where it matters what a call takes then."""
-        for _ in range(1 + 2 * self.layouts.is_new(layout)):
-            self._advance(layout, kernel, positions, rng_key, 0, 0)
 
     def _advance(
         self,
