@@ -12,7 +12,7 @@ from pmcmc._chain.chain_method import ChainMethod
 
 _SHORT = 2_000  # steps of all chains together, in which no layout loses as much as compiling takes
 _MANY = 64  # chains that always make a batch
-_BATCH = 4  # chains in a program, from which on it is the better guess for cheap densities
+_BATCH = 4  # chains in a block, below which one program of all is faster without loops inside
 _TRIAL_SECONDS = 0.02  # a segment that took so long tells how long a step takes, and
 _TRIALS = 2  # of them tell it although other processes may be busy
 _FIRST_TRIAL, _GROWTH = 32, 4  # steps
@@ -119,7 +119,7 @@ def candidates(
         is_cpu: whether the device is one.
         n_cores: threads that can run at once.
         has_loop: whether the log density has loops inside, which are slow in batches. Without
-            one, a batch of several is the better choice where a run is too short to find out.
+            one, a batch is the better choice where a run is too short to find out.
     """
     whole = Layout(n_chains, 1)
     one = Layout(1, min(n_chains, n_cores))
@@ -132,8 +132,10 @@ def candidates(
         return (whole,)
     if n_chains * n_steps < _SHORT:
         return (one if has_loop else whole,)
-    few = whole if n_chains <= n_cores else Layout(-(-n_chains // n_cores), n_cores)
-    return (one, few) if has_loop or few.block < _BATCH else (few, one)
+    block = -(-n_chains // n_cores)
+    is_whole = n_chains <= n_cores or (not has_loop and block < _BATCH)
+    few = whole if is_whole else Layout(block, n_cores)
+    return (one, few) if has_loop else (few, one)
 
 
 def choose(layouts: tuple[Layout, ...], seen: Mapping[Layout, Measured], n_steps: int) -> Layout:

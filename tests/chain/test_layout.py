@@ -42,10 +42,19 @@ def known(seconds_per_step, compile_seconds=1.0, n_trials=2):
 def test_options(method, n_chains, n_steps, is_cpu, n_cores, with_loop):
     found = candidates(method, n_chains, n_steps, is_cpu, n_cores, True)
     assert [*map(tuple, found)] == with_loop
-    # Without loops, batches come first, unless they are of two or three.
-    found = candidates(method, n_chains, n_steps, is_cpu, n_cores, False)
-    is_small = with_loop[-1][0] < 4
-    assert [*map(tuple, found)] == (with_loop if is_small else with_loop[::-1])
+
+
+def test_without_loops_batches_come_first_of_all_chains_unless_there_are_many():
+    for n_chains, cores, batch in [
+        (2, 8, (2, 1)),
+        (8, 8, (8, 1)),
+        (9, 8, (9, 1)),
+        (4, 2, (4, 1)),
+        (7, 2, (4, 2)),
+        (32, 8, (4, 8)),
+    ]:
+        found = candidates("auto", n_chains, LONG, True, cores, False)
+        assert [*map(tuple, found)] == [batch, (1, min(n_chains, cores))]
 
 
 @pytest.mark.parametrize(("has_loop", "expected"), [(True, Layout(1, 4)), (False, Layout(4, 1))])
