@@ -9,6 +9,7 @@ and what a step of each layout took, is in the file of results.
 """
 
 import argparse
+import os
 import statistics
 import sys
 import time
@@ -117,6 +118,14 @@ def rows_of(name: str, kernels: list[str], pools: Pools) -> Iterator[dict[str, A
             }
 
 
+def cores_used_by(run: Run) -> float:
+    """Seconds of all processors for one of the clock."""
+    before, started = os.times(), time.perf_counter()
+    run()
+    seconds, after = time.perf_counter() - started, os.times()
+    return (after.user + after.system - before.user - before.system) / seconds
+
+
 def steps_of(seconds: Callable[[int], float]) -> int:
     """So many that they take about `SECONDS`, by growing runs: in short ones calls weigh most."""
     n = LEAST_STEPS
@@ -143,6 +152,7 @@ def row_of(case: Case, pools: Pools) -> dict[str, Any]:
     results: list[pmcmc.Result] = []
     ways = {"ours": lambda: results.append(ours(case.n))} | ways_of(case, pools)
     took = seconds_in_turns(ways)
+    n_busy = cores_used_by(ways["ours"])
     peers = {name: seconds for name, (_, seconds) in took.items() if name != "ours"}
     best = min(peers, key=lambda name: peers[name])
     info = results[-1].info
@@ -153,6 +163,7 @@ def row_of(case: Case, pools: Pools) -> dict[str, Any]:
         "acceptance": float(results[-1].stats["acceptance_rate"].mean()),
         "chain method": str(info.chain_method),
         "gradient mode": info.gradient_mode,
+        "cores used": n_busy,
         "best peer": best,
         "best peer / ours": peers[best] / took["ours"][1],
     }
@@ -180,7 +191,7 @@ def main() -> None:
 SHOWN = [
     "target", "D", "kernel", "chains", "ours", "BlackJAX", "BlackJAX processes",
     "NumPyro sequential", "NumPyro parallel", "NumPyro vectorized", "best peer / ours",
-    "ours / (rounds x one chain)",
+    "ours / (rounds x one chain)", "cores used",
 ]  # fmt: skip
 
 if __name__ == "__main__":
