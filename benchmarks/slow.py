@@ -1,10 +1,11 @@
 """Log densities that are slow and sequential inside: `python -m benchmarks.slow --help`.
 
-First the same chain by the loop and by speculation, both warm, in turns: microseconds a step of all
-chains, evaluations a step, and whether all decisions agree. Then effective draws a second, with
-warm-up, fit and compilation: `kernel="surrogate_hmc"` beside our HMC and NumPyro's NUTS with a
-dense metric, in forward mode where few parameters drive a long loop. Effective sizes are ArviZ's
-bulk ones, the smallest of all coordinates.
+First the same random walk by the loop, by speculation and by what `"auto"` chooses, all warm, in
+turns: microseconds a step of all chains, evaluations a step, and whether all decisions agree. Then
+the same of MALA, with quasi-Newton sweeps. Then effective draws a second, with warm-up, fit and
+compilation: `kernel="surrogate_hmc"` beside our HMC and others' NUTS, in forward mode where few
+parameters drive a long loop. Effective sizes are ArviZ's bulk ones, the smallest
+of all coordinates.
 """
 
 import argparse
@@ -15,21 +16,27 @@ from typing import Any
 
 import arviz
 import jax
-import jax.numpy as jnp
 import numpy as np
-from numpyro.infer import MCMC, NUTS
 
 import pmcmc
+from benchmarks._nuts import Draws, Posterior, samplers
 from benchmarks._record import print_table, write
 
 TARGETS = [
     "sir", "arma11", "garch11", "one_compartment", "local_linear_trend", "lotka_volterra",
     "seir_age_groups", "gaussian_process", "hmm", "eight_schools", "logistic_regression",
+    "german_credit", "stochastic_volatility",
 ]  # fmt: skip
+GRADIENT_TARGETS = [
+    "lotka_volterra", "logistic_regression", "german_credit", "stochastic_volatility",
+]  # fmt: skip
+LARGE = {"german_credit", "stochastic_volatility"}  # for a random walk and for polynomials
+LONG = {"seir_age_groups", "gaussian_process"}  # a gradient takes, for whom NUTS is left out
 FORWARD = {"sir", "garch11", "local_linear_trend", "one_compartment", "arma11", "lotka_volterra"}
 N_WARMUP, N_CHAINS = 1_000, 4
 SECONDS_OF_A_CHAIN, MOST_STEPS, N_RUNS = 4.0, 50_000, 3
-N_DRAWS = {"surrogate_hmc": 5_000, "hmc": 2_000, "NumPyro NUTS": 1_000}
+N_DRAWS = {"surrogate_hmc": 5_000, "hmc": 2_000, "NUTS": 1_000}
+GRADIENT_STEPS = 1_000
 
 
 def walk(target: pmcmc.targets.Target, n_chains: int) -> tuple[Any, Any]:
@@ -45,7 +52,8 @@ def walk(target: pmcmc.targets.Target, n_chains: int) -> tuple[Any, Any]:
 
 def same_chain(name: str) -> Iterator[dict[str, Any]]:
     """A row for one chain, and one for several: the loop and speculation on the same chains."""
-    return (same_chains(name, n_chains) for n_chains in (1, N_CHAINS))
+    if name not in LARGE:
+        yield from (same_chains(name, n_chains) for n_chains in (1, N_CHAINS))
 
 
 def same_chains(name: str, n_chains: int) -> dict[str, Any]:
@@ -64,12 +72,7 @@ def same_chains(name: str, n_chains: int) -> dict[str, Any]:
     started = time.perf_counter()
     learned = run("speculative", n).info.solver  # fits, and chooses a window
     first_call = time.perf_counter() - started
-    runs: dict[Any, list[pmcmc.Result]] = {"sequential": [], learned: []}
-    for _ in range(N_RUNS):
-        for solver, results in runs.items():
-            results.append(run(solver, n))
-    loop, ahead = (results[-1] for results in runs.values())
-    took = [min(r.info.seconds_run for r in results) for results in runs.values()]
+    loop, ahead, auto = in_turns(lambda solver: run(solver, n), ["sequential", learned, "auto"])
     decided = (r.stats["is_accepted"] for r in (loop, ahead))
     return {
         "target": name,
@@ -80,54 +83,83 @@ def same_chains(name: str, n_chains: int) -> dict[str, Any]:
         "degree": getattr(learned.surrogate, "degree", None),
         "window": learned.window,
         "evaluations/step": float(ahead.info.logdensity_evaluations.mean()) / n,
-        "loop, us/step": 1e6 * took[0] / n,
-        "speculation, us/step": 1e6 * took[1] / n,
-        "loop / speculation": took[0] / took[1],
+        "loop, us/step": 1e6 * loop.info.seconds_run / n,
+        "speculation, us/step": 1e6 * ahead.info.seconds_run / n,
+        "loop / speculation": loop.info.seconds_run / ahead.info.seconds_run,
         "same decisions": bool(np.array_equal(*decided)),
         "first call, s": first_call,
+        "loop / auto": loop.info.seconds_run / auto.info.seconds_run,
+        "auto": auto.info.plan.headline,
     }
 
 
-def ours(kernel: str, target: pmcmc.targets.Target, x0: np.ndarray) -> tuple[np.ndarray, float]:
-    """Draws and acceptance rate of one of our kernels, warm-up included."""
+def in_turns(run: Callable[[Any], pmcmc.Result], solvers: list[Any]) -> list[pmcmc.Result]:
+    """The fastest of several runs by each solver."""
+    results = [[run(solver) for solver in solvers] for _ in range(N_RUNS)]
+    return [min(runs, key=lambda r: r.info.seconds_run) for runs in zip(*results, strict=True)]
+
+
+def with_gradients(name: str) -> Iterator[dict[str, Any]]:
+    """A row for one chain of MALA: by the loop, by speculation, by sweeps, by `"auto"`."""
+    if name not in GRADIENT_TARGETS:
+        return
+    target = getattr(pmcmc.targets, name)()
+    warm = pmcmc.warmup(
+        target.logdensity, target.initial_position, kernel="mala", solver="sequential"
+    )
+
+    def run(solver: Any) -> pmcmc.Result:
+        return pmcmc.sample(
+            target.logdensity, warm.state.position, GRADIENT_STEPS, kernel=warm.kernel,
+            solver=solver, rng_key=1,
+        )  # fmt: skip
+
+    for solver in ("sequential", "quasi"):
+        run(solver)  # compiles
+    learned = run("speculative").info.solver
+    loop, ahead, swept, auto = in_turns(run, ["sequential", learned, "quasi", "auto"])
+    yield {
+        "target": name,
+        "D": target.dim,
+        "acceptance": float(loop.stats["is_accepted"].mean()),
+        "degree": getattr(learned.surrogate, "degree", None),
+        "window": learned.window,
+        "gradients/step, speculation": float(ahead.info.work_per_step[0]),
+        "gradients/step, quasi": float(swept.info.work_per_step[0]),
+        "loop, us/step": 1e6 * loop.info.seconds_run / GRADIENT_STEPS,
+        "speculation, us/step": 1e6 * ahead.info.seconds_run / GRADIENT_STEPS,
+        "quasi, us/step": 1e6 * swept.info.seconds_run / GRADIENT_STEPS,
+        "quasi / speculation": swept.info.seconds_run / ahead.info.seconds_run,
+        "loop / auto": loop.info.seconds_run / auto.info.seconds_run,
+        "residual": float(ahead.info.residual[0]),
+        "largest difference": float(np.abs(ahead.positions - loop.positions).max()),
+        "auto": auto.info.plan.headline,
+    }
+
+
+def ours(kernel: str, posterior: Posterior) -> Draws:
+    """Draws and acceptance rate of one of our kernels, with its default warm-up."""
     result = pmcmc.sample(
-        target.logdensity, x0, N_DRAWS[kernel], kernel=kernel, n_chains=N_CHAINS,
-        n_warmup=N_WARMUP, solver="sequential",
+        posterior.logdensity, posterior.starts, N_DRAWS[kernel], kernel=kernel, n_chains=N_CHAINS,
+        solver="sequential",
     )  # fmt: skip
     return result.positions, float(result.stats["acceptance_rate"].mean())
 
 
-def nuts(name: str, target: pmcmc.targets.Target, x0: np.ndarray) -> tuple[np.ndarray, float]:
-    """Draws and acceptance rate of NumPyro's NUTS."""
-    kernel = NUTS(
-        potential_fn=lambda x: -target.logdensity(x),
-        dense_mass=True,
-        forward_mode_differentiation=name in FORWARD,
-    )
-    mcmc = MCMC(
-        kernel,
-        num_warmup=N_WARMUP,
-        num_samples=N_DRAWS["NumPyro NUTS"],
-        num_chains=N_CHAINS,
-        chain_method="sequential",
-        progress_bar=False,
-    )
-    mcmc.run(jax.random.key(0), init_params=jnp.asarray(x0), extra_fields=("accept_prob",))
-    draws = np.asarray(mcmc.get_samples(group_by_chain=True))
-    return draws, float(mcmc.get_extra_fields()["accept_prob"].mean())
-
-
 def effective(name: str) -> Iterator[dict[str, Any]]:
     """One row a sampler: effective draws a second, everything included."""
+    if name in LARGE:
+        return
     target = getattr(pmcmc.targets, name)()
     noise = 0.1 * np.random.default_rng(1).normal(size=(N_CHAINS, target.dim))
     x0 = target.initial_position + noise
-    samplers: dict[str, Callable[[], tuple[np.ndarray, float]]] = {
-        "surrogate_hmc": lambda: ours("surrogate_hmc", target, x0),
-        "hmc": lambda: ours("hmc", target, x0),
-        "NumPyro NUTS": lambda: nuts(name, target, x0),
+    posterior = Posterior(target.logdensity, x0, name in FORWARD, N_WARMUP, N_DRAWS["NUTS"])
+    ways: dict[str, Callable[[], Draws]] = {
+        "surrogate_hmc": lambda: ours("surrogate_hmc", posterior),
     }
-    for sampler, draw in samplers.items():
+    if name not in LONG:
+        ways |= {"hmc": lambda: ours("hmc", posterior), **samplers(posterior)}
+    for sampler, draw in ways.items():
         started = time.perf_counter()
         draws, rate = draw()
         seconds = time.perf_counter() - started
@@ -148,6 +180,7 @@ def effective(name: str) -> Iterator[dict[str, Any]]:
 
 TABLES: dict[str, Callable[[str], Iterator[dict[str, Any]]]] = {
     "same-chain": same_chain,
+    "gradients": with_gradients,
     "effective": effective,
 }
 

@@ -21,6 +21,8 @@ from pmcmc.solvers import Auto, Solver, as_solver
 
 _DEFAULT_WARMUP = 2000
 _DEFAULT_WARMUP_PER_DIM = 10
+_DEFAULT_WALK_PER_DIM = 100  # a random walk takes that many times longer to get anywhere
+_WALKS = ("random_walk", "surrogate_hmc")  # the second one begins with the first
 
 
 def sample(
@@ -72,7 +74,8 @@ def sample(
         n_warmup: steps before the draws, dropped, in which the step size of the kernel is tuned,
             if it has an acceptance rate to aim at, and its metric, if none was given; `None` for 0
             where `kernel` is an instance, and else for 2,000, or 10 times the numbers in a position
-            where that is more. `pmcmc.warmup` has choices.
+            where that is more (100 times for `"random_walk"` and `"surrogate_hmc"`). `pmcmc.warmup`
+            has choices.
         thin: keep every `thin`-th step.
         keep: a JAX function of the position: what it returns, a pytree of arrays, is kept in the
             place of positions. `"moments"` keeps no draws but means, variances and their errors
@@ -135,7 +138,8 @@ def _as_n_warmup(n_warmup: int | None, kernel: Kernel | str | None, x0: Any, n_c
     is_tuned = isinstance(kernel, Kernel)
     if n_warmup is None:
         dim = sum(map(np.size, jax.tree.leaves(x0))) // n_chains
-        return 0 if is_tuned else max(_DEFAULT_WARMUP, _DEFAULT_WARMUP_PER_DIM * dim)
+        per_dim = _DEFAULT_WALK_PER_DIM if kernel in _WALKS else _DEFAULT_WARMUP_PER_DIM
+        return 0 if is_tuned else max(_DEFAULT_WARMUP, per_dim * dim)
     n_warmup = check_count("n_warmup", n_warmup, minimum=0)
     if n_warmup == 0 and not is_tuned:
         raise ValueError(

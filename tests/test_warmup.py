@@ -70,8 +70,10 @@ def test_record_and_counts():
     assert warmup.step_size.shape == warmup.acceptance_rate.shape == warmup.n_steps.shape
     assert result.positions.shape == (1, 10, 2)
     assert pmcmc.sample(normal, np.zeros(2), 10).info.warmup.n_steps.sum() == 2000
-    wide = pmcmc.sample(normal, np.zeros(300), 1, kernel="random_walk")
+    wide = pmcmc.sample(normal, np.zeros(300), 1, solver="sequential")
     assert wide.info.warmup.n_steps.sum() == 3000
+    walk = pmcmc.sample(normal, np.zeros(25), 10, kernel="random_walk", solver="sequential")
+    assert walk.info.warmup.n_steps.sum() == 2500
 
 
 def test_without_warmup_the_kernel_runs_as_it_is():
