@@ -46,5 +46,5 @@ def _growing(n_steps: int, n_windows: int) -> list[int]:
     """Lengths that grow linearly and add up to `n_steps`: frequent at first, precise later."""
     n_windows = min(n_windows, n_steps)
     ends = np.arange(1, n_windows + 1) * np.arange(2, n_windows + 2)
-    ends = np.ceil(ends * (n_steps / ends[-1])).astype(int)
+    ends = -(-ends * n_steps // ends[-1])  # rounded up, in integers
     return [size for size in np.diff(ends, prepend=0).tolist() if size > 0]
