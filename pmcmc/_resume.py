@@ -66,7 +66,7 @@ def resume(
         if n_steps < record.n_steps:
             raise ValueError(
                 f"n_steps must be the length of the whole chain, at least the {record.n_steps} of "
-                f"the store, got {n_steps}: write n_steps={record.n_steps + n_steps} for so many "
+                f"the store, got {n_steps}: write n_steps={record.n_steps + n_steps} for {n_steps} "
                 "more."
             )
     kernel = given_again("kernel", about.kernel, kernel)

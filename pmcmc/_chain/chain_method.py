@@ -50,6 +50,6 @@ def check_device(chain_method: str, device: Any) -> None:
     """
     if chain_method == "parallel" and device.platform != "cpu":
         raise ValueError(
-            f"chain_method='parallel' takes threads of a CPU, got positions on {device}: write "
+            f"chain_method='parallel' needs threads of a CPU, got positions on {device}: write "
             "chain_method='vectorized', or put x0 on a CPU."
         )

@@ -172,7 +172,7 @@ def external(
         if n_workers is None:
             raise ValueError(
                 "n_workers must be the number of evaluations that the executor runs at once, which "
-                f"{type(executor).__name__} does not tell: write e.g. n_workers=8."
+                f"{type(executor).__name__} does not report: write e.g. n_workers=8."
             )
     n_workers = check_count("n_workers", n_workers)
     name = getattr(function, "__name__", type(function).__name__)

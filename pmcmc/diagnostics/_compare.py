@@ -118,7 +118,7 @@ def compare(result: Any, reference: Any, *, max_difference: float | None = None)
         if ours[name].shape[2:] != theirs[name].shape[2:]:
             raise ValueError(
                 f"variable {name!r} must have one shape in both, got {ours[name].shape[2:]} in "
-                f"result and {theirs[name].shape[2:]} in reference, behind (chain, draw): reshape "
+                f"result and {theirs[name].shape[2:]} in reference, after (chain, draw): reshape "
                 "it in one of them."
             )
     ours, theirs = ours[names], theirs[names]

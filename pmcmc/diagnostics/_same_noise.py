@@ -128,7 +128,7 @@ def _noise(run: Any) -> tuple[Any, ...] | None:
 
 def _cause(first: int, is_rounding: bool, eps: float) -> str:
     if first == 0:
-        return "The runs part at once: compare kernels, starts and log densities."
+        return "The runs differ from the start: compare kernels, starts and log densities."
     if is_rounding:
         return (
             "Rounding can turn a decision close to its threshold, hardly ever in float64: if it "
@@ -136,7 +136,7 @@ def _cause(first: int, is_rounding: bool, eps: float) -> str:
         )
     if eps > np.finfo(np.float64).eps:
         return (
-            "The runs part before. In float32 a residual within tolerance can grow where a chain "
-            "is slow to forget, which does no harm: compare in float64 to be sure."
+            "The runs drift apart before that. In float32 a residual within tolerance can grow "
+            "where a chain is slow to forget, which does no harm: compare in float64 to be sure."
         )
-    return "The runs part before: compare kernels, starts and log densities."
+    return "The runs drift apart before that: compare kernels, starts and log densities."

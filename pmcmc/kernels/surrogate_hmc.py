@@ -187,7 +187,7 @@ class SurrogateHMC(ProposalKernel):
             return None
         if dim > MOST_DIM:
             raise ValueError(
-                f"surrogate='auto' is a polynomial of at most {MOST_DIM} numbers, got {dim}: write "
+                f"surrogate='auto' is a polynomial in at most {MOST_DIM} numbers, got {dim}: write "
                 "kernel='hmc', or a surrogate of your own."
             )
         # A random walk in the form of what follows, so that it compiles nothing of its own.

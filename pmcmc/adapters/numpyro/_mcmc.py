@@ -114,7 +114,7 @@ class MCMC(Chains):
         elif collect_warmup:
             raise ValueError(
                 "collect_warmup must be False with a ModelKernel, whose warm-up keeps no draws, "
-                "got True: leave it out, or take numpyro.infer.HMC(model) for sampler."
+                "got True: leave it out, or use numpyro.infer.HMC(model) as the sampler."
             )
         else:
             self._run_kernel(key, init_params, n_steps=1)
