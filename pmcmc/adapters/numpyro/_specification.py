@@ -45,10 +45,10 @@ _OTHERS = {
 
 
 class ModelKernel(NamedTuple):
-    """One of our kernels for a NumPyro model, in the place of `numpyro.infer.HMC(model)`.
+    """One of our kernels for a NumPyro model, to replace `numpyro.infer.HMC(model)`.
 
     Args:
-        model: with continuous latent sites.
+        model: a model with continuous latent sites.
         kernel: as in `pmcmc.sample`: `"mala"`, `"hmc"`, ... are tuned in the warm-up.
         init_strategy: one of `numpyro.infer.initialization`.
     """
