@@ -100,8 +100,8 @@ def burn_in(
 
     A chain is lost if its log density always stays more than ten standard deviations below the mean
     of the best chain: it is in a mode without mass, which it may never leave. It is restarted from
-    the position of a chain that is not lost, and `restarted` names it. Since no draws are kept,
-    this biases none.
+    the position of a chain that is not lost, and `restarted` names it. This adds no bias,
+    since no draws are kept.
 
     Args:
         logdensity: as in `pmcmc.sample`.

@@ -15,9 +15,9 @@ _P = ParamSpec("_P")
 
 @dataclass(frozen=True)
 class Reference:
-    """Moments known from elsewhere, to check a sampler against.
+    """Moments from another source, to check a sampler against.
 
-    They are of what `Target.constrain` returns, and have its structure.
+    They are moments of what `Target.constrain` returns, with its structure.
 
     Args:
         mean: means.
@@ -33,7 +33,7 @@ class Reference:
 
 
 class Transition(NamedTuple):
-    """A transition that leaves the target as it is: the arguments of `pmcmc.CustomKernel`.
+    """A transition that leaves the target invariant: the arguments of `pmcmc.CustomKernel`.
 
     Args:
         step: `(position, noise) -> position`.
@@ -50,7 +50,7 @@ def _as_it_is(position: jax.Array) -> jax.Array:
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """A log density with what is needed to sample it and to check the draws.
+    """A log density with everything needed to sample it and to check the draws.
 
     Args:
         name: short name, for tables.
@@ -59,10 +59,10 @@ class Target:
         initial_position: a reasonable start, shape `(dim,)`.
         reference: moments to check against.
         citation: where the model and the data come from, with the license of the data.
-        constrain: from a position to the quantities that the reference is about: a dictionary of
+        constrain: from a position to the quantities that the reference describes: a dictionary of
             the model's parameters, or the position itself.
-        draw: an exact draw of the position from a key, where there is one.
-        gibbs: a Gibbs scan, where there is one.
+        draw: an exact draw of the position from a key, if there is one.
+        gibbs: a Gibbs scan, if there is one.
     """
 
     name: str
