@@ -1,4 +1,4 @@
-"""What a target distribution has to offer."""
+"""What a target distribution consists of."""
 
 import dataclasses
 import functools
@@ -107,10 +107,10 @@ def _find(make: Callable[[], Target], path: str) -> Any:
 
 
 def make_once(make: Callable[_P, Target]) -> Callable[_P, Target]:
-    """Have a target made once for the same arguments, with functions that can be pickled.
+    """Make a target only once for the same arguments, with functions that can be pickled.
 
-    What has been compiled for its functions is found again, and so are they themselves: in another
-    process by the name and the arguments of what makes the target.
+    So the compiled code of its functions is reused. In another process, the functions are found by
+    the name and the arguments of the function that makes the target.
 
     Args:
         make: a function at the top of its module.
