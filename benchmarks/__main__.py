@@ -10,6 +10,7 @@ on its CPU.
 import argparse
 import dataclasses
 import os
+import runpy
 import subprocess
 import sys
 import time
@@ -22,7 +23,6 @@ import jax.numpy as jnp
 import numpy as np
 
 import pmcmc
-from benchmarks import literature
 from benchmarks._peers import blackjax_chain
 from benchmarks._record import print_table, write
 from pmcmc import solvers
@@ -198,7 +198,7 @@ SHOWN = [
 ]  # fmt: skip
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["literature"]:
-        literature.main(sys.argv[2:])
+    if sys.argv[1:2] and not sys.argv[1].startswith("-"):  # the name of another one
+        runpy.run_module(f"benchmarks.{sys.argv.pop(1)}", run_name="__main__")
     else:
         main()

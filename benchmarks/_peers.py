@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import multiprocessing
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -101,30 +102,45 @@ def numpyro_hmc(case: Case, chain_method: str) -> Run:
     return lambda: jax.block_until_ready(draws(jax.random.key(1), start))
 
 
-def elsewhere(n_processes: int) -> concurrent.futures.Executor:
-    """Processes of their own."""
+def elsewhere(n_processes: int, n_devices: int = 1) -> concurrent.futures.Executor:
+    """Processes of their own, which see the processor as so many devices."""
     context = multiprocessing.get_context("spawn")
-    return concurrent.futures.ProcessPoolExecutor(n_processes, context, _use_float64)
+    return concurrent.futures.ProcessPoolExecutor(n_processes, context, _set_up, (n_devices,))
 
 
 def blackjax_processes(pool: Any, case: Case) -> Run:
     """One chain a process, as many at once as there are processes."""
     calls = [case._replace(start=row[None]) for row in case.start]
-    return lambda: list(pool.map(_there, calls))
+    return lambda: list(pool.map(_blackjax_there, calls))
+
+
+def numpyro_parallel(pool: Any, case: Case) -> Run:
+    """NumPyro's `chain_method="parallel"`, in a process with a device for each chain."""
+    return lambda: pool.submit(_numpyro_there, case).result()
 
 
 _ready: dict[Any, Callable[..., Any]] = {}  # of a process, by case
 
 
-def _use_float64() -> None:
+def _set_up(n_devices: int) -> None:
+    os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={n_devices}"
     jax.config.update("jax_enable_x64", True)
 
 
-def _there(case: Case) -> Any:
+def _key(case: Case) -> Any:
+    return case.name, type(case.kernel), case.n
+
+
+def _blackjax_there(case: Case) -> Any:
     """Run BlackJAX's chain in this process; what is compiled stays for the next call."""
-    key = (case.name, type(case.kernel), case.n)
-    if key not in _ready:
+    if _key(case) not in _ready:
         chain = blackjax_chain(case.kernel, density_of(case.name), case.n)
         assert chain is not None
-        _ready[key] = jax.jit(chain)
-    return jax.tree.map(np.asarray, _ready[key](case.start[0], jax.random.key(1)))
+        _ready[_key(case)] = jax.jit(chain)
+    return jax.tree.map(np.asarray, _ready[_key(case)](case.start[0], jax.random.key(1)))
+
+
+def _numpyro_there(case: Case) -> Any:
+    if _key(case) not in _ready:
+        _ready[_key(case)] = numpyro_hmc(case, "parallel")
+    return np.asarray(_ready[_key(case)]())

@@ -9,7 +9,7 @@ the literature. What the rows are, and where ours differ, is in `docs/literature
 
 import argparse
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import product
 from typing import Any
@@ -253,12 +253,12 @@ def merged(name: str, experiment: str, rows: list[dict[str, Any]]) -> list[dict[
     return sorted([*old, *rows], key=lambda found: list(EXPERIMENTS).index(found["group"]))
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main() -> None:
     """Run the experiments, write and print the rows."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks literature", description=__doc__)
     parser.add_argument("--full", action="store_true", help="the lengths of the literature")
     parser.add_argument("--only", nargs="+", default=list(EXPERIMENTS), choices=list(EXPERIMENTS))
-    chosen = parser.parse_args(arguments)
+    chosen = parser.parse_args()
     jax.config.update("jax_enable_x64", True)
     name = f"literature-{jax.default_backend()}" + ("-full" if chosen.full else "")
     for experiment in chosen.only:

@@ -2,17 +2,19 @@
 
 The same kernel, step size and metric, the same number of steps: our `solver="sequential"` with its
 defaults; BlackJAX in `lax.scan`, with chains under `jax.vmap` and with one chain a process;
-NumPyro's HMC with `chain_method` "sequential" and "vectorized", under `jax.jit`. Microseconds of a
+NumPyro's HMC with `chain_method` "sequential" and "vectorized", and up to 4 chains "parallel" with
+a host device each, under `jax.jit`. Microseconds of a
 step of *all* chains, the median of runs that take turns, compilation apart. What `"auto"` chose,
 and what a step of each layout took, is in the file of results.
 """
 
 import argparse
+import os
 import statistics
 import sys
 import time
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -25,6 +27,7 @@ from benchmarks._peers import (
     blackjax_vmap,
     elsewhere,
     numpyro_hmc,
+    numpyro_parallel,
 )
 from benchmarks._record import n_cores, print_table, write
 
@@ -45,17 +48,31 @@ SECONDS, LEAST_STEPS, MOST_STEPS, N_RUNS = 0.4, 50, 20_000, 3
 MOST_SECONDS = 5.0  # of a way's runs, after which it has no more turns
 
 
-def ways_of(case: Case, spread: Any) -> dict[str, Run]:
+class Pools(NamedTuple):
+    """Processes that run nothing between their turns.
+
+    Args:
+        spread: one for each core.
+        devices: one that sees `MOST_SEQUENTIAL` devices.
+    """
+
+    spread: Any
+    devices: Any
+
+
+def ways_of(case: Case, pools: Pools) -> dict[str, Run]:
     """All ways to run a case, by name."""
     n_chains = len(case.start)
     ways: dict[str, Run] = {"BlackJAX": blackjax_vmap(case)}
     if n_chains > 1:
-        ways["BlackJAX processes"] = blackjax_processes(spread, case)
+        ways["BlackJAX processes"] = blackjax_processes(pools.spread, case)
     if isinstance(case.kernel, pmcmc.HMC):
         if n_chains <= MOST_SEQUENTIAL:
             ways["NumPyro sequential"] = numpyro_hmc(case, "sequential")
         if n_chains > 1:
             ways["NumPyro vectorized"] = numpyro_hmc(case, "vectorized")
+        if 1 < n_chains <= MOST_SEQUENTIAL:
+            ways["NumPyro parallel"] = numpyro_parallel(pools.devices, case)
     return ways
 
 
@@ -76,7 +93,7 @@ def seconds_in_turns(ways: dict[str, Run]) -> dict[str, tuple[float, float]]:
     return {name: (first[name], statistics.median(turns[name])) for name in ways}
 
 
-def rows_of(name: str, kernels: list[str], spread: Any) -> Iterator[dict[str, Any]]:
+def rows_of(name: str, kernels: list[str], pools: Pools) -> Iterator[dict[str, Any]]:
     """One row a kernel and number of chains."""
     noise = 0.1 * np.random.default_rng(1).normal(size=(max(N_CHAINS), len(start_of(name))))
     for kernel_name in kernels:
@@ -88,7 +105,7 @@ def rows_of(name: str, kernels: list[str], spread: Any) -> Iterator[dict[str, An
         start = np.resize(np.asarray(warm.state.position), noise.shape)
         alone = None
         for n_chains in N_CHAINS:
-            row = row_of(Case(name, warm.kernel, start[:n_chains], 0), spread)
+            row = row_of(Case(name, warm.kernel, start[:n_chains], 0), pools)
             alone = alone or row["ours"]
             rounds = max(1.0, n_chains / n_cores())
             yield {
@@ -101,7 +118,27 @@ def rows_of(name: str, kernels: list[str], spread: Any) -> Iterator[dict[str, An
             }
 
 
-def row_of(case: Case, spread: Any) -> dict[str, Any]:
+def cores_used_by(run: Run) -> float:
+    """Seconds of all processors for one of the clock."""
+    before, started = os.times(), time.perf_counter()
+    run()
+    seconds, after = time.perf_counter() - started, os.times()
+    return (after.user + after.system - before.user - before.system) / seconds
+
+
+def steps_of(seconds: Callable[[int], float]) -> int:
+    """So many that they take about `SECONDS`, by growing runs: in short ones calls weigh most."""
+    n = LEAST_STEPS
+    seconds(n)  # compiles
+    while n < MOST_STEPS:
+        took = seconds(n)
+        if took > SECONDS / 2:
+            break
+        n = int(min(MOST_STEPS, n * np.clip(SECONDS / took, 1.5, 8)))
+    return n
+
+
+def row_of(case: Case, pools: Pools) -> dict[str, Any]:
     """Microseconds of a step of all chains, by way, and by how much ours is the faster one."""
     n_chains = len(case.start)
     x0 = case.start if n_chains > 1 else case.start[0]
@@ -111,12 +148,11 @@ def row_of(case: Case, spread: Any) -> dict[str, Any]:
             density_of(case.name), x0, n, kernel=case.kernel, n_chains=n_chains, solver="sequential"
         )
 
-    ours(LEAST_STEPS)
-    seconds = ours(LEAST_STEPS).info.seconds_run / LEAST_STEPS
-    case = case._replace(n=int(np.clip(SECONDS / seconds, LEAST_STEPS, MOST_STEPS)))
+    case = case._replace(n=steps_of(lambda n: ours(n).info.seconds_run))
     results: list[pmcmc.Result] = []
-    ways = {"ours": lambda: results.append(ours(case.n))} | ways_of(case, spread)
+    ways = {"ours": lambda: results.append(ours(case.n))} | ways_of(case, pools)
     took = seconds_in_turns(ways)
+    n_busy = cores_used_by(ways["ours"])
     peers = {name: seconds for name, (_, seconds) in took.items() if name != "ours"}
     best = min(peers, key=lambda name: peers[name])
     info = results[-1].info
@@ -127,6 +163,7 @@ def row_of(case: Case, spread: Any) -> dict[str, Any]:
         "acceptance": float(results[-1].stats["acceptance_rate"].mean()),
         "chain method": str(info.chain_method),
         "gradient mode": info.gradient_mode,
+        "cores used": n_busy,
         "best peer": best,
         "best peer / ours": peers[best] / took["ours"][1],
     }
@@ -142,8 +179,8 @@ def main() -> None:
     jax.config.update("jax_enable_x64", True)
     rows: list[dict[str, Any]] = []
     for target in chosen.targets:
-        with elsewhere(n_cores()) as spread:
-            for row in rows_of(target, chosen.kernels, spread):
+        with elsewhere(n_cores()) as spread, elsewhere(1, MOST_SEQUENTIAL) as devices:
+            for row in rows_of(target, chosen.kernels, Pools(spread, devices)):
                 rows.append(row)
                 print({k: row.get(k) for k in SHOWN}, file=sys.stderr, flush=True)
         write(f"{chosen.name}-{jax.default_backend()}", rows=rows)
@@ -153,8 +190,8 @@ def main() -> None:
 
 SHOWN = [
     "target", "D", "kernel", "chains", "ours", "BlackJAX", "BlackJAX processes",
-    "NumPyro sequential", "NumPyro vectorized", "best peer / ours",
-    "ours / (rounds x one chain)",
+    "NumPyro sequential", "NumPyro parallel", "NumPyro vectorized", "best peer / ours",
+    "ours / (rounds x one chain)", "cores used",
 ]  # fmt: skip
 
 if __name__ == "__main__":

@@ -12,12 +12,14 @@ from pmcmc._chain.chain_method import ChainMethod
 
 _SHORT = 2_000  # steps of all chains together, in which no layout loses as much as compiling takes
 _MANY = 64  # chains that always make a batch
-_BATCH = 4  # chains in a program, from which on it is the better guess for cheap densities
+_BATCH = 4  # chains in a block, below which one program of all is faster without loops inside
 _TRIAL_SECONDS = 0.02  # a segment that took so long tells how long a step takes, and
 _TRIALS = 2  # of them tell it although other processes may be busy
 _FIRST_TRIAL, _GROWTH = 32, 4  # steps
+_MOST_OF_CALL = 0.9  # of a segment's time, that the cost of its call is taken for
 _COMPILE_SHARE = 0.25  # of the run, that compiling a layout to try may take
 _PIECE_SECONDS = 1.0  # of work that may go on behind an interrupt
+_WAITING = 16  # times as many chains may wait for one another with their results
 
 
 class Layout(NamedTuple):
@@ -34,6 +36,13 @@ class Layout(NamedTuple):
     def n_rounds(self, n_chains: int) -> int:
         """How many programs of a step follow one another."""
         return math.ceil(n_chains / (self.block * self.n_threads))
+
+    def n_at_once(self, n_chains: int) -> int:
+        """How many chains need memory for a stretch of steps at once.
+
+        Results wait for those of the last chain, which bounds how many may follow one another.
+        """
+        return max(min(self.block * self.n_threads, n_chains), n_chains // _WAITING)
 
     def name(self, n_chains: int) -> str:
         """In the words of the argument `chain_method`."""
@@ -53,12 +62,14 @@ class Measured(NamedTuple):
         compile_seconds: before the first step.
         n_trials: segments that were long enough to tell.
         next_trial: steps of the next one.
+        call_seconds: of a segment without steps, 0 where that is not known.
     """
 
     seconds_per_step: float = math.inf
     compile_seconds: float = 0.0
     n_trials: int = 0
     next_trial: int = _FIRST_TRIAL
+    call_seconds: float = 0.0
 
     @property
     def is_settled(self) -> bool:
@@ -72,12 +83,23 @@ class Measured(NamedTuple):
 
     def with_segment(self, n_steps: int, seconds: float, length: int) -> "Measured":
         """After a segment; `length` is that of the longest one there can be."""
-        is_long = seconds >= _TRIAL_SECONDS or n_steps >= length
+        of_call = min(self.call_seconds, _MOST_OF_CALL * seconds)
+        of_steps = seconds - of_call
+        is_long = of_steps >= _TRIAL_SECONDS or n_steps >= length
+        if self.n_trials and not is_long:
+            return self
+        best = self.seconds_per_step if self.n_trials else math.inf
         return self._replace(
-            seconds_per_step=min(self.seconds_per_step, seconds / n_steps),
+            seconds_per_step=min(best, of_steps / n_steps),
             n_trials=self.n_trials + is_long,
             next_trial=self.next_trial if is_long else max(self.next_trial, _GROWTH * n_steps),
         )
+
+    def with_call(self, seconds: float) -> "Measured":
+        """After a segment without steps, the first of which has compiled."""
+        if not self.compile_seconds:
+            return self._replace(compile_seconds=seconds)
+        return self._replace(call_seconds=min(self.call_seconds or seconds, seconds))
 
 
 def candidates(
@@ -97,7 +119,7 @@ def candidates(
         is_cpu: whether the device is one.
         n_cores: threads that can run at once.
         has_loop: whether the log density has loops inside, which are slow in batches. Without
-            one, a batch of several is the better choice where a run is too short to find out.
+            one, a batch is the better choice where a run is too short to find out.
     """
     whole = Layout(n_chains, 1)
     one = Layout(1, min(n_chains, n_cores))
@@ -110,8 +132,10 @@ def candidates(
         return (whole,)
     if n_chains * n_steps < _SHORT:
         return (one if has_loop else whole,)
-    few = whole if n_chains <= n_cores else Layout(-(-n_chains // n_cores), n_cores)
-    return (one, few) if has_loop or few.block < _BATCH else (few, one)
+    block = -(-n_chains // n_cores)
+    is_whole = n_chains <= n_cores or (not has_loop and block < _BATCH)
+    few = whole if is_whole else Layout(block, n_cores)
+    return (one, few) if has_loop else (few, one)
 
 
 def choose(layouts: tuple[Layout, ...], seen: Mapping[Layout, Measured], n_steps: int) -> Layout:
@@ -177,8 +201,8 @@ class Layouts:
         return not self.is_open or self._known.is_settled
 
     def is_new(self, layout: Layout) -> bool:
-        """Whether this is the first use of a layout, of which it matters what compiling takes."""
-        return self.is_open and layout not in self._seen
+        """Whether this is the first use of a layout, which compiles."""
+        return layout not in self._seen
 
     def fix(self, layout: Layout) -> None:
         """Stay with a layout."""
@@ -204,8 +228,7 @@ class Layouts:
         if n_steps:
             self._seen[layout] = known.with_segment(n_steps, seconds, length)
         else:
-            compile_seconds = max(known.compile_seconds, seconds)
-            self._seen[layout] = known._replace(compile_seconds=compile_seconds)
+            self._seen[layout] = known.with_call(seconds)
 
     @property
     def chain_method(self) -> ChainMethod:

@@ -9,7 +9,7 @@ import numpy as np
 
 from pmcmc._chain.density import FlatLogDensity
 from pmcmc._util.jaxprs import contents_of
-from pmcmc._util.programs import jit_of_function
+from pmcmc._util.programs import jit_of_function, memory_of
 from pmcmc.kernels import Kernel
 
 
@@ -63,7 +63,11 @@ def has_loops(problem: Problem) -> bool:
     """Whether the log density has loops inside, as far as JAX can see."""
     if problem.logdensity is None:
         return False
-    return contents_of(jax.make_jaxpr(problem.logdensity)(problem.positions[0])).has_loop
+    known, position = memory_of(problem.logdensity, has_loops), problem.positions[0]
+    kind = (position.shape, position.dtype)
+    if kind not in known:
+        known[kind] = contents_of(jax.make_jaxpr(problem.logdensity)(position)).has_loop
+    return bool(known[kind])
 
 
 @jit_of_function()

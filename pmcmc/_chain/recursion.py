@@ -10,7 +10,9 @@ from jax import lax
 from pmcmc._chain.density import FlatLogDensity
 from pmcmc._chain.problem import Problem
 from pmcmc._util.checks import first_line
+from pmcmc._util.jaxprs import contents_of
 from pmcmc._util.keys import internal_key
+from pmcmc._util.programs import memory_of
 from pmcmc.kernels import Kernel
 from pmcmc.solvers import Calls, Parts, Recursion, Stages
 
@@ -102,7 +104,11 @@ def calls_back(problem: Problem, kernel: Kernel) -> bool:
     def step(position: jax.Array, rng_key: jax.Array) -> Any:
         return recursion.step(position, kernel.draw_noise(rng_key, position))
 
-    return "callback" in str(jax.make_jaxpr(step)(position, internal_key(0)))
+    known = memory_of(problem.logdensity, calls_back)
+    kind = (jax.tree.structure(kernel), position.shape, position.dtype)
+    if kind not in known:
+        known[kind] = contents_of(jax.make_jaxpr(step)(position, internal_key(0))).has_callback
+    return bool(known[kind])
 
 
 def check_linearizable(problem: Problem, kernel: Kernel) -> None:

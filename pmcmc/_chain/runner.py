@@ -32,7 +32,7 @@ class Runner:
     Args:
         logdensity: of a flat position.
         solver: evaluates the chains.
-        length: largest number of steps to evaluate at once.
+        lengths: largest number of steps to evaluate at once, of each layout.
         layouts: how the chains are laid out.
         prepare: from a kernel to the solver with everything found that depends on its metric.
         fitting: of a surrogate to what the steps evaluate, where the solver asks for one.
@@ -43,12 +43,17 @@ class Runner:
 
     logdensity: FlatLogDensity | None
     solver: Solver
-    length: int
+    lengths: Callable[[Layout], int]
     layouts: Layouts
     prepare: Callable[[Kernel], Solver] | None = None
     fitting: Fitting | None = None
     mesh: Mesh | None = None
     programs: dict[Hashable, Programs] = field(default_factory=dict, repr=False)
+
+    @property
+    def length(self) -> int:
+        """Largest number of steps to evaluate at once."""
+        return self.lengths(self.layouts.current)
 
     def adapted_to(self, kernel: Kernel) -> "Runner":
         """Itself, with a solver that suits the metric of this kernel and what has been learned."""
@@ -61,8 +66,12 @@ class Runner:
         return self.solver.tolerances(dtype)
 
     def compile(self, kernel: Kernel, positions: jax.Array, rng_key: jax.Array) -> None:
-        """Have the program compiled, without taking a step."""
-        self._advance(self.layouts.current, kernel, positions, rng_key, 0, 0)
+        """Have the program compiled, without taking a step, unless that was done before."""
+        layout = self.layouts.current
+        if self.layouts.is_new(layout):
+            # Again where it matters what a call takes then.
+            for _ in range(3 if self.layouts.is_open else 1):
+                self._advance(layout, kernel, positions, rng_key, 0, 0)
 
     def piece(self, n_steps: int) -> int:
         """How many of `n_steps` to take at once."""
@@ -113,9 +122,9 @@ class Runner:
         Raises:
             CallbackError: a callback of the user's raised an exception.
         """
+        if self.layouts.is_open:
+            self.compile(kernel, positions, rng_key)
         layout = self.layouts.current
-        if self.layouts.is_new(layout):
-            self._advance(layout, kernel, positions, rng_key, first_step, 0)
         return self._advance(layout, kernel, positions, rng_key, first_step, n_steps)
 
     def _advance(
@@ -129,22 +138,23 @@ class Runner:
     ) -> Segment:
         """Take steps in this layout, and note how long that takes."""
         started = time.perf_counter()
-        solver = self.solver.segment(first_step, self.length)
+        length = self.lengths(layout)
+        solver = self.solver.segment(first_step, length)
         call = (solver, kernel, positions, rng_key, np.uint32(first_step), np.int32(n_steps))
         with callbacks_raise(lambda: self._where(positions, first_step, n_steps)):
             # A batch of an external log density too is waited for so that Ctrl-C gets through.
             is_external = evaluations_at_once(self.logdensity) is not None
             if layout.block >= len(positions) and not is_external:
-                segment = self._whole(*call)
+                segment = self._whole(length, *call)
             else:
-                segment = self._in_blocks(layout, *call)
+                segment = self._in_blocks(layout, length, *call)
         seconds = time.perf_counter() - started
-        self.layouts.took(layout, n_steps, seconds, self.length)
+        self.layouts.took(layout, n_steps, seconds, length)
         if self.fitting is not None and n_steps:
             self.fitting.add(segment, seconds)
         return segment
 
-    def _whole(self, *call: Any) -> Segment:
+    def _whole(self, length: int, *call: Any) -> Segment:
         """All chains through one program."""
         solver, kernel, positions, rng_key, first_step, n_steps = call
         learns = self.fitting is not None
@@ -157,30 +167,28 @@ class Runner:
                 rng_key,
                 first_step,
                 n_steps,
-                self.length,
+                length,
                 learns,
             )
             return Segment.fetched(last, result, int(n_steps)).here()
-        noise = chain_noise(
-            kernel, positions, rng_key, first_step, n_steps, self.length, np.uint32(0)
-        )
+        noise = chain_noise(kernel, positions, rng_key, first_step, n_steps, length, np.uint32(0))
         last, result = _advance(self.logdensity, solver, kernel, positions, noise, n_steps, learns)
         return Segment.fetched(last, result, int(n_steps))
 
-    def _in_blocks(self, layout: Layout, *call: Any) -> Segment:
+    def _in_blocks(self, layout: Layout, length: int, *call: Any) -> Segment:
         """Blocks of chains through one program."""
         solver, kernel, positions, rng_key, first_step, n_steps = call
         parameters = (solver, kernel)
         learns = self.fitting is not None
         leaves, structure = jax.tree.flatten(parameters)
         types = tuple(map(jax.typeof, leaves))
-        kind = (layout.block, self.length, learns, structure, types)
+        kind = (layout.block, length, learns, structure, types)
         if kind not in self.programs:
             sharding = positions.sharding if positions.committed else None
             shape = (layout.block, positions.shape[1])
             block = jax.ShapeDtypeStruct(shape, positions.dtype, sharding=sharding)
             self.programs[kind] = Programs.compiled(
-                self.logdensity, _advance, self.length, learns, *parameters, block, *call[3:]
+                self.logdensity, _advance, length, learns, *parameters, block, *call[3:]
             )
         programs = self.programs[kind]
         # JAX's settings, such as the types that numbers take, are those of this thread.
@@ -189,9 +197,7 @@ class Runner:
         )
 
         def advance(block: jax.Array, first_chain: np.uint32) -> Segment:
-            noise = programs.noise(
-                kernel, block, rng_key, first_step, steps, self.length, first_chain
-            )
+            noise = programs.noise(kernel, block, rng_key, first_step, steps, length, first_chain)
             last, result = programs.chain(solver, kernel, block, noise, steps, learns)
             return Segment.fetched(last, result, int(n_steps))
 

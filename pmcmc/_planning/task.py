@@ -1,6 +1,6 @@
 """What is to be run, and how it is run by a solver."""
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import NamedTuple
 
 import jax
@@ -95,14 +95,19 @@ class Task(NamedTuple):
             return solver.prepare(setting.with_kernel(kernel))
 
         prepared = prepare(kernel)
-        n_chains, dim = self.problem.positions.shape
-        length = prepared.segment_length(n_steps, n_chains, dim, self.problem.positions.dtype)
-        layouts = self._layouts(prepared, kernel, n_total or n_steps)
+        (n_chains, dim), dtype = self.problem.positions.shape, self.problem.positions.dtype
+
+        def length(layout: Layout) -> int:
+            return prepared.segment_length(n_steps, layout.n_at_once(n_chains), dim, dtype)
+
+        layouts = self._layouts(prepared, kernel, n_total or n_steps, length)
         logdensity = self.problem.logdensity
         programs = {} if self.programs is None else self.programs
         return Runner(logdensity, prepared, length, layouts, prepare, fitting, self.mesh, programs)
 
-    def _layouts(self, solver: Solver, kernel: Kernel, n_steps: int) -> Layouts:
+    def _layouts(
+        self, solver: Solver, kernel: Kernel, n_steps: int, length: Callable[[Layout], int]
+    ) -> Layouts:
         positions, n_chains = self.problem.positions, len(self.problem.positions)
         options = layouts_to_try(self.problem, self.chain_method, n_steps)
         if self.layout is not None:
@@ -114,8 +119,9 @@ class Task(NamedTuple):
         is_whole = any(np.ndim(leaf) == 3 for leaf in jax.tree.leaves(solver))
         if is_whole or (len(options) > 1 and calls_back(self.problem, kernel)):
             options = (Layout(n_chains, 1),)
-        structure = jax.tree.structure((solver, kernel))
-        about = (structure, n_chains, positions.dtype, self.problem.device)
+        # What tells one program from another.
+        leaves, structure = jax.tree.flatten((solver, kernel, positions))
+        about = (structure, *map(jax.typeof, leaves), self.problem.device, length(options[0]))
         seen = memory_of(self.problem.logdensity, *about)
         return Layouts(options, n_chains, n_steps, seen)
 

@@ -42,10 +42,19 @@ def known(seconds_per_step, compile_seconds=1.0, n_trials=2):
 def test_options(method, n_chains, n_steps, is_cpu, n_cores, with_loop):
     found = candidates(method, n_chains, n_steps, is_cpu, n_cores, True)
     assert [*map(tuple, found)] == with_loop
-    # Without loops, batches come first, unless they are of two or three.
-    found = candidates(method, n_chains, n_steps, is_cpu, n_cores, False)
-    is_small = with_loop[-1][0] < 4
-    assert [*map(tuple, found)] == (with_loop if is_small else with_loop[::-1])
+
+
+def test_without_loops_batches_come_first_of_all_chains_unless_there_are_many():
+    for n_chains, cores, batch in [
+        (2, 8, (2, 1)),
+        (8, 8, (8, 1)),
+        (9, 8, (9, 1)),
+        (4, 2, (4, 1)),
+        (7, 2, (4, 2)),
+        (32, 8, (4, 8)),
+    ]:
+        found = candidates("auto", n_chains, LONG, True, cores, False)
+        assert [*map(tuple, found)] == [batch, (1, min(n_chains, cores))]
 
 
 @pytest.mark.parametrize(("has_loop", "expected"), [(True, Layout(1, 4)), (False, Layout(4, 1))])
@@ -109,6 +118,30 @@ def test_one_slow_trial_does_not_decide():
     layouts.took(WHOLE, 32, 1.0, 8192)
     layouts.took(WHOLE, 32, 1e-5 * 32, 8192)
     assert layouts.current == WHOLE
+
+
+def test_a_trial_is_about_steps_rather_than_calls():
+    layouts = Layouts((ONE, WHOLE), 4, LONG, {})
+    for seconds in (5.0, 0.1):  # with compiling, and without
+        layouts.took(ONE, 0, seconds, 8192)
+    sizes = []
+    while layouts.current == ONE:
+        sizes.append(layouts.piece(LONG, 8192))
+        layouts.took(ONE, sizes[-1], 0.1 + 1e-4 * sizes[-1], 8192)
+    assert sizes == [32, 128, 512, 512]
+    assert layouts._seen[ONE].seconds_per_step == pytest.approx(1e-4)
+    layouts.took(WHOLE, 0, 5.0, 8192)
+    layouts.took(WHOLE, 0, 1e3, 8192)  # the clock was held up: steps are not free
+    layouts.took(WHOLE, 32, 1.0, 8192)
+    assert layouts._seen[WHOLE].seconds_per_step == pytest.approx(0.1 / 32)
+
+
+@pytest.mark.parametrize(
+    ("layout", "n_chains", "expected"),
+    [(ONE, 4, 2), (ONE, 1, 1), (WHOLE, 4, 4), (Layout(16, 2), 32, 32), (ONE, 320, 20)],
+)
+def test_memory_is_for_chains_at_once_and_a_share_of_those_that_wait(layout, n_chains, expected):
+    assert layout.n_at_once(n_chains) == expected
 
 
 def test_what_is_known_of_a_density_is_used_again():

@@ -56,14 +56,14 @@ def test_the_pilot_fits_a_surrogate_and_tries_it():
     # Of a loop that is said to take a second a step.
     task = as_task(nearly_normal, np.zeros((2, 3)), kernel, 2, 0, None)
     plan = measure(task, task.kernel, task.problem.positions, task.rng_key, 0, 1.0, np.inf)
-    assert isinstance(plan.solver, pmcmc.Speculative)
     (candidate, *_) = plan.measurements.candidates
     assert candidate.name == "speculation, window 64"
+    assert isinstance(candidate.solver, pmcmc.Speculative)
     assert candidate.solver.surrogate.degree in (2, 3, 4)
     assert candidate.work_per_step < 3
     run, loop = (
         pmcmc.sample(nearly_normal, np.zeros((2, 3)), 200, kernel=kernel, n_chains=2, solver=solver)
-        for solver in (plan.solver, "sequential")
+        for solver in (candidate.solver, "sequential")
     )
     assert (run.positions == loop.positions).all()
     assert run.info.residual.max() == 0
