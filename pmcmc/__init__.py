@@ -1,8 +1,8 @@
 """Markov chain Monte Carlo, parallel in time.
 
 A transition whose noise is drawn in advance is a deterministic map, so a chain is a recursion.
-`sample` evaluates it by parallel Newton-type sweeps over the length of the chain and returns the
-chain that a loop would, to a stated tolerance.
+`sample` evaluates it in parallel over the length of the chain, or in a loop, and returns the same
+chain as a loop, to a stated tolerance.
 """
 
 from pmcmc import diagnostics as diagnostics

@@ -85,8 +85,8 @@ def as_task(
         if n_starts is None:
             raise
         raise ValueError(
-            f"x0 holds {n_starts} starts, as it seems: with n_chains=1 all its axes are part of "
-            f"one position, which does not fit ({error}). Write n_chains={n_starts}."
+            f"x0 seems to hold {n_starts} starts: with n_chains=1 all of its axes belong to one "
+            f"position, which does not fit ({error}). Write n_chains={n_starts}."
         ) from error
     # Clocks of several processes would not agree.
     if gradient_mode == "auto" and not spans_processes(mesh):
@@ -106,8 +106,8 @@ def check_is_tuned(task: Task) -> None:
     """
     if task.goal is not None:
         raise ValueError(
-            f"the surrogate of kernel={short(task.given)} is fitted in the warm-up, and there is "
-            "none: write n_warmup=2000, or SurrogateHMC(surrogate) with one of your own."
+            f"the surrogate of kernel={short(task.given)} is fitted in the warm-up, but there is "
+            "no warm-up: write n_warmup=2000, or SurrogateHMC(surrogate) with your own surrogate."
         )
 
 
@@ -125,7 +125,9 @@ def _as_kernel(kernel: Kernel | str | None) -> Kernel:
     names = ", ".join(map(repr, _TUNED_KERNELS))
     instead = "kernel='mala'"
     if isinstance(name, str) and name.lower() == "nuts":
-        instead = "kernel='hmc', or hand a pmcmc.burn_in over to NumPyro's or BlackJAX's NUTS"
+        instead = (
+            "kernel='hmc', or pass the result of pmcmc.burn_in to NumPyro's or BlackJAX's NUTS"
+        )
     raise ValueError(
         f"kernel must be None, one of {names}, or an instance such as pmcmc.MALA(step_size=0.01), "
         f"got {short(kernel)}: write {instead}."

@@ -21,18 +21,18 @@ _LOST = 10.0  # standard deviations of the log density
 
 
 class BurnIn(NamedTuple):
-    """Where chains are after a burn-in, and what was learned on the way.
+    """Where the chains are after a burn-in, and what was tuned on the way.
 
     Args:
         position: positions with the structure of `x0`, a leading chain axis where `x0` has one.
-        n_chains: their number; with one chain there is no chain axis.
-        kernel: with the step size and the metric that were found.
-        is_stationary: whether no half of a chain can be told from the others any more.
+        n_chains: number of chains; with one chain there is no chain axis.
+        kernel: with the tuned step size and metric.
+        is_stationary: whether all halves of the chains look alike.
         rhat: largest R-hat of a coordinate in each round.
-        restarted: chains of each round that had got lost and were sent to where another one was.
+        restarted: chains of each round that were lost and were restarted where another one was.
         is_exact: whether every step was within tolerance. Sweeps that are stopped early
             (`ParallelNewton(max_sweeps=..., fallback=None)`) bring chains near a target that pulls
-            back from everywhere, but not to draws to keep.
+            back from everywhere, but their draws must not be kept.
         reports: record of the windows of each round.
     """
 
@@ -47,11 +47,11 @@ class BurnIn(NamedTuple):
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """Hyperparameters of Hamiltonian samplers, by the names that BlackJAX and NumPyro share.
+        """Hyperparameters of Hamiltonian samplers, with the names that BlackJAX and NumPyro use.
 
         `inverse_mass_matrix`, shape `(D,)` or `(D, D)`, in the order of
-        `jax.flatten_util.ravel_pytree`, and `step_size` of a leapfrog step, which is left out where
-        the kernel does not tell it (see `Kernel.leapfrog_step_size`).
+        `jax.flatten_util.ravel_pytree`, and `step_size` of a leapfrog step, which is left out if
+        the kernel does not know it (see `Kernel.leapfrog_step_size`).
         """
         dim = sum(map(np.size, jax.tree.leaves(self.position))) // self.n_chains
         metric = self.kernel.tunable("inverse_mass_matrix")
@@ -90,38 +90,39 @@ def burn_in(
     rng_key: jax.Array | int = 0,
     progress: bool | None = None,
 ) -> BurnIn:
-    """Bring chains from far away to where the target has its mass, for other samplers to go on.
+    """Bring chains from far away to the mass of the target, where other samplers can continue.
 
-    Rounds of a warm-up, each twice as long as the one before and going on from it, until the
-    positions of its longest phase look stationary: an R-hat, rank-normalized and split, of at most
-    `max_rhat` in every coordinate. What comes out are positions, a metric and a step size;
-    `pmcmc.adapters` makes them the initial states of NumPyro's and BlackJAX's samplers, which need
-    no warm-up of their own.
+    It runs rounds of a warm-up, each twice as long as the last and continuing from it. It stops
+    when the positions of the longest phase look stationary: the rank-normalized split R-hat is at
+    most `max_rhat` in every coordinate. It returns positions, a metric and a step size;
+    `pmcmc.adapters` makes initial states for NumPyro's and BlackJAX's samplers from them, which
+    then need no warm-up.
 
-    A chain that got lost, its log density always more than ten standard deviations below the mean
-    of the best chain, goes on from the position of one that did not: it sits in a mode without
-    mass, which it may not leave in any time. No draws are kept, so none are biased; `restarted`
-    names such chains.
+    A chain is lost if its log density always stays more than ten standard deviations below the mean
+    of the best chain: it is in a mode without mass, which it may never leave. It is restarted from
+    the position of a chain that is not lost, and `restarted` names it. This adds no bias,
+    since no draws are kept.
 
     Args:
         logdensity: as in `pmcmc.sample`.
         x0: as in `pmcmc.sample`.
         kernel: as in `pmcmc.warmup`.
-        n_steps: of the first round.
-        max_rounds: after which to stop, stationary or not.
-        max_rhat: largest R-hat that counts as stationary; ArviZ's, rank-normalized and split.
-        solver: as in `pmcmc.sample`. Sweeps that are stopped early are allowed here, and marked.
+        n_steps: number of steps of the first round.
+        max_rounds: number of rounds after which to stop in any case.
+        max_rhat: largest R-hat that counts as stationary (ArviZ's rank-normalized split R-hat).
+        solver: as in `pmcmc.sample`. Sweeps that stop early are allowed here, and the result is
+            marked.
         n_chains: as in `pmcmc.sample`.
         chain_method: as in `pmcmc.sample`.
         metric: as in `pmcmc.warmup`.
         target_acceptance_rate: as in `pmcmc.warmup`.
         init_to_mode: as in `pmcmc.warmup`.
         gradient_mode: as in `pmcmc.sample`.
-        rng_key: as in `pmcmc.sample`; each round has noise of its own.
+        rng_key: as in `pmcmc.sample`; each round has its own noise.
         progress: as in `pmcmc.sample`.
 
     Raises:
-        ValueError: an argument cannot be used, or no step size is accepted as often as is aimed at;
+        ValueError: an argument cannot be used, or no step size reaches the target acceptance rate;
             the message says why and what to write.
     """
     n_steps = check_count("n_steps", n_steps)

@@ -34,16 +34,16 @@ def plan(
     rng_key: jax.Array | int = 0,
     progress: bool | None = None,
 ) -> Plan:
-    """Measure what is fastest for a chain, and say why; print the result.
+    """Measure what is fastest for a chain; print the result to see why.
 
-    A kernel that is given by its name is tuned for 300 steps first. What an exception ends, other
-    than one of the loop, is given up, and the plan says why.
+    A kernel given by name is tuned for 300 steps first. A candidate that raises an exception is
+    dropped, unless it is the loop, and the plan says why.
 
     Args:
         logdensity: as in `pmcmc.sample`.
-        x0: as in `pmcmc.sample`; best a position that a chain would have after its warm-up.
-        n_steps: of the chain to plan for, a pilot of which may cost 5 %; `None` for a pilot of any
-            cost.
+        x0: as in `pmcmc.sample`; ideally a position from after the warm-up of a chain.
+        n_steps: length of the chain to plan for, of which the pilot may cost 5 %; `None` for a
+            pilot of any cost.
         kernel: as in `pmcmc.sample`.
         n_chains: number of independent chains.
         chain_method: as in `pmcmc.sample`.

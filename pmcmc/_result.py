@@ -22,14 +22,14 @@ class Result:
 
     Args:
         positions: pytree of the structure of `x0`, NumPy leaves of shape `(chain, draw, *event)`.
-            Draw 0 is the state after the first step that is kept, not the start.
+            Draw 0 is the state after the first kept step, not the start.
         stats: per draw, NumPy arrays of shape `(chain, draw)` by name: `is_accepted`,
             `acceptance_rate`, `is_divergent` and `logdensity` of the position.
         info: record of the run.
         final_state: state of the kernel after the last step, positions and gradients with the
-            structure of `x0`. To go on, `sample(logdensity, result.final_state.position, ...)` with
-            another `rng_key`: the same key would drive the new steps with the same noise.
-        moments: of all steps, where `keep="moments"`; there are no draws then.
+            structure of `x0`. To continue, call `sample(logdensity, result.final_state.position,
+            ...)` with another `rng_key`: the same key would repeat the noise.
+        moments: moments of all steps if `keep="moments"`; there are no draws then.
     """
 
     positions: Any
@@ -47,18 +47,18 @@ class Result:
         """Draws and statistics in the installed ArviZ's own container.
 
         Keys of nested positions are joined with dots; a position that is not a dictionary is called
-        `x`. Slashes in keys, which netCDF does not allow, become dots too. A variable called
-        `chain` or `draw`, as the axes of draws are, is called `chain_` or `draw_`.
+        `x`. Slashes in keys, which netCDF does not allow, become dots too. A variable with the name
+        of an axis of the draws, `chain` or `draw`, becomes `chain_` or `draw_`.
 
         Args:
-            dims: names of axes by variable, one for each axis behind `(chain, draw)`; `None` in
-                place of a name for `variable_dim_0` and so on, as without `dims`.
-            coords: coordinates by name of an axis, instead of counts.
+            dims: names of axes by variable, one for each axis after `(chain, draw)`; `None` instead
+                of a name gives `variable_dim_0` and so on, as without `dims`.
+            coords: coordinates by name of an axis; the default counts from 0.
 
         Returns:
-            An `xarray.DataTree` with ArviZ 1.0 and newer, else an `arviz.InferenceData`; groups
-            `posterior` and `sample_stats`, where `logdensity` is called `lp` and `is_divergent`
-            is called `diverging`.
+            An `xarray.DataTree` with ArviZ 1.0 and newer, otherwise an `arviz.InferenceData`. Its
+            groups are `posterior` and `sample_stats`, in which `logdensity` is called `lp` and
+            `is_divergent` is called `diverging`.
 
         Raises:
             ImportError: ArviZ, a dependency of pmcmc, is not installed.
@@ -76,7 +76,7 @@ class Result:
         )
 
     def summary(self) -> Any:
-        """ArviZ's table: mean, sd, interval, effective sample sizes, R-hat; a row a number.
+        """ArviZ's table, one row per number: mean, sd, interval, effective sample sizes, R-hat.
 
         Warns:
             UserWarning: a chain has not converged.
@@ -89,10 +89,10 @@ class Result:
         return arviz_compat.summary(self.to_arviz())
 
     def report_html(self, path: Any) -> Path:
-        """Write a page with warnings, table, pictures, evidence and versions; one file, no scripts.
+        """Write a page with warnings, table, plots, evidence and versions; one file, no scripts.
 
         Args:
-            path: of the file, which is replaced if there is one.
+            path: of the file; an existing one is replaced.
 
         Returns:
             The path.

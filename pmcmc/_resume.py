@@ -30,33 +30,34 @@ def resume(
     mesh: Mesh | None = None,
     progress: bool | None = None,
 ) -> Result:
-    """Go on with a run of `sample(..., store=...)`, wherever it ended.
+    """Continue a run of `sample(..., store=...)` from where it ended.
 
-    The chain is the one that a run without interruption would have returned: an interrupted warm-up
-    is taken up where it was, draws that are on disk are not computed again. To be called again and
-    again, on a machine with a time limit, say: a run that is finished is read and returned.
+    The chain is the same as without interruption: an interrupted warm-up continues where it was,
+    and draws on disk are not computed again. You may call it repeatedly, for example on a machine
+    with a time limit: if the run is finished, it is read and returned.
 
-    The store is data: nothing in it is executed. Model and data are not in it.
+    The store contains only data: nothing in it is executed. It does not contain the model and its
+    data.
 
     Args:
         store: the folder that was given to `sample`.
-        logdensity: the same as then.
-        n_steps: length of the whole chain, where it is to be longer than `sample` was told.
-        kernel: the same as then, where the store cannot hold it: one with functions in it, such as
-            `MetropolisHastings`, or of a class of your own.
-        solver: the same as then, where the store cannot hold it.
-        keep: the same function as then, if there was one.
-        mesh: as in `sample`; it may be another one than then, or none.
+        logdensity: the same as in that call.
+        n_steps: length of the whole chain, to make it longer than in the call of `sample`.
+        kernel: the same as in that call, only if the store cannot hold it: a kernel that contains
+            functions, such as `MetropolisHastings`, or an instance of your own class.
+        solver: the same as in that call, only if the store cannot hold it.
+        keep: the same function as in that call, if there was one.
+        mesh: as in `sample`; it may differ from that call, or be `None`.
         progress: as in `sample`.
 
     Returns:
-        All draws, those from before the interruption among them. Seconds, evaluations and residuals
-        are of all of it, `info.sweep_log` and `info.plan` of this call.
+        All draws, including those from before the interruption. Seconds, evaluations and residuals
+        are for the whole run, `info.sweep_log` and `info.plan` for this call.
 
     Raises:
         ImportError: zarr is not installed.
-        ValueError: there is no store there, or it is of another model, number format, kernel or
-            version; the message says which.
+        ValueError: there is no store, or its model, number format, kernel or version is different;
+            the message says which.
         RuntimeError: as in `sample`.
     """
     record = found_record(store, mesh)
@@ -66,7 +67,7 @@ def resume(
         if n_steps < record.n_steps:
             raise ValueError(
                 f"n_steps must be the length of the whole chain, at least the {record.n_steps} of "
-                f"the store, got {n_steps}: write n_steps={record.n_steps + n_steps} for so many "
+                f"the store, got {n_steps}: write n_steps={record.n_steps + n_steps} for {n_steps} "
                 "more."
             )
     kernel = given_again("kernel", about.kernel, kernel)

@@ -16,43 +16,43 @@ from pmcmc.solvers import Outcome, Solver, SweepLog
 
 @dataclass(frozen=True, eq=False)
 class RunInfo:
-    """Record of a run; arrays have one entry a chain.
+    """Record of a run; arrays have one entry per chain.
 
     Args:
-        kernel: with the hyperparameters that made the draws.
-        solver: with everything resolved, basis included.
-        device: that ran it.
+        kernel: with the hyperparameters used for the draws.
+        solver: with everything resolved, including the basis.
+        device: the device that ran it.
         dtype: of the positions.
         n_steps: transitions of each chain after the warm-up.
         thin: every `thin`-th of them was kept.
-        rng_key: data of the key of their noise (`jax.random.key_data`).
-        rng_key_impl: implementation of that key (`jax.random.key_impl`); the same data are another
-            noise with another one.
-        sweeps: parallel sweeps taken; 0 for the loop.
+        rng_key: data of the key of the noise (`jax.random.key_data`).
+        rng_key_impl: implementation of that key (`jax.random.key_impl`); with another
+            implementation, the same data give other noise.
+        sweeps: number of parallel sweeps; 0 for the loop.
         work_per_step: evaluations of the transition per step of the chain: 1 for the loop.
-        logdensity_evaluations: of the log density. A sweep starts from bare states, so that a step
-            that needs one evaluation in the loop takes two there.
+        logdensity_evaluations: number of evaluations of the log density. A sweep starts from bare
+            states, so a step that needs one evaluation in the loop needs two in a sweep.
         gradient_evaluations: how many of them came with the gradient.
-        jacobian_products: derivatives of a step in a direction, by sweeps; each costs about as much
-            as differentiating its evaluations once more.
-        sequential_steps: steps taken one at a time.
+        jacobian_products: number of directional derivatives of a step in sweeps; each costs about
+            as much as differentiating its evaluations once more.
+        sequential_steps: number of steps taken one at a time.
         residual: largest `|s_t - f_t(s_{t-1})|` over all steps and coordinates, where `f_t` is the
-            transition with the noise of step `t`; 0 for the loop, infinite where the chain is.
+            transition with the noise of step `t`; 0 for the loop, infinite if the chain is.
         scaled_residual: the same in units of the tolerance, at most 1 if converged.
         atol, rtol: residuals are at most `atol + rtol * |s_t|` in every coordinate, less where the
-            chain moves by little (see `ParallelNewton`); 0 for the loop.
-        outcome: how the solver ended for each chain, warm-up included; an outcome names its `cause`
-            and `remedy`.
-        sweep_log: residual and finished steps per sweep, one `SweepLog` a segment of the chain.
+            chain moves only a little (see `ParallelNewton`); 0 for the loop.
+        outcome: how the solver ended for each chain, warm-up included; an outcome has a `cause` and
+            a `remedy`.
+        sweep_log: residual and finished steps per sweep, one `SweepLog` per segment of the chain.
         warmup: record of the warm-up, `None` where there was none.
-        chain_method: how the chains were laid out (a `ChainMethod`), and how long a step took in
-            each layout that was tried.
-        gradient_mode: how the gradient of the log density was taken, `"reverse"` or `"forward"`;
-            `None` where the kernel takes none.
-        gradient_seconds: of a gradient by mode, as timed for as many chains as are in one program
-            (one where each has a thread); empty where `"auto"` had nothing to time.
-        plan: what `solver="auto"` decided and from which figures, `None` for other solvers.
-        seconds_compile: tracing and compiling, about 0 when everything was compiled before.
+        chain_method: layout of the chains (a `ChainMethod`), and the time of a step in each layout
+            that was tried.
+        gradient_mode: how the gradient of the log density was computed, `"reverse"` or `"forward"`;
+            `None` if the kernel uses none.
+        gradient_seconds: time of a gradient by mode, measured with as many chains as one program
+            has (one if each has its own thread); empty if `"auto"` had nothing to time.
+        plan: what `solver="auto"` decided, with the figures behind it; `None` for other solvers.
+        seconds_compile: tracing and compiling, about 0 if everything was compiled before.
         seconds_setup: finding the basis and checking the start.
         seconds_warmup, seconds_run: running, without compilation.
     """
@@ -89,11 +89,11 @@ class RunInfo:
 
     @property
     def converged(self) -> np.ndarray:
-        """Whether every step of a chain, of the warm-up too, is finite and within tolerance."""
+        """Whether every step, warm-up included, is finite and within tolerance, per chain."""
         return np.array(self.outcome) <= Outcome.FINISHED_WITH_SEQUENTIAL_STEPS
 
     def attributes(self) -> dict[str, Any]:
-        """What ArviZ keeps beside the draws: numbers, strings and arrays."""
+        """Attributes of the draws in ArviZ: numbers, strings and arrays."""
         return {
             "inference_library": "pmcmc",
             "inference_library_version": __version__,

@@ -46,61 +46,62 @@ def sample(
     """Sample a log density by Markov chain Monte Carlo, in parallel over the length of the chain.
 
     The chain is a function of `rng_key`, kernel and start: the noise of step `t` of chain `c` is
-    drawn with `fold_in(fold_in(rng_key, c), t)`. Solvers differ in how they find the chain that
-    this noise drives, not in the chain.
+    drawn with `fold_in(fold_in(rng_key, c), t)`. Solvers differ in how they compute this chain, but
+    they all return the same one.
 
     Args:
         logdensity: log density up to a constant, from a position to a real scalar. Pass the same
-            function again to use what has been compiled for it; as with `jax.jit`, data that it
-            closes over are read the first time only. `model.logdensity` of an object and
-            `functools.partial(...)` are new functions each time they are written down: they are
-            read anew, and compiled anew, unless you keep them in a variable. Programs go when the
-            function goes. `None` for a `CustomKernel` without one.
+            function again to reuse its compiled code. As with `jax.jit`, data in its closure are
+            read only the first time. `model.logdensity` of an object and `functools.partial(...)`
+            are new functions each time they are written, and are compiled again unless you keep
+            them in a variable. Compiled code is freed together with the function. `None` for a
+            `CustomKernel` that needs no log density.
         x0: start, a pytree of float arrays. With `n_chains > 1` each leaf has a leading axis of
-            that length, one start a chain; with one chain it has none, and all axes are part of
-            the position. The device that it lives on runs the chain.
+            that length, with one start per chain. With one chain there is no such axis, and all
+            axes belong to the position. The chain runs on the device that holds the start.
         n_steps: number of steps of each chain.
         kernel: the transition, e.g. `pmcmc.MALA(step_size=0.01)`, of `pmcmc.kernels`; `"mala"`
-            (also `None`), `"hmc"`, `"barker"`, `"random_walk"` or `"surrogate_hmc"` for one with a
-            step size and a metric found in the warm-up.
-        solver: `"auto"` for what turns out to be fastest (see `pmcmc.Auto`), `"sequential"`,
+            (also `None`), `"hmc"`, `"barker"`, `"random_walk"` or `"surrogate_hmc"` for one whose
+            step size and metric are tuned in the warm-up.
+        solver: `"auto"` for the fastest that is found (see `pmcmc.Auto`), `"sequential"`,
             `"speculative"`, `"quasi"`, `"newton"`, ... (all are in `pmcmc.solvers.PRESETS`), or an
             instance such as `pmcmc.ParallelNewton(window=128)`.
         n_chains: number of independent chains.
-        chain_method: how several chains share the device: `"parallel"` for one chain a thread on a
-            CPU, `"vectorized"` for all under `jax.vmap`, `"sequential"` for one after another,
-            `"auto"` for what turns out to be fastest, measured on the first steps of the chains
-            (see `info.chain_method`). It changes the chains by rounding only.
-        n_warmup: steps before the draws, dropped, in which the step size of the kernel is tuned,
-            if it has an acceptance rate to aim at, and its metric, if none was given; `None` for 0
-            where `kernel` is an instance, and else for 2,000, or 10 times the numbers in a position
-            where that is more (100 times for `"random_walk"` and `"surrogate_hmc"`). `pmcmc.warmup`
-            has choices.
+        chain_method: how several chains share the device: `"parallel"` for one chain per thread on
+            a CPU, `"vectorized"` for all under `jax.vmap`, `"sequential"` for one after another,
+            `"auto"` for the fastest, measured on the first steps of the chains (see
+            `info.chain_method`). It changes the chains only by rounding.
+        n_warmup: number of steps before the draws, which are dropped. They tune the step size of
+            the kernel, if it has a target acceptance rate, and its metric, if it has none yet.
+            `None` means 0 if `kernel` is an instance; otherwise it means 2,000, or 10 times the
+            numbers in a position if that is more (100 times for `"random_walk"` and
+            `"surrogate_hmc"`). `pmcmc.warmup` has more options.
         thin: keep every `thin`-th step.
-        keep: a JAX function of the position: what it returns, a pytree of arrays, is kept in the
-            place of positions. `"moments"` keeps no draws but means, variances and their errors
-            over all steps, `result.moments`. `None` keeps all of the position.
-        store: a new folder, such as `"run.zarr"`, that draws go to while the chain runs, with all
-            that `pmcmc.resume` needs to go on after a crash. It is a zarr hierarchy that
-            `xarray.open_datatree` reads. Ctrl-C then returns what is finished, with a warning.
-            Needs `pip install 'pmcmc[store]'`.
+        keep: a JAX function of the position; the pytree of arrays that it returns is kept instead
+            of the position. `"moments"` keeps no draws, only means, variances and their errors over
+            all steps, in `result.moments`. `None` keeps the whole position.
+        store: a new folder, such as `"run.zarr"`, to which draws are written while the chain runs,
+            with everything that `pmcmc.resume` needs to continue after a crash. It is a zarr
+            hierarchy that `xarray.open_datatree` can read. Ctrl-C then returns the finished draws,
+            with a warning. Needs `pip install 'pmcmc[store]'`.
         gradient_mode: how JAX differentiates the log density: `"reverse"`; `"forward"`, which is
-            faster where there are few parameters and a loop inside; or `"auto"` to time both, where
-            there are at most 30 numbers in a position, a loop, no callback, and where the gradients
-            of the run take 3 s or more. They differ in rounding: choose one where two runs have to
-            agree in every bit.
-        mesh: a `jax.sharding.Mesh` of devices with axes named `"chain"`, `"time"` or both.
-            Chains are spread over the first. The second shares the steps of a window, of a single
-            chain too: evaluations of `"speculative"`, sweeps of `"quasi"` and its like. `"auto"`
-            then measures nothing: it is `"speculative"` where there is an axis `"time"` and the
-            kernel allows it. Several processes of `jax.distributed` call `sample` alike, and each
-            gets the whole result. The chain is that of one device, to rounding.
+            faster for few parameters and a loop inside; or `"auto"` to time both, if there are at
+            most 30 numbers in a position, a loop, no callback, and the gradients of the run take 3
+            s or more. They differ in rounding: choose one explicitly if two runs must agree in
+            every bit.
+        mesh: a `jax.sharding.Mesh` of devices with axes named `"chain"`, `"time"` or both. Chains
+            are distributed over the first axis. The second divides the steps of a window, also of a
+            single chain: the evaluations of `"speculative"`, and the sweeps of `"quasi"` and
+            similar solvers. `"auto"` then measures nothing: it means `"speculative"` if there is a
+            `"time"` axis and the kernel allows it. Several processes of `jax.distributed` make the
+            same call, and each gets the whole result. The chain is the same as on one device, up to
+            rounding.
         rng_key: a key of `jax.random`, or an integer seed.
-        progress: show a bar on stderr while it runs, a line a minute where that is no terminal;
-            `None` for a bar on a terminal only.
+        progress: whether to show a bar on stderr, or one line per minute if stderr is not a
+            terminal; `None` for a bar on a terminal only.
 
     Returns:
-        Draws with leading axes `(chain, draw)`, statistics of each, and a record of the run.
+        Draws with leading axes `(chain, draw)`, their statistics, and a record of the run.
 
     Raises:
         ValueError: an argument cannot be used; the message says why and what to write.

@@ -49,15 +49,15 @@ class Solution(NamedTuple):
     Args:
         states: pytree of the structure of `s0`, leaves with a leading axis of length `T`; entry
             `t` is the state after input `t`.
-        outcome: how it ended, an integer of `pmcmc.solvers.Outcome`, whose members name the cause
-            and the remedy; infinite states are allowed, NaN is not.
-        residual: largest `|s_t - step(s_{t-1}, u_t)|` over all states and coordinates, infinite
-            where a state is not finite.
+        outcome: how it ended, an integer of `pmcmc.solvers.Outcome`, whose members have a cause and
+            a remedy; infinite states are allowed, NaN is not.
+        residual: largest `|s_t - step(s_{t-1}, u_t)|` over all states and coordinates, infinite if
+            a state is not finite.
         scaled_residual: the same in units of the tolerance, at most 1 if converged.
-        sweeps: parallel sweeps taken.
-        sequential_steps: steps taken one at a time.
-        sweep_log: residual and finished steps of the first sweeps, as many as the solver was asked
-            for, shape `(sweep,)`.
+        sweeps: number of parallel sweeps.
+        sequential_steps: number of steps taken one at a time.
+        sweep_log: residual and finished steps of the first sweeps, as many as the solver logs,
+            shape `(sweep,)`.
     """
 
     states: Any
@@ -77,10 +77,10 @@ class Solution(NamedTuple):
 def solve(step: Step, s0: Any, inputs: Any, *, solver: Solver | Auto | str = "quasi") -> Solution:
     """Evaluate `s_t = step(s_{t-1}, u_t)` for `t = 1..T`, in parallel over `t`.
 
-    Works under `jax.jit` and on any map: the states are those of a loop to within the tolerance of
-    the solver, whatever its approximations. Pass the same function again to use what has been
-    compiled for it; as with `jax.jit`, data that it closes over are read the first time only, and
-    what was compiled goes when the function goes.
+    It works under `jax.jit` and for any map: the states equal those of a loop to within the
+    tolerance of the solver, whatever its approximations. Pass the same function again to reuse its
+    compiled code. As with `jax.jit`, data in its closure are read only the first time, and compiled
+    code is freed together with the function.
 
     Args:
         step: `(state, input) -> state`, of the same structure, shapes and dtypes.
@@ -89,9 +89,9 @@ def solve(step: Step, s0: Any, inputs: Any, *, solver: Solver | Auto | str = "qu
         solver: a name (`"newton"`, `"quasi"`, `"clip-elk"`, ...; all are in
             `pmcmc.solvers.PRESETS`), or an instance such as `pmcmc.ParallelNewton(window=128)`.
 
-    Derivatives, forward and reverse, by `s0`, `inputs` and whatever `step` closes over are those of
-    the solution, by the implicit function theorem, to the tolerance of the solver; where the solver
-    did not converge they are NaN.
+    Forward and reverse derivatives with respect to `s0`, `inputs` and the closure of `step` are
+    those of the solution, by the implicit function theorem, to the tolerance of the solver. If the
+    solver did not converge they are NaN.
 
     Raises:
         ValueError: an argument cannot be used; the message says why and what to write.

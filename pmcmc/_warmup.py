@@ -20,11 +20,11 @@ from pmcmc.solvers import Auto, Solver, as_solver
 
 
 class Warmup(NamedTuple):
-    """What a warm-up leaves behind.
+    """Result of a warm-up.
 
     Args:
         state: the kernel's state after the last step, positions with the structure of `x0`.
-        kernel: with the step size and the metric that were found.
+        kernel: with the tuned step size and metric.
         report: record of its windows.
     """
 
@@ -49,37 +49,36 @@ def warmup(
     rng_key: jax.Array | int = 0,
     progress: bool | None = None,
 ) -> Warmup:
-    """Tune a kernel, and bring chains to where the target has its mass.
+    """Tune a kernel, and bring chains to the mass of the target.
 
-    Windows of fixed parameters, which any solver evaluates, in a schedule of fast and slow phases
-    (Stan's). Between windows the step size follows by dual averaging; at the end of a slow phase
-    the metric is estimated from the draws of the phase and from the gradients there, all chains
-    together. The result does not depend on the solver, to its tolerance, where the chains forget
-    their start. Go on with
-    `sample(logdensity, result.state.position, n_steps, kernel=result.kernel, ...)` and another
-    `rng_key`.
+    A warm-up consists of windows with fixed parameters, which any solver can evaluate, in Stan's
+    schedule of fast and slow phases. Between windows, dual averaging updates the step size. At the
+    end of a slow phase, the metric is estimated from the draws of the phase and the gradients
+    there, with all chains together. Where the chains forget their start, the result does not depend
+    on the solver, to within its tolerance. Continue with `sample(logdensity, result.state.position,
+    n_steps, kernel=result.kernel, ...)` and another `rng_key`.
 
     Args:
         logdensity: as in `sample`.
         x0: as in `sample`.
-        kernel: as in `sample`; an instance is where tuning begins, and a metric that it has is
-            kept where `metric="auto"`.
-        n_steps: of each chain.
+        kernel: as in `sample`; if it is an instance, tuning begins there, and `metric="auto"` keeps
+            a metric that it has.
+        n_steps: number of steps of each chain.
         solver: as in `sample`.
         n_chains: as in `sample`.
         chain_method: as in `sample`.
         metric: kind of `inverse_mass_matrix` to estimate: `"diagonal"`, `"dense"`, `None` for none,
-            `"auto"` for a dense one in up to 50 dimensions where the kernel takes it.
-        target_acceptance_rate: to aim at, `None` for the kernel's own: 0.574 (MALA), 0.8 (HMC),
-            0.234 (random walk; 0.44 in one dimension), 0.4 (Barker).
-        init_to_mode: let every chain start where a climb leads from its start, unless that is no
-            better. Do without where the mode is far from the mass (funnels).
+            `"auto"` for a dense one in up to 50 dimensions if the kernel allows it.
+        target_acceptance_rate: `None` for the kernel's own: 0.574 (MALA), 0.8 (HMC), 0.234 (random
+            walk; 0.44 in one dimension), 0.4 (Barker).
+        init_to_mode: whether every chain first climbs toward the mode, unless that does not help.
+            Leave it off if the mode is far from the mass (funnels).
         gradient_mode: as in `sample`.
-        rng_key: as in `sample`; the noise is another one.
+        rng_key: as in `sample`; the noise is different.
         progress: as in `sample`.
 
     Raises:
-        ValueError: an argument cannot be used, or no step size is accepted as often as is aimed at;
+        ValueError: an argument cannot be used, or no step size reaches the target acceptance rate;
             the message says why and what to write.
     """
     n_steps = check_count("n_steps", n_steps)

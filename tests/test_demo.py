@@ -25,7 +25,7 @@ def test_demo_answers_and_draws(tmp_path):
     assert [name for name, _ in rows] == ["loop", "speculation"]
     assert rows[0][1] == rows[1][1]
     assert "The same decisions in all 800 steps of the walk" in done.stdout
-    assert '"auto" for this walk would take the loop' in done.stdout
+    assert 'For this walk "auto" would choose the loop' in done.stdout
     assert done.stderr == ""  # bars are for terminals
     assert (tmp_path / "hares.png").read_bytes().startswith(b"\x89PNG")
 
@@ -57,8 +57,8 @@ def test_a_way_that_does_not_suit_is_left_out(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--steps", "0"], "must be an integer from 200 on, got 0"),
-        (["--seed", "-1"], "must be an integer from 0 on, got -1"),
+        (["--steps", "0"], "must be an integer of at least 200, got 0"),
+        (["--seed", "-1"], "must be an integer of at least 0, got -1"),
         (["--output", "missing/folder/chain.png"], "folder missing/folder does not exist"),
         (["--target", "rabbits"], "invalid choice: 'rabbits'"),
     ],

@@ -72,7 +72,7 @@ GOOD = dict(logdensity=normal, x0=np.zeros(2), n_steps=10, kernel=pmcmc.MALA(ste
         (dict(solver=pmcmc.ParallelNewton), "or an instance such as"),
         (dict(kernel="mela"), "kernel must be None, one of 'mala'.*'mela'"),
         (dict(kernel=pmcmc.MALA), "or an instance such as"),
-        (dict(kernel="NUTS"), "write kernel='hmc', or hand a pmcmc.burn_in over"),
+        (dict(kernel="NUTS"), "write kernel='hmc', or pass the result of pmcmc.burn_in"),
         (dict(kernel=None, n_warmup=0), "n_warmup=0 leaves the step size.*untuned"),
         (dict(rng_key="seed"), "rng_key must be one key or an integer"),
         (dict(rng_key=jax.random.split(jax.random.key(0))), r"rng_key must be one key"),
@@ -157,7 +157,7 @@ METRIC = np.array([0.5, 1.0, 2.0])
     ],
 )
 def test_a_forgotten_number_of_chains_is_named(logdensity, x0, kernel):
-    with pytest.raises(ValueError, match=r"x0 holds 4 starts.*Write n_chains=4\."):
+    with pytest.raises(ValueError, match=r"x0 seems to hold 4 starts.*Write n_chains=4\."):
         pmcmc.sample(logdensity, x0, 10, kernel=kernel)
 
 

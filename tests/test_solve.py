@@ -55,7 +55,7 @@ def test_every_solver_gives_the_states_of_the_loop(solver):
 
 
 def test_speculation_needs_a_log_density():
-    with pytest.raises(ValueError, match=r"evaluates a log density.*write solver='quasi'"):
+    with pytest.raises(ValueError, match=r"needs a log density.*write solver='quasi'"):
         pmcmc.solve(TANH[0], np.zeros(3), draw(0, 5), solver="speculative")
 
 

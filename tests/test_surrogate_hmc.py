@@ -100,7 +100,7 @@ def test_a_surrogate_that_is_no_guide_is_said_to_be_one():
         ({"kernel": pmcmc.SurrogateHMC()}, "is fitted in the warm-up.*n_warmup=2000"),
         (
             {"kernel": "surrogate_hmc", "n_warmup": 6, "x0": np.zeros(20)},
-            "the warm-up evaluated too little.*raise n_warmup",
+            "the warm-up has too few evaluations.*raise n_warmup",
         ),
         ({"kernel": "surrogate_hmc", "x0": np.zeros(60)}, "at most 43 numbers, got 60.*'hmc'"),
     ],

@@ -50,7 +50,9 @@ def fitted(kernel: Any, fitting: Fitting, positions: np.ndarray) -> Any:
     try:
         fit = fitting.refit()
     except ValueError as error:
-        raise ValueError(f"the warm-up evaluated too little: {error} Or raise n_warmup.") from error
+        raise ValueError(
+            f"the warm-up has too few evaluations: {error} Or raise n_warmup."
+        ) from error
     kernel = dataclasses.replace(kernel, surrogate=fit.surrogate)
     return with_dtype(with_trajectory(kernel, positions), positions.dtype)
 

@@ -36,7 +36,7 @@ def found_hessian(logdensity: Any, start: jax.Array, is_asked_for: bool) -> jax.
         cause = f"no basis, as the search for the mode from x0 failed ({first_line(error)})"
         if is_asked_for:
             raise ValueError(f"{cause}: write basis=None.") from error
-        warnings.warn(f"{cause}; basis=None says so without a search", stacklevel=2)
+        warnings.warn(f"{cause}; write basis=None to skip the search", stacklevel=2)
         return None
 
 

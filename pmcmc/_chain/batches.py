@@ -38,9 +38,9 @@ def warn_of_batches(logdensity: Any, kernel: Any, positions: jax.Array, segment:
     if chains:
         names = ", ".join(map(str, chains))
         warnings.warn(
-            f"logdensity is not finite in a batch where it is finite alone, for chain {names}, of "
-            "which no proposal is accepted: write solver='sequential' and "
-            "chain_method='sequential', or mend its rule for batches (vmap_method).",
+            f"logdensity is finite for chain {names} alone but not in a batch, so no proposal is "
+            "accepted there: write solver='sequential' and chain_method='sequential', or fix its "
+            "rule for batches (vmap_method).",
             stacklevel=2,
         )
 

@@ -12,9 +12,9 @@ class ChainMethod(NamedTuple):
 
     Args:
         name: `"vectorized"`, `"sequential"`, or `"parallel"` with the number of threads.
-        block: chains in one program, under `jax.vmap`.
-        n_threads: programs that ran at once.
-        seconds_per_step: of all chains together, by the name of each layout that was used.
+        block: number of chains in one program, under `jax.vmap`.
+        n_threads: number of programs that ran at once.
+        seconds_per_step: time of a step of all chains together, for each layout that was used.
     """
 
     name: str
@@ -50,6 +50,6 @@ def check_device(chain_method: str, device: Any) -> None:
     """
     if chain_method == "parallel" and device.platform != "cpu":
         raise ValueError(
-            f"chain_method='parallel' takes threads of a CPU, got positions on {device}: write "
+            f"chain_method='parallel' needs threads of a CPU, got positions on {device}: write "
             "chain_method='vectorized', or put x0 on a CPU."
         )

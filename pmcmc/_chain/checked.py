@@ -39,8 +39,8 @@ def as_problem(
             if leaf.shape[:1] != (n_chains,):
                 raise ValueError(
                     f"{name} must have a leading axis of n_chains={n_chains} starts, got shape "
-                    f"{leaf.shape}: write x0=jnp.stack([start] * {n_chains}), or better starts "
-                    "that differ."
+                    f"{leaf.shape}: write x0=jnp.stack([start] * {n_chains}), or better, different "
+                    "starts."
                 )
     # By way of NumPy, which has no weak types: they would compile another program.
     with np.errstate(over="ignore"):
@@ -134,9 +134,10 @@ def _real_leaves(x0: Any) -> dict[str, np.ndarray]:
             ) from error
         if array.dtype.kind not in "iubfcV":
             raise ValueError(
-                f"{name} must be an array of float32 or float64, got {short(leaf)}: keep what is "
-                "no number out of x0 and put it back in the log density. With Equinox: x0, rest = "
-                "equinox.partition(model, equinox.is_inexact_array), and equinox.combine(x, rest)."
+                f"{name} must be an array of float32 or float64, got {short(leaf)}: keep "
+                "everything that is not a number out of x0, and put it back in the log density. "
+                "With Equinox: x0, rest = equinox.partition(model, equinox.is_inexact_array), and "
+                "equinox.combine(x, rest)."
             )
         if array.dtype.kind in "iub":
             raise ValueError(

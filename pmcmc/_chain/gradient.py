@@ -98,8 +98,8 @@ def with_possible_mode(problem: Problem, kernel: Kernel, asked: str, layout: Lay
     other = "forward" if asked == "reverse" else "reverse"
     if kernel.uses_gradient and error is not None and _why_not(problem, other) is None:
         raise ValueError(
-            f"gradient_mode={asked!r} cannot be, as JAX does not differentiate logdensity in "
-            f"{asked} mode ({first_line(error)}): write gradient_mode='auto'."
+            f"gradient_mode={asked!r} does not work, because JAX cannot differentiate logdensity "
+            f"in {asked} mode ({first_line(error)}): write gradient_mode='auto'."
         ) from error
     return _with_mode(problem, asked)
 

@@ -42,12 +42,12 @@ def checked_mesh(
         )
     if evaluations_at_once(logdensity) is not None:
         raise ValueError(
-            "mesh= spreads programs of JAX over devices, and an external log density is none: "
-            "leave mesh out, and give pmcmc.external an executor with more workers."
+            "mesh= distributes JAX programs over devices, but an external log density is not one: "
+            "leave out mesh, and give pmcmc.external an executor with more workers."
         )
     if chain_method not in ("auto", "vectorized"):
         raise ValueError(
-            f"chain_method must be 'auto' or 'vectorized' where there is a mesh, whose devices "
+            f"chain_method must be 'auto' or 'vectorized' with a mesh, whose devices "
             f"share the chains, got {chain_method!r}: write chain_method='auto'."
         )
     return Mesh(mesh.devices, mesh.axis_names)
@@ -62,7 +62,7 @@ def check_solver(mesh: Mesh, solver: Solver) -> None:
     if size(mesh, TIME) > 1 and not solver.is_parallel_in_time:
         raise ValueError(
             f"mesh has an axis 'time' of {size(mesh, TIME)} devices, which solver="
-            f"{short(solver)} has no use for, as it takes steps one after another: write "
+            f"{short(solver)} cannot use, because it takes steps one after another: write "
             "solver='speculative' or 'quasi', or a mesh with an axis 'chain' only."
         )
 

@@ -11,15 +11,15 @@ _BATCHES = 64  # at most; then pairs of them become one
 
 
 class Moments(NamedTuple):
-    """Moments of all steps of a run, none of which is kept; leaves have a leading chain axis.
+    """Moments of all steps of a run without draws; leaves have a leading chain axis.
 
     Args:
-        n_steps: that they are of, per chain.
+        n_steps: number of steps per chain.
         mean: pytree of the structure of `x0`, leaves `(chain, *event)`.
         variance: the same, with divisor `n_steps - 1`.
-        mcse: the same, the Monte Carlo standard error of the mean by means of 32 to 63 batches
-            (Flegal & Jones, Annals of Statistics 38, 2010); NaN for fewer steps.
-        stats: means of the statistics of the steps, `(chain,)` by name.
+        mcse: the same, the Monte Carlo standard error of the mean from 32 to 63 batch means (Flegal
+            & Jones, Annals of Statistics 38, 2010); NaN for fewer steps.
+        stats: means of the statistics of the steps by name, shape `(chain,)`.
     """
 
     n_steps: int

@@ -212,8 +212,8 @@ class Runner:
             )
         numbers = np.array2string(np.asarray(positions), threshold=12, edgeitems=2)
         return (
-            f"in steps {first_step} to {first_step + n_steps - 1}. The last positions that are "
-            f"known, before step {first_step}: {' '.join(numbers.split())}.{elsewhere}"
+            f"in steps {first_step} to {first_step + n_steps - 1}. The last known positions, "
+            f"before step {first_step}: {' '.join(numbers.split())}.{elsewhere}"
         )
 
 

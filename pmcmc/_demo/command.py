@@ -12,15 +12,15 @@ from pmcmc._demo import picture, story, table, ways
 from pmcmc._util.checks import first_line
 
 _DESCRIPTION = """\
-Sample one posterior in four ways, and tell what each of them took:
+Sample one posterior in four ways, and report the cost of each:
 
   loop           a random walk, one step after another
   speculation    the same walk: steps are predicted, evaluated at once, and verified
   surrogate_hmc  Hamiltonian proposals along a polynomial that the warm-up fits
   NumPyro NUTS   for comparison, where NumPyro is installed
 
-The default is a question about hares and lynxes; --target takes any target of
-pmcmc.targets, with the mean of its first number for a question."""
+By default it answers a question about hares and lynxes. --target takes any target of
+pmcmc.targets, and asks for the mean of its first number."""
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -61,14 +61,20 @@ def _parsed(argv: list[str] | None) -> argparse.Namespace:
     )
     add = parser.add_argument
     add("--target", default="lotka_volterra", choices=story.NAMES, metavar="NAME",
-        help=f"what to sample, lotka_volterra if not given: {', '.join(story.NAMES)}")  # fmt: skip
+        help=f"what to sample (default: lotka_volterra): {', '.join(story.NAMES)}")  # fmt: skip
     add("--ways", nargs="+", default=[*ways.NAMES], choices=ways.NAMES,
-        help="which of them, all if not given; walk is loop and speculation")  # fmt: skip
+        help="which ways to run (default: all); walk means loop and speculation")  # fmt: skip
     add("--steps", type=_integer_from(200), default=20_000, metavar="N",
-        help="steps of each of 4 random walks, 20000 if not given; surrogate_hmc takes a third "
-        "and NUTS a 75th")  # fmt: skip
+        help="steps of each of the 4 random walks (default: 20000); surrogate_hmc takes a third "
+        "of them, NUTS a 75th")  # fmt: skip
     add("--seed", type=_integer_from(0), default=0, metavar="N", help="seed of the noise")
-    add("--output", type=Path, default=Path("pmcmc-demo.png"), metavar="FILE", help="the picture")
+    add(
+        "--output",
+        type=Path,
+        default=Path("pmcmc-demo.png"),
+        metavar="FILE",
+        help="file for the picture",
+    )
     add("--version", action="version", version=f"pmcmc {__version__}")
     arguments = parser.parse_args(argv)
     folder = arguments.output.parent
@@ -80,7 +86,9 @@ def _parsed(argv: list[str] | None) -> argparse.Namespace:
 def _integer_from(minimum: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
         if not text.isdecimal() or int(text) < minimum:
-            raise argparse.ArgumentTypeError(f"must be an integer from {minimum} on, got {text}")
+            raise argparse.ArgumentTypeError(
+                f"must be an integer of at least {minimum}, got {text}"
+            )
         return int(text)
 
     return parse

@@ -71,7 +71,7 @@ def notes(rows: list[Row], ways: Ways) -> list[str]:
     if {"loop", "speculation"} <= {*by_name}:
         lines += ["", *_of_the_walk(by_name["loop"], by_name["speculation"], ways)]
     lines.append(
-        "ESS/s has everything in it: compilation, warm-up and draws. Longer runs (--steps) spread "
+        "ESS/s includes everything: compilation, warm-up and draws. Longer runs (--steps) spread "
         "the first two over more draws."
     )
     name, ratio = LOSS
@@ -80,7 +80,7 @@ def notes(rows: list[Row], ways: Ways) -> list[str]:
         "of its speed."
     )
     if any(row.rhat > _GOOD_R_HAT for row in rows):
-        lines.append(f"R-hat is above {_GOOD_R_HAT}: for results to rely on, raise --steps.")
+        lines.append(f"R-hat is above {_GOOD_R_HAT}: raise --steps for reliable results.")
     return lines
 
 
@@ -102,7 +102,7 @@ def _of_the_walk(loop: Run, ahead: Run, ways: Ways) -> list[str]:
         f"Once compiled, a step of all chains takes the loop {seconds[0]:.0f} us and speculation "
         f"{seconds[1]:.0f} us: {words}."
     )
-    return [first, second, f'"auto" for this walk would take {ways.plan(loop).reason}.']
+    return [first, second, f'For this walk "auto" would choose {ways.plan(loop).reason}.']
 
 
 def _aligned(cells: tuple[str, ...]) -> str:

@@ -125,30 +125,30 @@ def external(
     gradient: bool = False,
     timeout: float | None = None,
 ) -> ExternalLogDensity:
-    """A log density that is a Python function: a simulator, say, or a call of another program.
+    """Turn a Python function into a log density, e.g. a simulator or a call of another program.
 
-    Pass what comes out to `sample` as any log density, with `kernel="random_walk"`,
-    `"surrogate_hmc"` or `MetropolisHastings` (`"mala"` where there is a gradient). Proposals of
-    several steps are predicted and evaluated at once, one by each worker
-    (`solver="speculative"`, which `"auto"` takes where there are more workers than chains), so
-    that many workers make one chain faster; the chain is that of a loop. A surrogate is fitted to
-    what has been evaluated on the way. Equal positions are evaluated once.
+    Pass the result to `sample` like any log density, with `kernel="random_walk"`, `"surrogate_hmc"`
+    or `MetropolisHastings` (or `"mala"` if there is a gradient). The proposals of several steps are
+    predicted and evaluated at once, one per worker, so many workers make one chain faster
+    (`solver="speculative"`, which `"auto"` chooses if there are more workers than chains). The
+    chain is the same as a loop's. A surrogate is fitted to the evaluations during the run. Equal
+    positions are evaluated once.
 
-    An evaluation that raises an exception, takes too long, or whose worker dies is tried once more.
+    An evaluation is tried once more if it raises an exception, takes too long, or loses its worker.
     A value that is NaN or infinite rejects the proposal.
 
     Args:
-        function: from a position (the structure of `x0`, NumPy arrays) to a number; it has to be
-            sent to the workers, as it is with `concurrent.futures`.
-        executor: any `concurrent.futures.Executor`, such as `distributed.Client.get_executor()`
-            or `mpi4py.futures.MPIPoolExecutor()`; yours to shut down. `None` for as many processes
-            as there are cores, which needs `pip install 'pmcmc[external]'`.
-        n_workers: evaluations that the executor runs at once; `None` where that is an executor of
-            `concurrent.futures`, or to let as many processes start as there are cores.
-        gradient: whether the function returns a pair: the number, and its gradient in the structure
-            of the position.
-        timeout: seconds for one evaluation, `None` for no limit. With an executor of yours the
-            worker goes on with what took too long.
+        function: from a position (the structure of `x0`, NumPy arrays) to a number; it is sent to
+            the workers as in `concurrent.futures`.
+        executor: any `concurrent.futures.Executor`, such as `distributed.Client.get_executor()` or
+            `mpi4py.futures.MPIPoolExecutor()`; you have to shut it down. `None` for one process per
+            core, which needs `pip install 'pmcmc[external]'`.
+        n_workers: number of evaluations that the executor runs at once; `None` for an executor of
+            `concurrent.futures`, or for one process per core.
+        gradient: whether the function returns a pair: the number, and its gradient with the
+            structure of the position.
+        timeout: seconds for one evaluation, `None` for no limit. With your own executor, the worker
+            continues an evaluation that took too long.
 
     Raises:
         ValueError: an argument cannot be used.
@@ -172,7 +172,7 @@ def external(
         if n_workers is None:
             raise ValueError(
                 "n_workers must be the number of evaluations that the executor runs at once, which "
-                f"{type(executor).__name__} does not tell: write e.g. n_workers=8."
+                f"{type(executor).__name__} does not report: write e.g. n_workers=8."
             )
     n_workers = check_count("n_workers", n_workers)
     name = getattr(function, "__name__", type(function).__name__)

@@ -57,7 +57,7 @@ def _warnings(result: Any) -> str:
     looked_at = parts.paragraph(f"Looked at: {found.figures}.")
     if not found.findings:
         return parts.section(
-            "Nothing wrong was found", looked_at, parts.paragraph("All checks passed.", "good")
+            "No problems found", looked_at, parts.paragraph("All checks passed.", "good")
         )
     return parts.section(
         f"{len(found.findings)} to look at",
@@ -92,7 +92,7 @@ def _table(draws: Any) -> str:
         table = arviz_compat.summary(_first_rows(draws))
     rows = [(name, *row) for name, row in zip(table.index, table.to_numpy(), strict=True)]
     n_all = sum(1 for _ in series(draws))
-    more = f"The first {len(rows)} of {n_all:,} numbers: result.summary() has all."
+    more = f"The first {len(rows)} of {n_all:,} numbers: result.summary() has all of them."
     names = ("", *table.columns)
     notes = [parts.paragraph(more)] if len(rows) < n_all else []
     return parts.section("Summary", parts.table(names, rows), *notes)
@@ -132,16 +132,16 @@ def _evidence(result: Any) -> str:
     rows = [
         ("outcome", outcomes),
         ("sweeps, one after another", f"{info.sweeps.max():,} for {info.n_steps:,} steps"),
-        ("steps that a sweep finished", f"{info.n_steps / info.sweeps.max():.1f}"),
-        ("evaluations of a step", f"{info.work_per_step.mean():.2f}; the loop takes 1"),
+        ("steps finished per sweep", f"{info.n_steps / info.sweeps.max():.1f}"),
+        ("evaluations per step", f"{info.work_per_step.mean():.2f}; the loop takes 1"),
         ("steps taken one at a time", f"{info.sequential_steps.sum():,}"),
         ("largest residual", f"{info.residual.max():.2g}"),
         ("allowed", f"{info.atol:.0e} + {info.rtol:.0e} * |state|"),
         ("largest residual / allowed", f"{info.scaled_residual.max():.2g}"),
     ]
-    words = "The chain is that of the loop: each state was checked against the one before."
+    words = "The chain is the loop's: each state was checked against the previous one."
     if not info.converged.all():
-        words = "NOT CONVERGED: these draws are not those of the loop."
+        words = "NOT CONVERGED: these draws are not the loop's."
     kind = "" if info.converged.all() else "bad"
     return parts.section("Evidence", parts.paragraph(words, kind), parts.pairs(rows))
 

@@ -37,7 +37,7 @@ def draws(series: Sequence[tuple[str, np.ndarray]]) -> bytes:
         # Names are the user's: a dollar in them begins no formula.
         left.set_ylabel(short, parse_math=False, rotation=0, ha="right", va="center")
     axes[0][0].set_title("draws, a color for each chain")
-    axes[0][1].set_title("ranks: even where chains agree")
+    axes[0][1].set_title("ranks: uniform if chains agree")
     axes[-1][0].set_xlabel("draw")
     return _png(figure)
 

@@ -123,11 +123,11 @@ class Plan(NamedTuple):
 
     Args:
         solver: the choice, as a user would write it.
-        reason: in words.
-        measurements: in figures.
-        pilot_seconds: all that measuring took, compilation included.
+        reason: why, in words.
+        measurements: the figures behind the choice.
+        pilot_seconds: total time of measuring, including compilation.
         changes: solvers that took over later on.
-        chain_method: how the loop's chains were laid out, where `pmcmc.plan` made the plan.
+        chain_method: layout of the loop's chains, if `pmcmc.plan` made the plan.
     """
 
     solver: Solver

@@ -78,7 +78,7 @@ def found_record(path: Any, mesh: Mesh | None) -> Record:
     if version != __version__:
         raise ValueError(
             f"store {str(path)!r} was begun with pmcmc {version}, whose chains may differ from "
-            f"those of {__version__}: write pip install pmcmc=={version} to go on with it, or "
+            f"those of {__version__}: write pip install pmcmc=={version} to continue it, or use "
             "xarray.open_datatree to read its draws."
         )
     return record
@@ -94,7 +94,7 @@ def given_again(name: str, kept: Keepsake, given: Any) -> Any:
         if kept.is_whole:
             return kept.value
         raise ValueError(
-            f"{name} has to be given again, since the store cannot hold {kept.text}: write "
+            f"{name} must be passed again, because the store cannot hold {kept.text}: write "
             f"resume(..., {name}=...) with the same one."
         )
     again = Keepsake.of(given)
@@ -127,8 +127,8 @@ def check_is_of(record: Record, task: Task) -> None:
         )
     if not np.array_equal(jax.random.bits(task.rng_key, (4,)), about.random_bits):
         raise ValueError(
-            f"store {path!r} was begun where JAX draws other random numbers with the same key: "
-            "take the same version of JAX, and the same jax_threefry_partitionable."
+            f"store {path!r} was begun with a JAX that draws different random numbers from the "
+            "same key: use the same version of JAX, and the same jax_threefry_partitionable."
         )
     here, there = _at_start(task), about.logdensity
     is_same = here is there is None

@@ -108,8 +108,8 @@ class Steps:
         path = str(record.folder.path)
         there = f"{self.at.n_steps:,} of {self._request.n_steps:,} steps are"
         if spans_processes(self._request.mesh):  # another one writes, perhaps no longer
-            there = "what was written of the run is"
-        return f"{there} in {path!r}: pmcmc.resume({path!r}, logdensity) goes on from there"
+            there = "the part of the run that was written is"
+        return f"{there} in {path!r}: pmcmc.resume({path!r}, logdensity) continues from there"
 
 
 def _after(at: Checkpoint, segment: Segment, seconds: float) -> Checkpoint:

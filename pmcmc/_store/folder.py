@@ -58,8 +58,8 @@ class Folder:
         self._zarr = import_zarr()
         if not (self.path / "zarr.json").is_file():
             raise ValueError(
-                f"store must be a folder that sample(..., store=...) began, got {str(path)!r}, "
-                "where there is none: write the path that was given to sample."
+                f"store must be a folder written by sample(..., store=...), got {str(path)!r}, "
+                "which holds no run: write the path that you gave to sample."
             )
 
     @classmethod
@@ -81,7 +81,7 @@ class Folder:
         if path.exists():
             raise ValueError(
                 f"store must be a new folder, got {str(path)!r}, which exists: write "
-                f"pmcmc.resume({str(path)!r}, logdensity) to go on with it, or another name."
+                f"pmcmc.resume({str(path)!r}, logdensity) to continue it, or another name."
             )
         unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
         try:

@@ -19,8 +19,8 @@ def reserved(path: pathlib.Path) -> Iterator[None]:
         handle = _locked(path)
     except BlockingIOError as error:
         raise RuntimeError(
-            f"store {str(path)!r} is in use: another sample or resume takes its steps. Wait until "
-            f"it has ended, then write pmcmc.resume({str(path)!r}, logdensity)."
+            f"store {str(path)!r} is in use: another call of sample or resume is writing to it. "
+            f"Wait until it has ended, then write pmcmc.resume({str(path)!r}, logdensity)."
         ) from error
     try:
         yield

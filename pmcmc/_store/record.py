@@ -126,7 +126,7 @@ class Record:
         description = folder.get(_DESCRIPTION)
         if not isinstance(description, Description):
             raise ValueError(
-                f"store {str(folder.path)!r} has no description that can be read: it was not "
+                f"store {str(folder.path)!r} has no readable description: it was not "
                 "written by this version of pmcmc, or is damaged. Draws may still be read with "
                 "xarray.open_datatree."
             )

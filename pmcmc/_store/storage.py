@@ -120,8 +120,9 @@ class Storage:
         except Exception as error:
             path = str(self._folder.path)
             raise RuntimeError(
-                f"store {path!r} could not be written ({first_line(error)}). What was on disk "
-                f"still is: make room, and go on with pmcmc.resume({path!r}, logdensity)."
+                f"store {path!r} could not be written ({first_line(error)}). Everything written "
+                f"before is still there: free some space, and continue with pmcmc.resume({path!r}, "
+                "logdensity)."
             ) from error
 
     def _write(self, table: DrawnRows | None, first: int, at: Checkpoint) -> None:

@@ -102,8 +102,8 @@ def check_hashable(name: str, value: Any, arguments: str) -> None:
         hash(value)
     except TypeError as error:
         raise ValueError(
-            f"{name} must be hashable for its compiled code to be found again, got an instance of "
-            f"{type(value).__name__}, which is not, e.g. for the arrays in it: write f = lambda "
+            f"{name} must be hashable, so that its compiled code can be reused, got an instance of "
+            f"{type(value).__name__}, which is not, e.g. because it holds arrays: write f = lambda "
             f"{arguments}: your_object({arguments}) once, and give that one function, {name}=f, to "
             "every call."
         ) from error
@@ -122,7 +122,9 @@ def check_count(name: str, value: Any, minimum: int = 1) -> int:
         meant = int(value) if is_whole else minimum
         raise ValueError(f"{name} must be {kind}, got {short(value)}: write e.g. {name}={meant}.")
     if count > _LARGEST_COUNT:
-        raise ValueError(f"{name} must be at most {_LARGEST_COUNT}, got {count}: write less.")
+        raise ValueError(
+            f"{name} must be at most {_LARGEST_COUNT}, got {count}: write a smaller number."
+        )
     return count
 
 

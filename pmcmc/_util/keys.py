@@ -31,7 +31,7 @@ def check_no_keys(noise: Any) -> None:
     """Raise where noise has keys in it: what is drawn with them later depends on the batch."""
     if any(map(_is_typed, jax.tree.leaves(noise))):
         raise ValueError(
-            "noise must be made of numbers, got keys: draw with them there, e.g. "
+            "noise must consist of numbers, got keys: use them to draw there, e.g. "
             "noise=lambda key, x: jax.random.normal(key, x.shape, x.dtype)."
         )
 
@@ -110,6 +110,7 @@ def _check_size(raw: Any) -> None:
     if raw.shape != (size,):
         other = {2: _OURS, 4: "rbg"}.get(raw.shape[0], default)
         raise ValueError(
-            f"rng_key of shape {raw.shape} is no raw key of {default}, JAX's default here, which "
-            f"has shape ({size},): write rng_key=jax.random.wrap_key_data(rng_key, impl={other!r})."
+            f"rng_key of shape {raw.shape} is not a raw key of {default}, JAX's default here, "
+            f"which has shape ({size},): write rng_key=jax.random.wrap_key_data(rng_key, "
+            f"impl={other!r})."
         )

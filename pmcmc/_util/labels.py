@@ -92,7 +92,7 @@ class Labels:
             if len(given) != ranks[label]:
                 example = [f"axis_{i}" for i in range(ranks[label])]
                 raise ValueError(
-                    f"dims must have {ranks[label]} names for {label!r}, one for each axis behind "
+                    f"dims must have {ranks[label]} names for {label!r}, one for each axis after "
                     f"(chain, draw), got {given}: write dims={{{label!r}: {example}}}."
                 )
 
@@ -133,7 +133,7 @@ class Labels:
         for name, values in coords.items():
             if np.ndim(values) != 1 or name in SAMPLE_DIMS:
                 raise ValueError(
-                    "coords must have lists of values for axes behind (chain, draw), got "
+                    "coords must have lists of values for axes after (chain, draw), got "
                     f"{name!r}: {values!r}: write e.g. coords={{'group': ['a', 'b']}}."
                 )
             if name not in self._sizes:
@@ -176,6 +176,6 @@ def _free(name: str, taken: Iterable[str]) -> str:
 
 def _two_of(name: str) -> ValueError:
     return ValueError(
-        f"ArviZ cannot hold two variables of the name {name!r}, in which dots stand for nested "
+        f"ArviZ cannot hold two variables with the name {name!r}, in which dots stand for nested "
         "keys and for slashes: rename one key of x0, or one site of the model."
     )

@@ -1,5 +1,5 @@
 """Other libraries' models and kernels, in parallel in time.
 
-`pmcmc.adapters.numpyro` and `pmcmc.adapters.blackjax` import their library, and are imported only
-when asked for.
+`pmcmc.adapters.numpyro` and `pmcmc.adapters.blackjax` import their library, so they need an
+explicit import.
 """

@@ -23,8 +23,8 @@ def check_burn_in(burn_in: Any, settings: dict[str, Any]) -> None:
         )
     if "step_size" not in {**burn_in.parameters, **settings}:
         raise ValueError(
-            f"{type(burn_in.kernel).__name__} does not tell the step size of a leapfrog step: "
-            "write step_size=0.1, say, or give the kernel a method leapfrog_step_size(dim)."
+            f"{type(burn_in.kernel).__name__} has no step size for leapfrog steps: write "
+            "step_size=0.1, say, or give the kernel a method leapfrog_step_size(dim)."
         )
     if not burn_in.is_stationary:
         warnings.warn(

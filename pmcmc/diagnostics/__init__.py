@@ -1,7 +1,8 @@
 """How good draws are, and how well a recursion suits parallel evaluation.
 
-`compare` sets draws beside a reference, `report` says in words what is wrong with them and what to
-do. The others take a recursion as `pmcmc.solve` does, run it as a loop, and return numbers.
+`compare` compares draws with a reference. `report` says in words what is wrong with draws and what
+to do about it. The others take a recursion as in `pmcmc.solve`, run it as a loop, and return
+numbers.
 """
 
 from pmcmc.diagnostics._compare import Comparison as Comparison

@@ -22,7 +22,7 @@ _SHOWN = 12
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Comparison:
-    """Draws beside a reference.
+    """Draws compared with a reference.
 
     Args:
         dataset: an `xarray.Dataset` of the variables that both have, with dimensions `run`
@@ -30,8 +30,8 @@ class Comparison:
             `"median"`, `"q95"`, `"ess_bulk"`, `"ess_tail"`, `"r_hat"`), and those of the variable.
             Differences are in standard errors; NaN for the last three statistics.
         max_difference: largest difference, in standard errors, that counts as agreement.
-        same_noise: what two runs with the same noise have to be beside that, else `None`.
-        problems: what is wrong, in words; empty where nothing is.
+        same_noise: the draw-by-draw comparison of two runs with the same noise, otherwise `None`.
+        problems: what is wrong, in words; empty if nothing is.
     """
 
     dataset: Any
@@ -41,7 +41,7 @@ class Comparison:
 
     @property
     def table(self) -> Any:
-        """A `pandas.DataFrame` with a row a number, those that differ most first."""
+        """A `pandas.DataFrame` with one row per number, largest differences first."""
         import pandas as pd
 
         rows = {}
@@ -79,24 +79,25 @@ class Comparison:
 
 
 def compare(result: Any, reference: Any, *, max_difference: float | None = None) -> Comparison:
-    """Set draws beside a reference.
+    """Compare draws with a reference.
 
-    Means, standard deviations and quantiles are compared in units of their Monte Carlo standard
-    errors, both runs' taken together. Two runs of `pmcmc.sample` with the same key, kernel and
-    lengths are driven by the same noise, so they should be the same chain: their decisions and
-    positions are compared draw by draw too.
+    It compares means, standard deviations and quantiles in units of the combined Monte Carlo
+    standard error of both runs. Two runs of `pmcmc.sample` with the same key, kernel and lengths
+    have the same noise, so they should be the same chain. In this case it also compares decisions
+    and positions draw by draw.
 
     Args:
-        result: what `pmcmc.sample` or an adapter returned, or anything that `reference` may be.
-        reference: another run, sequential or of another sampler: a result of ours; a `DataTree`,
-            `InferenceData` or posterior `Dataset` of ArviZ's; an `MCMC` of NumPyro's; or a pytree
+        result: the result of `pmcmc.sample` or of an adapter, or anything that `reference` may be.
+        reference: another run, sequential or from another sampler: a result of this package; an
+            ArviZ `DataTree`, `InferenceData` or posterior `Dataset`; a NumPyro `MCMC`; or a pytree
             of arrays of shape `(chain, draw, *event)`, such as the positions of BlackJAX's states.
-            Variables of one name are compared; an array alone is called `x`.
-        max_difference: in standard errors; `None` for a bound that a comparison of this many
-            statistics exceeds with a probability of 1 in 10,000 if nothing is wrong.
+            Variables with the same name are compared; a single array is called `x`.
+        max_difference: largest difference that counts as agreement, in standard errors; `None` for
+            a bound that this many statistics exceed with a probability of 1 in 10,000 if nothing is
+            wrong.
 
     Returns:
-        What printed is a table, with what is wrong below it.
+        A comparison that prints as a table, with the problems below it.
 
     Raises:
         ImportError: ArviZ, a dependency of pmcmc, is not installed.
@@ -118,7 +119,7 @@ def compare(result: Any, reference: Any, *, max_difference: float | None = None)
         if ours[name].shape[2:] != theirs[name].shape[2:]:
             raise ValueError(
                 f"variable {name!r} must have one shape in both, got {ours[name].shape[2:]} in "
-                f"result and {theirs[name].shape[2:]} in reference, behind (chain, draw): reshape "
+                f"result and {theirs[name].shape[2:]} in reference, after (chain, draw): reshape "
                 "it in one of them."
             )
     ours, theirs = ours[names], theirs[names]

@@ -18,26 +18,26 @@ from pmcmc.solvers import Dense
 
 
 class Conditioning(NamedTuple):
-    """What the theory says of a chain of `T` steps; `r(s)_t = s_t - f(s_{t-1})` is its residual.
+    """What the theory says about `T` steps of a chain; `r(s)_t = s_t - f(s_{t-1})` is the residual.
 
     Args:
         exponent: largest Lyapunov exponent, per step.
-        overshoot: `a`, the least number with `|A_{t+k} ... A_{t+1}| <= a exp(k exponent)` for all
-            `t` and `k`, in spectral norms: how far perturbations grow before they follow the
+        overshoot: `a`, the smallest number with `|A_{t+k} ... A_{t+1}| <= a exp(k exponent)` for
+            all `t` and `k`, in spectral norms: how far perturbations grow before they follow the
             exponent. At least 1.
         undershoot: `b`, the largest number with `|A_{t+k} ... A_{t+1}| >= b exp(k exponent)`, at
             most 1.
         smallest: smallest singular value of the Jacobian of the residual, whose square is the
             Polyak-Lojasiewicz constant; `pl_bounds` bounds it by the numbers above.
         largest: its largest singular value.
-        condition_number: their ratio.
+        condition_number: the ratio of the two.
         curvature: largest Frobenius norm of the second derivative of a step along the chain, an
             upper bound there on how fast its Jacobian changes.
-        basin_radius: `2 smallest**2 / curvature`. While the norm of the residual is below, Newton's
-            method shrinks it in every sweep, quadratically, if the second derivatives on the way
-            are no larger than along the chain. Infinite for affine steps.
-        horizon: `1 / exponent`, the steps in which a small perturbation grows by a factor of `e`;
-            infinite where perturbations do not grow.
+        basin_radius: `2 smallest**2 / curvature`. If the norm of the residual is below this,
+            Newton's method shrinks it in every sweep, quadratically, provided that the second
+            derivatives on the way are no larger than along the chain. Infinite for affine steps.
+        horizon: `1 / exponent`, the number of steps in which a small perturbation grows by a factor
+            of `e`; infinite if perturbations do not grow.
     """
 
     exponent: jax.Array
@@ -52,11 +52,11 @@ class Conditioning(NamedTuple):
 
 
 def conditioning(step: Step, s0: Any, inputs: Any) -> Conditioning:
-    """Numbers of the theory for a recursion, along the chain of the loop.
+    """Numbers from the theory for a recursion, along the loop's chain.
 
-    Singular values are found without the matrix of the whole chain, by power iteration. It takes
-    `O(T D**3)` memory, and `O(T**2 D**3)` time for `overshoot` and `undershoot`, which look at all
-    stretches: cut long chains.
+    Power iteration finds the singular values without the matrix of the whole chain. It takes `O(T
+    D**3)` memory, and `O(T**2 D**3)` time for `overshoot` and `undershoot`, which consider all
+    stretches, so cut long chains.
 
     Args:
         step: as in `pmcmc.solve`.

@@ -23,16 +23,16 @@ def lyapunov_exponent(
     """Largest Lyapunov exponent along the chain, per step.
 
     The mean logarithmic growth of small perturbations, `log|A_T ... A_1 v| / T`, averaged over
-    random unit vectors `v`. Negative: perturbations die out, and the number of Newton sweeps grows
-    like the logarithm of the length. Zero or positive: it may grow like the length, and a loop is
-    the better choice. For short chains it is dominated by the start.
+    random unit vectors `v`. If it is negative, perturbations die out, and the number of Newton
+    sweeps grows like the logarithm of the length. If it is zero or positive, the number may grow
+    like the length, and a loop is the better choice. For short chains the start dominates it.
 
     Args:
         step: as in `pmcmc.solve`.
         s0: as in `pmcmc.solve`.
         inputs: as in `pmcmc.solve`.
         n_starts: number of random vectors.
-        seed: of the random vectors.
+        seed: seed of the random vectors.
 
     Raises:
         ValueError: an argument cannot be used.
@@ -53,10 +53,10 @@ def pl_bounds(
 ) -> tuple[float, float]:
     """Bounds on the square root of the Polyak-Lojasiewicz constant of the merit function.
 
-    That constant is the square of the smallest singular value of the residual's Jacobian: near 1
-    the chain is easily found from anywhere, near 0 the merit function is flat and sweeps have far
-    to go. With a negative exponent the bounds hardly depend on the length of long chains; with a
-    positive one both fall exponentially with it.
+    The constant is the square of the smallest singular value of the residual's Jacobian. If it is
+    near 1, the chain is easy to find from anywhere; if it is near 0, the merit function is flat and
+    sweeps have a long way to go. With a negative exponent the bounds hardly depend on the length of
+    long chains; with a positive one both decrease exponentially with it.
 
     The lower bound, `(exp(exponent) - 1) / (exp(exponent * n_steps) - 1) / a`, and two parts of the
     upper one, 1 and `exp(-exponent * (n_steps - 1)) / b`, are those of the thesis. The third part
@@ -70,7 +70,7 @@ def pl_bounds(
     Args:
         exponent: largest Lyapunov exponent.
         n_steps: length of the chain.
-        a: products of `k` successive Jacobians have norms of at most `a * exp(k * exponent)`.
+        a: products of `k` successive Jacobians have norms of at most `a * exp(k * exponent)`,
         b: and of at least `b * exp(k * exponent)`.
 
     Returns:

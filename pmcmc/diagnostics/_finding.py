@@ -8,10 +8,10 @@ N_NAMED = 3  # of many numbers that share a fault, those that are named
 
 
 class Finding(NamedTuple):
-    """Something wrong.
+    """A problem.
 
     Args:
-        what: with figures.
+        what: the problem, with figures.
         remedy: what to do about it.
     """
 

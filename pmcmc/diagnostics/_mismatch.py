@@ -35,9 +35,9 @@ class Mismatch(NamedTuple):
         inverse_norm: spectral norm of the inverse of the matrix that a sweep solves with, block
             bidiagonal over the whole chain. For `jacobian=Dense()` without damping it is one over
             the smallest singular value of the residual's Jacobian.
-        gamma: their product, a bound on the factor by which a sweep shrinks the error near the
-            solution. Below 1 it guarantees linear convergence, the faster the smaller; above 1 it
-            promises nothing (sweeps may be fast all the same).
+        gamma: the product of the two, a bound on the factor by which a sweep shrinks the error near
+            the solution. Below 1 it guarantees linear convergence, faster for smaller values. Above
+            1 it guarantees nothing (sweeps may still be fast).
     """
 
     mismatch: jax.Array
@@ -48,10 +48,10 @@ class Mismatch(NamedTuple):
 def jacobian_mismatch(
     step: Step, s0: Any, inputs: Any, *, solver: ParallelNewton | str = "quasi"
 ) -> Mismatch:
-    """How far a method is from Newton's along the chain, and what that says of its convergence.
+    """How far a method is from Newton's along the chain, and what this says about its convergence.
 
-    Matrices are those of the first sweep of a window as long as the chain, damping included. They
-    take `O(T D**2)` memory here whatever the method.
+    The matrices are those of the first sweep of a window as long as the chain, including damping.
+    They take `O(T D**2)` memory here for every method.
 
     Args:
         step: as in `pmcmc.solve`.
@@ -168,11 +168,11 @@ def error_per_sweep(
     n_sweeps: int,
     solver: ParallelNewton | str = "quasi",
 ) -> np.ndarray:
-    """Distance to the chain of the loop after each sweep over all of it.
+    """Distance to the loop's chain after each sweep over the whole chain.
 
     The largest `|s_t - loop's s_t|` over steps and coordinates after `0, 1, ..., n_sweeps` sweeps
-    of one window: entry 0 is that of the guess. On a logarithmic axis a straight line is linear
-    convergence, whose slope `jacobian_mismatch` bounds; Newton's method bends down.
+    of one window; entry 0 is for the guess. On a logarithmic axis, linear convergence is a straight
+    line, whose slope `jacobian_mismatch` bounds. Newton's method bends down.
 
     Args:
         step: as in `pmcmc.solve`.

@@ -16,13 +16,13 @@ GRID = tuple(10.0**power for power in range(-8, 1))
 
 
 class Penalties(NamedTuple):
-    """What ELK takes with each penalty.
+    """What ELK needs with each penalty.
 
     Args:
-        penalty: those that were tried.
-        sweeps: that each took.
+        penalty: the penalties that were tried.
+        sweeps: number of sweeps with each.
         overflows: how many of these sweeps overflowed.
-        best: the penalty of fewest sweeps, among equals the largest.
+        best: the penalty with the fewest sweeps; the largest one if there is a tie.
     """
 
     penalty: np.ndarray
@@ -41,16 +41,16 @@ def elk_penalties(
 ) -> Penalties:
     """Sweeps of ELK over a grid of penalties, `lambda` in the literature.
 
-    The authors search powers of ten (Gonzalez et al., 2024). Every penalty is one full evaluation;
-    all of them share one compilation. A stretch of the sequence will do.
+    The authors search powers of ten (Gonzalez et al., 2024). Every penalty takes one full
+    evaluation, but all share one compilation. A part of the sequence is enough.
 
     Args:
         step: as in `pmcmc.solve`.
         s0: as in `pmcmc.solve`.
         inputs: as in `pmcmc.solve`.
-        penalties: to try, 0 or more.
-        solver: what is damped, a name or a `ParallelNewton`: `"quasi"` for quasi-ELK; of its window
-            no more than the sequence counts.
+        penalties: values to try, each 0 or more.
+        solver: the method to damp, a name or a `ParallelNewton`: `"quasi"` for quasi-ELK; its
+            window is cut to the length of the sequence.
 
     Raises:
         ValueError: an argument cannot be used.

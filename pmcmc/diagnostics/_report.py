@@ -14,11 +14,11 @@ from pmcmc.diagnostics._run_findings import acceptance, divergences, surrogate, 
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Report:
-    """What is wrong with draws, the worst first.
+    """Problems of draws, worst first.
 
     Args:
-        findings: empty where nothing is wrong.
-        figures: a line of what was looked at.
+        findings: empty if nothing is wrong.
+        figures: one line with the figures that were checked.
     """
 
     findings: tuple[Finding, ...]
@@ -31,15 +31,15 @@ class Report:
 
 
 def report(result: Any) -> Report:
-    """Say in words what is wrong with draws, and what to do.
+    """Say in words what is wrong with draws, and what to do about it.
 
-    Looked at, from what spoils everything to what costs time: whether the solver found the chain,
-    divergences, chains that stand still, R-hat (at most 1.01) and effective sample sizes (at least
-    100 a chain; Vehtari et al., 2021), acceptance rates against the kernel's aim, and sweeps that
-    finish few steps.
+    It checks, from fatal problems to those that only cost time: whether the solver found the chain,
+    divergences, chains that do not move, R-hat (at most 1.01) and effective sample sizes (at least
+    100 per chain; Vehtari et al., 2021), acceptance rates against the kernel's target, and sweeps
+    that finish few steps.
 
     Args:
-        result: what `pmcmc.sample` or `pmcmc.adapters.numpyro.sample_model` returned.
+        result: the result of `pmcmc.sample` or `pmcmc.adapters.numpyro.sample_model`.
 
     Raises:
         ImportError: ArviZ, a dependency of pmcmc, is not installed.

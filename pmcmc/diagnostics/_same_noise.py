@@ -12,10 +12,10 @@ _ROUNDING = 1e-2  # relative, of what two warm-ups find
 
 
 class SameNoise(NamedTuple):
-    """How two runs driven by the same noise differ; arrays of shape `(chain,)`.
+    """How two runs with the same noise differ; arrays of shape `(chain,)`.
 
     Args:
-        first_difference: first draw whose decision, accepted or not, differs; -1 where none does.
+        first_difference: first draw whose decision, accepted or not, differs; -1 if none does.
         n_differences: number of such draws.
         n_draws: number of draws.
         largest_difference: largest `|x - y|` of a coordinate before the first of them.
@@ -37,7 +37,7 @@ class SameNoise(NamedTuple):
         """Compare two results; `None` where they do not have the same noise.
 
         Args:
-            result: perhaps a result of `pmcmc.sample`.
+            result: anything, such as a result of `pmcmc.sample`.
             reference: the other draws.
             ours: draws of the result, an `xarray.Dataset`.
             theirs: of the reference, the same variables.
@@ -69,7 +69,7 @@ class SameNoise(NamedTuple):
 
     @property
     def headline(self) -> str:
-        """A line of the figures."""
+        """The figures in one line."""
         is_same = (self.first_difference < 0).all()
         return (
             f"same noise: decisions {'identical' if is_same else 'DIFFERENT'}, largest difference "
@@ -128,7 +128,7 @@ def _noise(run: Any) -> tuple[Any, ...] | None:
 
 def _cause(first: int, is_rounding: bool, eps: float) -> str:
     if first == 0:
-        return "The runs part at once: compare kernels, starts and log densities."
+        return "The runs differ from the start: compare kernels, starts and log densities."
     if is_rounding:
         return (
             "Rounding can turn a decision close to its threshold, hardly ever in float64: if it "
@@ -136,7 +136,7 @@ def _cause(first: int, is_rounding: bool, eps: float) -> str:
         )
     if eps > np.finfo(np.float64).eps:
         return (
-            "The runs part before. In float32 a residual within tolerance can grow where a chain "
-            "is slow to forget, which does no harm: compare in float64 to be sure."
+            "The runs drift apart before that. In float32 a residual within tolerance can grow "
+            "where a chain is slow to forget, which does no harm: compare in float64 to be sure."
         )
-    return "The runs part before: compare kernels, starts and log densities."
+    return "The runs drift apart before that: compare kernels, starts and log densities."

@@ -1,4 +1,4 @@
-"""Transitions as maps over pre-drawn noise, one algorithm a file."""
+"""Transitions as maps over pre-drawn noise, one algorithm per file."""
 
 from pmcmc.kernels.barker import Barker as Barker
 from pmcmc.kernels.barker import BarkerNoise as BarkerNoise

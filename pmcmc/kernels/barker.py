@@ -15,7 +15,7 @@ from pmcmc.kernels.metropolis import MetropolisKernel
 
 
 class BarkerNoise(NamedTuple):
-    """Normal draws `(D,)` of the move, uniform ones `(D,)` of its signs, one for the decision."""
+    """Normal draws `(D,)` for the move, uniform ones `(D,)` for its signs, one for the decision."""
 
     normal: jax.Array
     sign: jax.Array
@@ -23,10 +23,10 @@ class BarkerNoise(NamedTuple):
 
 
 class Barker(MetropolisKernel):
-    """Barker proposal, which large gradients cannot spoil (Livingstone & Zanella, 2022).
+    """Barker proposal, which is robust to large gradients (Livingstone & Zanella, 2022).
 
-    Each coordinate moves by `step_size * sqrt(C) * |normal|`, in the direction in which the
-    gradient points with a probability that grows with it; `C` is the inverse mass matrix.
+    Each coordinate moves by `step_size * sqrt(C) * |normal|`, where `C` is the inverse mass matrix.
+    The larger the gradient, the more probable is a move in its direction.
 
     Args:
         step_size: positive scalar, in units of the position over those of `sqrt(C)`.

@@ -13,7 +13,7 @@ LogDensity = Callable[[jax.Array], jax.Array]
 
 
 class State(NamedTuple):
-    """Position `(D,)` and the log density there: `None` where there is no log density."""
+    """Position `(D,)` and the log density there, `None` if there is no log density."""
 
     position: jax.Array
     logdensity: jax.Array | None
@@ -30,8 +30,8 @@ class GradientState(NamedTuple):
 def value_and_grad(logdensity: Any, position: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Value and gradient `(D,)` of a log density, by its own method if it has one.
 
-    All kernels take gradients here. A log density that has a method `value_and_grad(position)`
-    decides how it is differentiated; any other function is differentiated in reverse mode.
+    All kernels compute gradients here. A log density with a method `value_and_grad(position)`
+    decides how to differentiate itself; any other function is differentiated in reverse mode.
 
     Args:
         logdensity: from a flat position to a scalar.
@@ -58,14 +58,14 @@ class InnerSteps(NamedTuple):
 
 
 class Parts(NamedTuple):
-    """A transition in three parts, of which only one asks for the log density.
+    """A transition in three parts, only one of which uses the log density.
 
     Args:
-        propose: `(state, noise) -> (proposal, kept)`, a position `(D,)` and what else the decision
-            needs; cheap.
+        propose: `(state, noise) -> (proposal, kept)`, a position `(D,)` and anything else that the
+            decision needs; cheap.
         evaluate: `(logdensity, proposal) -> evaluated proposal`, a state.
         decide: `(state, evaluated proposal, kept, noise) -> (state, info)`; cheap.
-        proposes_from_position: whether `propose` reads nothing of a state but its position.
+        proposes_from_position: whether `propose` reads only the position of a state.
     """
 
     propose: Callable[[Any, Any], tuple[jax.Array, Any]]
@@ -81,10 +81,10 @@ class Kernel(Pytree, abc.ABC):
     `s_t = f(s_{t-1}, noise_t)` that a loop or a parallel-in-time solver can evaluate. Positions
     are flat vectors of shape `(D,)`; `pmcmc.sample` ravels and unravels the user's pytrees.
 
-    A kernel is a frozen dataclass registered as a pytree whose hyperparameters are leaves, so that
-    changing their values never recompiles. A state is a named tuple with at least a `position` and
-    its `logdensity`. A kernel of your own needs `draw_noise` and `transition`; if it proposes,
-    evaluates the log density once and decides, derive from `ProposalKernel`.
+    A kernel is a frozen dataclass registered as a pytree. Its hyperparameters are leaves, so new
+    values never recompile. A state is a named tuple with at least a `position` and its
+    `logdensity`. Your own kernel needs `draw_noise` and `transition`; if it proposes, evaluates the
+    log density once and decides, derive from `ProposalKernel`.
     """
 
     uses_logdensity: ClassVar[bool] = True
@@ -99,7 +99,7 @@ class Kernel(Pytree, abc.ABC):
         """State of the chain at `position`: the position and what the next step can reuse.
 
         Args:
-            logdensity: from a flat position to a scalar; `None` where there is none.
+            logdensity: from a flat position to a scalar; `None` if there is none.
             position: shape `(D,)`.
         """
         if logdensity is None:
@@ -126,46 +126,46 @@ class Kernel(Pytree, abc.ABC):
         """
 
     def acceptance_rate_to_aim_at(self, dim: int) -> float | None:
-        """The acceptance rate that suits positions of `dim` numbers, for tuning the step size."""
+        """The target acceptance rate for positions of `dim` numbers, for tuning the step size."""
         return self.target_acceptance_rate
 
     def evaluations_per_step(self) -> float:
-        """How often a transition evaluates the log density, on average, where there is one."""
+        """How often a transition evaluates the log density on average, if there is one."""
         return 1.0
 
     def parts(self) -> Parts | None:
-        """The transition in three parts, where it has them."""
+        """The transition in three parts, if it has them."""
         return None
 
     def surrogate_of_logdensity(self) -> Any:
-        """A stand-in for the log density that the kernel has itself; `None` where it has none."""
+        """The kernel's own stand-in for the log density; `None` if it has none."""
         return None
 
     def preliminary(self, dim: int) -> "Kernel | None":
-        """The kernel that a warm-up begins with, to learn what this one needs to be told.
+        """The kernel with which a warm-up begins, to learn what this one needs.
 
-        `None` where it begins with this one.
+        `None` if it begins with this one.
 
         Args:
-            dim: numbers in a position.
+            dim: number of coordinates of a position.
 
         Raises:
-            ValueError: so many are too many for this kernel.
+            ValueError: `dim` is too large for this kernel.
         """
         return None
 
     def tunable(self, name: str) -> Any:
-        """The value of a tunable field, `None` where the kernel has no such field."""
+        """The value of a tunable field, `None` if the kernel has no such field."""
         return getattr(self, name) if name in self.tunables else None
 
     def inner_steps(self, logdensity: Any) -> InnerSteps | None:
-        """The transition as a recursion of its own, where it is one."""
+        """The transition as a recursion of its own, if it is one."""
         return None
 
     def flatten(self, unravel: Callable[[jax.Array], Any]) -> "Kernel":
         """The kernel for flat positions.
 
-        For kernels made of functions that users write for positions of their own structure.
+        For kernels made from the user's functions of structured positions.
 
         Args:
             unravel: from a flat position to that structure.
@@ -173,14 +173,14 @@ class Kernel(Pytree, abc.ABC):
         return self
 
     def leapfrog_step_size(self, dim: int) -> float | None:
-        """Step size for Hamiltonian samplers with the same metric, to go on from this kernel.
+        """Step size with which Hamiltonian samplers can continue, with the same metric.
 
         Args:
-            dim: numbers in a position.
+            dim: number of coordinates of a position.
 
         Returns:
-            One that is accepted at a rate of 0.8 to 0.9 on a normal target where this kernel is
-            accepted at its own target rate; `None` where that cannot be told.
+            A step size with an acceptance rate of 0.8 to 0.9 on a normal target, if this kernel has
+            its own target rate there; `None` if unknown.
         """
         return None
 

@@ -14,14 +14,14 @@ from pmcmc.kernels.metropolis import Info, always_accepted
 class CustomKernel(Kernel, static=("step", "noise")):
     """A transition `(position, noise) -> position`, such as a Gibbs scan.
 
-    No log density is needed (`sample(None, x0, ...)`); one that is given is reported as a
-    statistic. Positions have the structure of `x0`. Data that the functions close over are read
+    It needs no log density (`sample(None, x0, ...)`); if there is one, it is reported as a
+    statistic. Positions have the structure of `x0`. Data in the closures of the functions are read
     once.
 
     Args:
         step: `(position, noise) -> position`. Sweeps differentiate it.
         noise: `(rng_key, position) -> noise`, a pytree of arrays; only shapes and dtypes of the
-            position may be used. Draw what does not depend on the position, and scale it in
+            position may be used. Draw values that do not depend on the position, and scale them in
             `step`: `mean + sd * normal`, `rate / gamma`.
 
     Raises:

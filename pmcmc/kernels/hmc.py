@@ -13,7 +13,7 @@ from pmcmc.kernels.metropolis import accept
 
 
 class HMCNoise(NamedTuple):
-    """Momentum `(D,)`, uniform draw of the decision, uniform draw of the trajectory's length."""
+    """Momentum `(D,)`, uniform draws for the decision and for the length of the trajectory."""
 
     momentum: jax.Array
     uniform: jax.Array
@@ -27,9 +27,9 @@ class HMCInfo(NamedTuple):
         acceptance_rate: Metropolis probability `min(1, ratio)`.
         is_accepted: whether the end of the trajectory was accepted.
         is_divergent: whether the energy error exceeded the threshold, or was not finite.
-        energy: Hamiltonian at the end of the trajectory if accepted, else at its start.
-        energy_error: Hamiltonian at the end minus at the start, `inf` where it is not finite.
-        num_integration_steps: leapfrog steps of the trajectory.
+        energy: Hamiltonian at the end of the trajectory if accepted, otherwise at its start.
+        energy_error: Hamiltonian at the end minus at the start, `inf` if it is not finite.
+        num_integration_steps: number of leapfrog steps in the trajectory.
     """
 
     acceptance_rate: jax.Array
@@ -43,18 +43,18 @@ class HMCInfo(NamedTuple):
 class HMC(Kernel, static=("num_integration_steps", "jitter")):
     """Hamiltonian Monte Carlo with the leapfrog integrator (Duane et al., 1987; Neal, 2011).
 
-    It runs in parallel in time in two ways: with most solvers the sequence is the chain and a step
-    is a whole trajectory; with `"block"` (2 x 2 blocks of diagonals) the sequence is the
-    trajectory and a step is a leapfrog step, which takes long trajectories to pay.
+    It runs in parallel in time in two ways. With most solvers, the recursion runs over the chain
+    and a step is a whole trajectory. With `"block"` (2 x 2 blocks of diagonals), the recursion runs
+    over a trajectory and a step is a leapfrog step; this pays off only for long trajectories.
 
     Args:
         step_size: positive scalar, in units of the position over those of `sqrt(C)`, where `C` is
             the inverse mass matrix.
-        num_integration_steps: leapfrog steps of a trajectory.
+        num_integration_steps: number of leapfrog steps in a trajectory.
         inverse_mass_matrix: `None` for the identity, a vector `(D,)`, or a matrix `(D, D)`.
-        jitter: trajectories have a length drawn evenly from `(1 - jitter, 1 + jitter)` times
-            `num_integration_steps`, rounded; 0 for trajectories of one length.
-        divergence_threshold: energy error above which a transition is called divergent.
+        jitter: the length of a trajectory is uniform on `(1 - jitter, 1 + jitter)` times
+            `num_integration_steps`, rounded; 0 for a fixed length.
+        divergence_threshold: energy error above which a transition counts as divergent.
 
     Raises:
         ValueError: an argument is out of range.
@@ -81,7 +81,7 @@ class HMC(Kernel, static=("num_integration_steps", "jitter")):
 
     @property
     def max_integration_steps(self) -> int:
-        """The most leapfrog steps that a trajectory can have."""
+        """The largest number of leapfrog steps in a trajectory."""
         return max(1, round(self.num_integration_steps * (1 + self.jitter)))
 
     def evaluations_per_step(self) -> float:

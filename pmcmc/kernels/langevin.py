@@ -13,7 +13,7 @@ from pmcmc.kernels.proposal import ProposalKernel
 
 
 class LangevinNoise(NamedTuple):
-    """Normal draw `(D,)` with the inverse mass matrix for its covariance."""
+    """Normal draw `(D,)` whose covariance is the inverse mass matrix."""
 
     normal: jax.Array
 

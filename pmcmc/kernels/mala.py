@@ -15,7 +15,7 @@ from pmcmc.kernels.metropolis import MetropolisKernel
 
 
 class MALANoise(NamedTuple):
-    """Normal draw `(D,)` with the inverse mass matrix for its covariance, and a uniform draw."""
+    """Normal draw `(D,)` whose covariance is the inverse mass matrix, and a uniform draw."""
 
     normal: jax.Array
     uniform: jax.Array
@@ -25,7 +25,7 @@ class MALA(MetropolisKernel):
     """Langevin proposal with a Metropolis correction (Roberts & Tweedie, 1996).
 
     The proposal is `x + step_size * C @ grad + sqrt(2 * step_size) * normal`, where `normal` has
-    the covariance `C`, the inverse mass matrix: the parametrisation of BlackJAX.
+    the covariance `C`, the inverse mass matrix: BlackJAX's parametrization.
 
     Args:
         step_size: positive scalar, in squared units of the position over those of `C`.

@@ -51,7 +51,7 @@ def accept(state: Any, proposal: Any, log_ratio: jax.Array, uniform: jax.Array) 
 class MetropolisKernel(ProposalKernel):
     """A kernel that proposes a position from the state alone, evaluates it, and decides.
 
-    Its noise is a named tuple with a draw `uniform` for the decision.
+    Its noise is a named tuple with a field `uniform` for the decision.
     """
 
     @abc.abstractmethod

@@ -12,24 +12,24 @@ from pmcmc.kernels.metropolis import MetropolisKernel
 
 
 class MetropolisHastingsNoise(NamedTuple):
-    """What the user's sampler drew for the proposal, and a uniform draw."""
+    """The user's noise for the proposal, and a uniform draw."""
 
     proposal: Any
     uniform: jax.Array
 
 
 class MetropolisHastings(MetropolisKernel, static=("proposal", "noise", "log_ratio")):
-    """Accept or reject what `proposal` proposes (Hastings, 1970); no gradient is used.
+    """Accept or reject the proposals of a function (Hastings, 1970), without a gradient.
 
-    Positions have the structure of `x0`. Data that the functions close over are read once.
+    Positions have the structure of `x0`. Data in the closures of the functions are read once.
 
     Args:
         proposal: `(position, noise) -> position`, the proposal as a map over noise. Sweeps
             differentiate it.
         noise: `(rng_key, position) -> noise`, a pytree of arrays; only shapes and dtypes of the
             position may be used.
-        log_ratio: `(position, proposal) -> log q(position | proposal) - log q(proposal |
-            position)` for the density `q` of the proposal; `None` where it is symmetric.
+        log_ratio: `(position, proposal) -> log q(position | proposal) - log q(proposal | position)`
+            for the density `q` of the proposal; `None` if it is symmetric.
 
     Raises:
         ValueError: an argument is not a function.

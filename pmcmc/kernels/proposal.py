@@ -9,26 +9,26 @@ from pmcmc.kernels.base import Kernel, LogDensity, Parts
 
 
 class ProposalKernel(Kernel):
-    """A kernel in three parts, of which only one asks for the log density.
+    """A kernel in three parts, only one of which uses the log density.
 
-    `propose` and `decide` are cheap; `evaluate` is the expensive call. Solvers that predict what
-    steps propose can then evaluate many proposals at once.
+    `propose` and `decide` are cheap; `evaluate` is expensive. Solvers that predict proposals can
+    then evaluate many of them at once.
     """
 
     @abc.abstractmethod
     def propose(self, state: Any, noise: Any) -> jax.Array:
-        """The proposal `(D,)`, from the position alone where `uses_gradient` is false."""
+        """The proposal `(D,)`, from the position alone if `uses_gradient` is false."""
 
     def evaluate(self, logdensity: LogDensity, proposal: jax.Array) -> Any:
-        """The proposal as a state: with the log density there, and its gradient if it is used."""
+        """The proposal as a state, with the log density there, and its gradient if it is used."""
         return self.init(logdensity, proposal)
 
     @abc.abstractmethod
     def decide(self, state: Any, proposal: Any, noise: Any) -> tuple[Any, Any]:
         """`(state, info)` after the decision about an evaluated proposal.
 
-        Predictions take for granted that the state is one of the two; where it is not, a chain is
-        right all the same, but found one step a sweep.
+        Predictions assume that the next state is one of the two. If it is not, the chain is still
+        correct, but each sweep finishes only one step.
         """
 
     def parts(self) -> Parts:

@@ -14,14 +14,14 @@ from pmcmc.kernels.metropolis import MetropolisKernel
 
 
 class RandomWalkNoise(NamedTuple):
-    """Draw `(D,)` of the move before it is scaled by the step size, and a uniform draw."""
+    """Draw `(D,)` for the move before scaling by the step size, and a uniform draw."""
 
     move: jax.Array
     uniform: jax.Array
 
 
 class RandomWalkMetropolis(MetropolisKernel, static=("draw",)):
-    """Symmetric proposals around the position (Metropolis et al., 1953); no gradient is used.
+    """Symmetric proposals around the position (Metropolis et al., 1953), without a gradient.
 
     The proposal is `x + step_size * factor @ draw(...)`, where `factor` is the Cholesky factor of
     the inverse mass matrix: with normal draws, `step_size**2` times that matrix is the covariance
@@ -30,8 +30,8 @@ class RandomWalkMetropolis(MetropolisKernel, static=("draw",)):
     Args:
         step_size: positive scalar, in units of the position over those of `factor`.
         inverse_mass_matrix: `None` for the identity, a vector `(D,)`, or a matrix `(D, D)`.
-        draw: `(rng_key, shape, dtype) -> array`, draws from a distribution symmetric around zero,
-            such as `jax.random.normal`, `jax.random.laplace` or `jax.random.cauchy`.
+        draw: `(rng_key, shape, dtype) -> array`, draws from a distribution that is symmetric around
+            zero, such as `jax.random.normal`, `jax.random.laplace` or `jax.random.cauchy`.
 
     Raises:
         ValueError: `step_size` is not a positive finite number, `inverse_mass_matrix` not positive
@@ -52,7 +52,7 @@ class RandomWalkMetropolis(MetropolisKernel, static=("draw",)):
         check_function("draw", self.draw, "jax.random.normal")
 
     def acceptance_rate_to_aim_at(self, dim: int) -> float:
-        """0.44 in one dimension (Gelman, Roberts & Gilks, 1996), and else 0.234."""
+        """0.44 in one dimension (Gelman, Roberts & Gilks, 1996), otherwise 0.234."""
         return 0.44 if dim == 1 else self.target_acceptance_rate
 
     def leapfrog_step_size(self, dim: int) -> float | None:

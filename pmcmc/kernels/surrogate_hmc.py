@@ -28,14 +28,14 @@ from pmcmc.surrogates.fit import MOST_DIM
 
 
 class SurrogateHMCNoise(NamedTuple):
-    """Draws of one step.
+    """Draws for one step.
 
     Args:
-        momentum: normal `(D,)` with the mass matrix for its covariance.
-        move: the same draw with the inverse mass matrix for its covariance.
-        uniform: of the decision.
-        jitter: of the step size.
-        choice: of the kind of proposal.
+        momentum: normal `(D,)` whose covariance is the mass matrix.
+        move: the same draw, scaled to have the inverse mass matrix as its covariance.
+        uniform: for the decision.
+        jitter: for the step size.
+        choice: for the kind of proposal.
     """
 
     momentum: jax.Array
@@ -48,26 +48,26 @@ class SurrogateHMCNoise(NamedTuple):
 class SurrogateHMC(ProposalKernel):
     """Trajectories of a surrogate as proposals, accepted by the exact log density.
 
-    Leapfrog trajectories of a surrogate are reversible and preserve volume, whatever the surrogate,
-    so that accepting with `exp(l(p) - l(x) + K(v) - K(w))`, where `l` is the exact log density and
-    `K` the kinetic energy, leaves the target invariant (Rasmussen, 2003; Liu, 2001, section 9.4.3).
-    A step takes one value of the log density and no gradient. A share of the steps, drawn
-    beforehand, are random-walk proposals: they lead on where the surrogate is too low.
+    Leapfrog trajectories are reversible and preserve volume for any surrogate. So accepting with
+    `exp(l(p) - l(x) + K(v) - K(w))`, where `l` is the exact log density and `K` the kinetic energy,
+    leaves the target invariant (Rasmussen, 2003; Liu, 2001, section 9.4.3). Each step takes one
+    value of the log density and no gradient. Some steps, chosen by the noise, are random-walk
+    proposals: they help where the surrogate is too low.
 
     Args:
         surrogate: stand-in for the log density: a `pmcmc.surrogates.Surrogate`, a function of the
             position such as a coarser solver of the same differential equation, or `"auto"` for one
-            that the warm-up fits to all that it evaluates; it then also chooses step size, number
-            of leapfrog steps, metric and share.
+            that the warm-up fits to all of its evaluations; the warm-up then also chooses step
+            size, number of leapfrog steps, metric and share.
         step_size: positive scalar, in units of the position over those of `sqrt(C)`, where `C` is
             the inverse mass matrix.
-        num_integration_steps: leapfrog steps of a trajectory.
+        num_integration_steps: number of leapfrog steps in a trajectory.
         inverse_mass_matrix: `None` for the identity, a vector `(D,)`, or a matrix `(D, D)`.
-        jitter: the step size of a trajectory is drawn evenly from `(1 - jitter, 1 + jitter)` times
+        jitter: the step size of a trajectory is uniform on `(1 - jitter, 1 + jitter)` times
             `step_size`.
         random_walk_share: probability of a random-walk proposal.
         random_walk_step_size: its step size, in the same units; `None` for `2.38 / sqrt(D)`, or for
-            `step_size` where all proposals are of a random walk.
+            `step_size` if all proposals are random-walk proposals.
 
     Raises:
         ValueError: an argument is out of range.
@@ -122,7 +122,7 @@ class SurrogateHMC(ProposalKernel):
     def propose_and_keep(
         self, state: State, noise: SurrogateHMCNoise
     ) -> tuple[jax.Array, jax.Array]:
-        """The proposal, and by how much its kinetic energy is less than it was."""
+        """The proposal, and the decrease in kinetic energy."""
         is_walk = noise.choice < self.random_walk_share
         last = self._trajectory(PhasePoint(state.position, noise.momentum), noise.jitter, is_walk)
         lost = noise.momentum - last.momentum
@@ -187,7 +187,7 @@ class SurrogateHMC(ProposalKernel):
             return None
         if dim > MOST_DIM:
             raise ValueError(
-                f"surrogate='auto' is a polynomial of at most {MOST_DIM} numbers, got {dim}: write "
+                f"surrogate='auto' is a polynomial in at most {MOST_DIM} numbers, got {dim}: write "
                 "kernel='hmc', or a surrogate of your own."
             )
         # A random walk in the form of what follows, so that it compiles nothing of its own.

@@ -1,7 +1,7 @@
-"""Pictures of draws and of how they were found.
+"""Plots of draws and of how they were found.
 
-Each function draws on axes of matplotlib, new ones unless they are given, and returns them. Colors
-are told apart by color-blind eyes and stand out on light and on dark ground.
+Each function draws on matplotlib axes, new ones unless you pass some, and returns them. The colors
+are safe for color-blind readers and visible on light and dark backgrounds.
 """
 
 from pmcmc.plots._draws import iterates as iterates

@@ -26,22 +26,22 @@ def trace(
     n_draws: int = 400,
     ax: Any = None,
 ) -> Any:
-    """Draws of one number against the step; a reference, such as the loop's chain, below them.
+    """Draws of one number against the step, with a reference, such as the loop's chain, below.
 
     Args:
-        result: what `pmcmc.sample` returned, or other draws (see `pmcmc.diagnostics.compare`).
+        result: the result of `pmcmc.sample`, or other draws (see `pmcmc.diagnostics.compare`).
         reference: likewise, drawn as a broad line.
         var_name: a name of `summary()`, such as `"theta[3]"`; `None` for the first number.
         chain: index of the chain.
         n_draws: number of draws shown.
-        ax: where to draw, `None` for new axes.
+        ax: where to draw; `None` for new axes.
 
     Returns:
         The axes.
 
     Raises:
         ImportError: matplotlib, or ArviZ, a dependency of pmcmc, is not installed.
-        ValueError: there is no such number or chain; the message names those there are. Or draws
+        ValueError: there is no such number or chain; the message lists the available ones. Or draws
             or `n_draws` cannot be used.
     """
     n_draws = check_count("n_draws", n_draws)
@@ -68,23 +68,23 @@ def iterates(
     chain: int = 0,
     axes: Any = None,
 ) -> Any:
-    """What sweeps make of a chain in two dimensions: a panel for each number of sweeps.
+    """How sweeps build a chain in two dimensions, with one panel per number of sweeps.
 
     Args:
-        results: runs of one chain that were stopped after more and more sweeps over all of it, by
-            `ParallelNewton(window=n_steps, max_sweeps=k + 1, fallback=None)`, since the last sweep
-            of a run only checks; at the end a finished one.
-        logdensity: of a vector of two numbers, for its contours.
+        results: runs of one chain that stopped after more and more sweeps over the whole chain,
+            with `ParallelNewton(window=n_steps, max_sweeps=k + 1, fallback=None)` (the last sweep
+            of a run only checks), and finally a finished run.
+        logdensity: log density of a vector of two numbers, for its contours.
         chain: index of the chain.
-        axes: where to draw, as many as there are results; `None` for new ones.
+        axes: where to draw, one for each result; `None` for new ones.
 
     Returns:
         An array of axes.
 
     Raises:
         ImportError: matplotlib is not installed.
-        ValueError: positions do not have two numbers, there are no results or no such chain, or
-            not as many axes as results.
+        ValueError: positions do not have two numbers, there are no results or no such chain, or the
+            number of axes is not the number of results.
     """
     paths = [_path(result, chain) for result in results]
     if not paths:
@@ -107,10 +107,10 @@ def iterates(
 
 
 def rank(result: Any, *, var_names: Sequence[str] | None = None) -> Any:
-    """ArviZ's rank plots, a panel for each number: chains that agree look alike.
+    """ArviZ's rank plots, one panel per number: chains that agree look alike.
 
     Args:
-        result: what `pmcmc.sample` returned, or other draws (see `pmcmc.diagnostics.compare`).
+        result: the result of `pmcmc.sample`, or other draws (see `pmcmc.diagnostics.compare`).
         var_names: variables to show; `None` for all.
 
     Returns:

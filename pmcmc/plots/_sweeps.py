@@ -16,13 +16,13 @@ _PARTS = ("compile", "setup", "warmup", "run")
 def sweeps(result: Any, *, chain: int = 0, axes: Any = None) -> Any:
     """Residual before each sweep, and how far the chain is finished after it.
 
-    Sweeps finish a chain from left to right: the second panel is that front. With a window shorter
-    than the chain the residual is that of the window, which moves with it. The picture ends where
-    the record does, or where steps were taken one at a time.
+    Sweeps finish a chain from left to right; the second panel shows this front. If the window is
+    shorter than the chain, the residual is that of the moving window. The plot ends where the
+    record ends, or where steps were taken one at a time.
 
     Args:
-        result: of `pmcmc.sample` or `pmcmc.solve` with a solver that keeps a record, such as
-            `ParallelNewton(n_logged_sweeps=200)`.
+        result: a result of `pmcmc.sample` or `pmcmc.solve` with a solver that keeps a record, such
+            as `ParallelNewton(n_logged_sweeps=200)`.
         chain: index of the chain.
         axes: two axes to draw on; `None` for new ones.
 
@@ -31,7 +31,8 @@ def sweeps(result: Any, *, chain: int = 0, axes: Any = None) -> Any:
 
     Raises:
         ImportError: matplotlib is not installed.
-        ValueError: the result has no record of sweeps, there is no such chain, or not two axes.
+        ValueError: the result has no record of sweeps, there is no such chain, or there are not two
+            axes.
     """
     residual, finished = _record(result, chain)
     axes = as_axes(axes, 2, 1, figsize=(6, 4.5), sharex=True)
@@ -47,19 +48,19 @@ def sweeps(result: Any, *, chain: int = 0, axes: Any = None) -> Any:
 
 
 def scaling(runs: Mapping[str, Sequence[Result | Solution]], *, ax: Any = None) -> Any:
-    """Sweeps against the length of the chain, beside the loop's steps.
+    """Number of sweeps against the length of the chain, with the loop's steps for comparison.
 
     Args:
         runs: results of `pmcmc.sample` or `pmcmc.solve` for chains of different lengths, by the
             name of their method.
-        ax: where to draw, `None` for new axes.
+        ax: where to draw; `None` for new axes.
 
     Returns:
         The axes.
 
     Raises:
         ImportError: matplotlib is not installed.
-        ValueError: there are no runs, or they are no results.
+        ValueError: there are no runs, or they are not results.
     """
     named = runs.values() if isinstance(runs, Mapping) else [None]
     if not named or not all(isinstance(results, list | tuple) and results for results in named):
@@ -79,18 +80,18 @@ def scaling(runs: Mapping[str, Sequence[Result | Solution]], *, ax: Any = None) 
 
 
 def seconds(runs: Mapping[str, Result], *, ax: Any = None) -> Any:
-    """Where the time went: compiling, set-up, warm-up and run, a bar for each result.
+    """Where the time went: compilation, set-up, warm-up and run, one bar per result.
 
     Args:
         runs: results by name.
-        ax: where to draw, `None` for new axes.
+        ax: where to draw; `None` for new axes.
 
     Returns:
         The axes.
 
     Raises:
         ImportError: matplotlib is not installed.
-        ValueError: there are no runs, or they are no results of `pmcmc.sample`.
+        ValueError: there are no runs, or they are not results of `pmcmc.sample`.
     """
     if not isinstance(runs, Mapping) or not runs:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Ways to evaluate a recursion `s_t = f(s_{t-1}, u_t)`; they know maps and arrays only."""
+"""Ways to evaluate a recursion `s_t = f(s_{t-1}, u_t)`; they use only maps and arrays."""
 
 from pmcmc.solvers.auto import Auto as Auto
 from pmcmc.solvers.base import Outcome as Outcome

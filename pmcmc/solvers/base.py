@@ -22,7 +22,7 @@ class Outcome(enum.IntEnum):
 
     @classmethod
     def of(cls, trajectories: "Trajectories", is_finite: jax.Array) -> jax.Array:
-        """The outcome of each chain as an integer; `is_finite` is whether its states are."""
+        """The outcome of each chain as an integer; `is_finite`: whether its states are finite."""
         # On the host there is nothing to compile.
         xp: Any = np if isinstance(is_finite, np.ndarray) else jnp
         was_helped = (trajectories.sweeps > 0) & (trajectories.sequential_steps > 0)
@@ -38,7 +38,7 @@ class Outcome(enum.IntEnum):
 
     @property
     def remedy(self) -> str:
-        """What to do about it; empty where nothing is wrong."""
+        """What to do about it; empty if nothing is wrong."""
         return _REMEDIES[self]
 
 
@@ -64,16 +64,16 @@ _REMEDIES = {
 
 
 class SweepLog(NamedTuple):
-    """What each of the first sweeps saw, shape `(chain, sweep)`.
+    """Record of the first sweeps, shape `(chain, sweep)`.
 
     Args:
-        residual: largest `|s_t - f(s_{t-1})|` over the window before the sweep, infinite where one
-            is not a number, -1 where the chain took no such sweep.
-        finished: number of finished steps after the sweep, -1 where there was none.
-        reset: number of steps of the window whose new iterate overflowed and was replaced, -1
-            where there was no sweep.
-        merit: half the sum of `|s_t - f(s_{t-1})|**2` over the window before the sweep, infinite
-            where one is not a number, -1 where there was no sweep.
+        residual: largest `|s_t - f(s_{t-1})|` over the window before the sweep, infinite if one is
+            NaN, -1 if there was no sweep.
+        finished: number of finished steps after the sweep, -1 if there was no sweep.
+        reset: number of steps in the window whose new iterate overflowed and was replaced, -1 if
+            there was no sweep.
+        merit: half the sum of `|s_t - f(s_{t-1})|**2` over the window before the sweep, infinite if
+            one is NaN, -1 if there was no sweep.
     """
 
     residual: jax.Array
@@ -88,7 +88,7 @@ class SweepLog(NamedTuple):
         return cls(numbers, counts, counts, numbers)
 
     def record(self, sweep: jax.Array, *seen: jax.Array) -> "SweepLog":
-        """The trace of one chain with a sweep recorded, if there is room for it."""
+        """The record of one chain with a sweep added, if there is room for it."""
         if not self.residual.size:
             return self
         rows = zip(self, seen, strict=True)
@@ -119,18 +119,18 @@ class Trajectories(NamedTuple):
     """States of a batch of chains, and the evidence that they solve the recursion.
 
     Args:
-        states: shape `(chain, length, D)`; rows from `n_steps` on carry no meaning, and are
-            zero where sweeps did not finish them. A chain that runs into NaN has NaN from there on.
+        states: shape `(chain, length, D)`; rows from `n_steps` on have no meaning, and are zero if
+            sweeps did not finish them. A chain that runs into NaN has NaN from there on.
         aux: the pytree of the steps, leading axes `(chain, length)`.
-        sweeps: parallel sweeps that each chain took.
-        sequential_steps: steps that each chain took one at a time.
-        evaluations: of the map that went into the chain. In a batch, a device also evaluates the
-            windows of finished chains until the last one is finished.
-        calls: of the expensive function (see `Recursion.calls`), which they took.
-        products: of a Jacobian of a step and a vector, which they took.
+        sweeps: number of parallel sweeps of each chain.
+        sequential_steps: number of steps that each chain took one at a time.
+        evaluations: number of evaluations of the map for the chain. In a batch, a device also
+            evaluates the windows of finished chains until the last one is finished.
+        calls: number of calls of the expensive function (see `Recursion.calls`).
+        products: number of Jacobian-vector products of steps.
         residual: largest `|s_t - f(s_{t-1})|` over steps and coordinates, per chain.
         scaled_residual: the same in units of the solver's tolerance, per chain.
-        sweep_log: of the first sweeps, as many as were asked for.
+        sweep_log: record of the first sweeps, as many as were requested.
     """
 
     states: jax.Array
@@ -146,7 +146,7 @@ class Trajectories(NamedTuple):
 
     @classmethod
     def of(cls, states: jax.Array, aux: Any, tally: Tally) -> "Trajectories":
-        """States and aux with what they took, leaves of which have a leading chain axis."""
+        """States and aux with their costs, whose leaves have a leading chain axis."""
         return cls(states, aux, *tally)
 
 
@@ -157,15 +157,15 @@ class Solver(Pytree, abc.ABC):
 
     @property
     def fits_surrogate(self) -> bool:
-        """Whether it asks for a surrogate fitted to what the steps have evaluated."""
+        """Whether it needs a surrogate fitted to the evaluations of the steps."""
         return False
 
     def describe(self) -> str:
-        """Its name, and what tells it from others of that name, in a few words."""
+        """Its name, and what distinguishes it from others of that name, in a few words."""
         return type(self).__name__
 
     def describe_sweeps(self, steps: float, window: float) -> str:
-        """Of sweeps that finish so many of the steps of a window on average, in a few words."""
+        """How sweeps that finish so many steps of a window on average progress, in a few words."""
         return f"{steps:.2g} steps/sweep"
 
     @abc.abstractmethod
@@ -178,7 +178,7 @@ class Solver(Pytree, abc.ABC):
             recursion: the map of one step of one chain.
             s0: starts, shape `(chain, D)`.
             inputs: pytree with leading axes `(chain, length)`.
-            n_steps: number of steps to evaluate, at most `length`. It is traced: another number
+            n_steps: number of steps to evaluate, at most `length`. It is traced, so another number
                 does not recompile.
         """
 
@@ -189,23 +189,23 @@ class Solver(Pytree, abc.ABC):
         Args:
             n_steps: length of the whole chain.
             n_chains: number of chains evaluated together.
-            dim: numbers in a state.
-            dtype: of the states.
+            dim: number of coordinates of a state.
+            dtype: dtype of the states.
         """
 
     def prepare(self, setting: Any) -> "Solver":
-        """The solver with everything found that it asks for by name.
+        """The solver with everything resolved that is given by name.
 
         Args:
-            setting: the recursion that it is to evaluate, a `pmcmc.solvers.setting.Setting`.
+            setting: the recursion to evaluate, a `pmcmc.solvers.setting.Setting`.
 
         Raises:
-            ValueError: it cannot; the message says why and what to write.
+            ValueError: this is impossible; the message says why and what to write.
         """
         return self
 
     def calmer(self) -> "list[tuple[Solver, str]]":
-        """Solvers that are slower and more robust, in order, each with its name in a sentence."""
+        """Solvers that are slower but more robust, in order, each with its name for a sentence."""
         return []
 
     @property
@@ -214,11 +214,11 @@ class Solver(Pytree, abc.ABC):
         return False
 
     def segment(self, first_step: int, length: int) -> "Solver":
-        """The solver of `length` steps from `first_step` on, for what it is given per step."""
+        """The solver for `length` steps from `first_step` on, with their part of per-step data."""
         return self
 
     def for_derivatives(self) -> "Solver":
-        """The solver for derivatives of a solution, which always finishes."""
+        """The solver for derivatives of a solution; it always finishes."""
         return self
 
     @abc.abstractmethod

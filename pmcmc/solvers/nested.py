@@ -14,14 +14,14 @@ from pmcmc.solvers.setting import Setting
 
 
 class Nested(Solver):
-    """Take steps one after another, and the inner steps of each by a solver.
+    """Take steps one after another, and the inner steps of each with a solver.
 
-    The inner steps of HMC are its leapfrog steps. Where a step has none, the solver evaluates the
-    chain itself. Sweeps, steps taken one at a time, and residuals are those of the inner steps.
+    The inner steps of HMC are its leapfrog steps. If a step has none, the solver evaluates the
+    chain itself. Sweeps, steps taken one at a time, and residuals refer to the inner steps.
 
     Args:
-        solver: of the inner steps, whose states are position and momentum, `2 * D` numbers: best
-            `ParallelNewton(jacobian=DiagonalBlocks())`.
+        solver: solver for the inner steps, whose states are position and momentum, `2 * D` numbers;
+            ideally `ParallelNewton(jacobian=DiagonalBlocks())`.
 
     Raises:
         ValueError: `solver` is not a solver, or takes its steps one at a time.

@@ -27,7 +27,7 @@ PRESETS: dict[str, Solver | Auto] = {
 
 
 def as_solver(solver: str | Solver | Auto) -> Solver | Auto:
-    """The solver meant by a name or by an instance.
+    """The solver for a name or an instance.
 
     Raises:
         ValueError: there is no solver of that name, or it is not a solver.

@@ -9,7 +9,7 @@ from pmcmc.solvers.region import Region
 
 
 class Stages(NamedTuple):
-    """A step that is a recursion itself, such as a trajectory of leapfrog steps.
+    """A step that is itself a recursion, such as a trajectory of leapfrog steps.
 
     The state of the inner recursion has two halves, such as position and momentum.
 
@@ -27,14 +27,15 @@ class Stages(NamedTuple):
 
 
 class Parts(NamedTuple):
-    """A step in three parts, of which only `evaluate` is expensive.
+    """A step in three parts, only one of which, `evaluate`, is expensive.
 
     Args:
-        propose: `(carry, input) -> (point, kept)`, shape `(D,)`, and what else the decision needs.
-        evaluate: from points `(W, D)` to what is known of them, leading axis `W`.
-        predict: `(surrogate, point)` to the same of one point, as a surrogate has it.
+        propose: `(carry, input) -> (point, kept)`, a point `(D,)` and anything else that the
+            decision needs.
+        evaluate: from points `(W, D)` to their evaluations, with leading axis `W`.
+        predict: `(surrogate, point)` to the surrogate's version of one evaluation.
         decide: `(carry, evaluated point, kept, input) -> (carry, aux)`.
-        proposes_from_state: whether `propose` reads nothing of what is carried but the state.
+        proposes_from_state: whether `propose` reads only the state from what is carried.
     """
 
     propose: Callable[[Any, Any], tuple[jax.Array, Any]]
@@ -52,28 +53,28 @@ class Calls(NamedTuple):
 
     @property
     def step(self) -> float:
-        """Of a step from the bare state."""
+        """Calls of a step from the bare state."""
         return self.carry + self.advance
 
 
 class Recursion(NamedTuple):
-    """The recursion `s_t = f(s_{t-1}, u_t)`, in the form a loop likes and the form sweeps like.
+    """The recursion `s_t = f(s_{t-1}, u_t)`, in one form for a loop and one form for sweeps.
 
-    A loop carries along whatever saves work in the next step (a gradient, say); a parallel sweep
-    starts every step from the bare state. Both forms must give the same states.
+    A loop carries along anything that saves work in the next step (such as a gradient). A parallel
+    sweep starts every step from the bare state. Both forms must give the same states.
 
     Args:
         carry: from a state, shape `(D,)`, to what a loop carries.
         advance: `(carry, input) -> (carry, aux)`, with `aux` a pytree that describes the step.
         state: from what a loop carries back to the state.
-        stages: `advance` as a recursion of its own, where it is one.
-        parts: `advance` in three parts, where it has them.
-        calls: of the expensive function, by a step.
+        stages: `advance` as a recursion of its own, if it is one.
+        parts: `advance` in three parts, if it has them.
+        calls: number of calls of the expensive function in a step.
         is_chain: whether steps are moves of a Markov chain: residuals are then judged by the size
             of the moves too, and sweeps stay in the region that the chain has seen.
-        seen: that region so far, with a leading chain axis, or `None` where nothing is known.
-        time_axis: of a mesh, under `jax.shard_map`, over whose devices the rows of a window may be
-            spread; `None` for one device.
+        seen: that region so far, with a leading chain axis, or `None` if it is unknown.
+        time_axis: axis of a mesh, under `jax.shard_map`, over whose devices the steps of a window
+            may be distributed; `None` for one device.
     """
 
     carry: Callable[[jax.Array], Any]

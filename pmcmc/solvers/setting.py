@@ -56,8 +56,8 @@ class Setting(abc.ABC):
             ValueError: there is no log density to stand in for, or it does not fit.
         """
         raise ValueError(
-            "solver='speculative' evaluates a log density, of which this recursion tells nothing: "
-            "write solver='quasi'."
+            "solver='speculative' needs a log density, and this recursion has none: write "
+            "solver='quasi'."
         )
 
     def sweeps_so_far(self) -> "Sweeps | None":

@@ -19,23 +19,23 @@ class Stopping(Pytree, abc.ABC):
 
     @abc.abstractmethod
     def is_met(self, merit: jax.Array, step: jax.Array, n_live: jax.Array) -> jax.Array:
-        """Whether the iterates before the sweep will do.
+        """Whether the iterates before the sweep are good enough.
 
         Args:
             merit: half the sum of their squared residuals, infinite where one is NaN.
-            step: largest change of a number in the sweep, NaN where one is.
-            n_live: how many steps of the chain are in the window.
+            step: largest change of a number in the sweep, NaN if one is.
+            n_live: number of steps of the chain in the window.
         """
 
 
 class SmallMerit(Stopping):
     """Stop at a small mean merit, `sum |f(s_{t-1}) - s_t|**2 / (2 T)` over `T` steps.
 
-    The rule of Gonzalez et al. (2025), with 1e-10. Single residuals may be as large as
-    `sqrt(2 * T * tolerance)`.
+    The rule of Gonzalez et al. (2025), with 1e-10. Individual residuals may be as large as `sqrt(2
+    * T * tolerance)`.
 
     Args:
-        tolerance: of the mean merit.
+        tolerance: tolerance of the mean merit.
 
     Raises:
         ValueError: `tolerance` is not positive.
@@ -54,11 +54,11 @@ class SmallMerit(Stopping):
 class SmallStep(Stopping):
     """Stop when no coordinate of an iterate changed by more than a tolerance.
 
-    The rule of DEER (Lim et al., 2024), with 1e-4 in float32. A small step may be one of many:
-    it bounds no residual.
+    The rule of DEER (Lim et al., 2024), with 1e-4 in float32. Many small steps may follow one
+    another: a small step does not bound the residual.
 
     Args:
-        tolerance: of the change.
+        tolerance: tolerance of the change.
 
     Raises:
         ValueError: `tolerance` is not positive.

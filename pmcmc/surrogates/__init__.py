@@ -1,4 +1,4 @@
-"""Cheap stand-ins for a log density, one kind a file."""
+"""Cheap stand-ins for a log density, one kind per file."""
 
 from pmcmc.surrogates.base import Surrogate as Surrogate
 from pmcmc.surrogates.fit import Fit as Fit

@@ -12,7 +12,7 @@ from pmcmc._util.pytree import Pytree
 class Surrogate(Pytree, abc.ABC):
     """A cheap stand-in for a log density, up to a constant.
 
-    A frozen dataclass that is a pytree; what was fitted is a leaf, so that another fit of the same
+    It is a frozen dataclass and a pytree. Fitted values are leaves, so another fit of the same
     shape recompiles nothing.
     """
 
@@ -21,7 +21,7 @@ class Surrogate(Pytree, abc.ABC):
         """What stands in for the log density at a flat position `(D,)`, a scalar."""
 
     def flatten(self, unravel: Callable[[jax.Array], Any]) -> "Surrogate":
-        """The surrogate for flat positions, where it was written for those of a structure.
+        """The surrogate for flat positions, if it was written for structured ones.
 
         Args:
             unravel: from a flat position to that structure.

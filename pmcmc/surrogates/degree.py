@@ -24,8 +24,8 @@ def degrees_to_try(n_points: int, dim: int, equations_per_point: int, max_degree
     terms = n_monomials(dim, 2)
     if terms > MOST_TERMS:
         raise ValueError(
-            f"a quadratic of {dim} numbers has {terms:,} terms, more than the {MOST_TERMS:,} that "
-            "pay: write GaussianSurrogate.from_metric(...)."
+            f"a quadratic of {dim} numbers has {terms:,} terms, more than the limit of "
+            f"{MOST_TERMS:,}: write GaussianSurrogate.from_metric(...)."
         )
     needed = math.ceil(_EQUATIONS_PER_TERM * terms / equations_per_point)
     raise ValueError(

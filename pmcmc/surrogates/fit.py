@@ -31,19 +31,18 @@ _OF_USE, _TRUSTED = 0.03, 0.999  # weights, and share of them, up to the radius
 
 
 class Fit(NamedTuple):
-    """A polynomial that was fitted to evaluations of a log density.
+    """A polynomial fitted to evaluations of a log density.
 
     Args:
-        surrogate: fitted to all of them.
-        degree: of the polynomial.
-        held_out_error: root mean square error, in units of the log density, at evaluations that a
-            fit to the others has not seen; those where the density is negligible count less. Each
-            half of them is judged with the degree that the other half chooses, so that the choice
-            does not flatter it.
-        n_points: evaluations that were of use.
-        n_dropped: evaluations that were not finite, or repeats.
-        errors: the same of each degree that was tried, at all of these evaluations.
-        limited_by: what kept a higher degree from being taken, in words.
+        surrogate: the polynomial, fitted to all of them.
+        degree: degree of the polynomial.
+        held_out_error: root mean square error, in units of the log density, at held-out
+            evaluations; those where the density is negligible count less. Each half of them is used
+            with the degree that the other half chooses, so that the choice does not bias the error.
+        n_points: number of evaluations used.
+        n_dropped: number of evaluations that were not finite, or were repeats.
+        errors: the same error for each degree that was tried, at all of these evaluations.
+        limited_by: why no higher degree was chosen, in words.
     """
 
     surrogate: PolynomialSurrogate
@@ -85,19 +84,19 @@ def fit_polynomial(
 ) -> Fit:
     """Fit a polynomial to evaluations of a log density, by least squares on the host.
 
-    Coordinates are whitened; errors weigh less where the density is negligible; of the degrees for
-    which there are enough evaluations, the lowest one is taken whose error at held-out evaluations
-    is about as small as that of the best.
+    Coordinates are whitened, and errors have less weight where the density is negligible. Among the
+    degrees with enough evaluations, it chooses the lowest one whose held-out error is about as
+    small as the best.
 
     Args:
-        positions: where, shape `(n, D)`.
+        positions: positions of the evaluations, shape `(n, D)`.
         logdensity: values there, shape `(n,)`; those that are not finite are dropped.
-        gradients: gradients there, shape `(n, D)`, where they are known.
+        gradients: gradients there, shape `(n, D)`, if known.
         max_degree: 2, 3 or 4.
 
     Raises:
-        ValueError: shapes do not fit, or there are too few evaluations for a quadratic, in too few
-            directions.
+        ValueError: shapes do not fit, or there are too few evaluations, or too few directions, for
+            a quadratic.
     """
     x, value, gradient, n_dropped = _usable(positions, logdensity, gradients)
     n_points, dim = x.shape

@@ -14,7 +14,7 @@ class FunctionSurrogate(Surrogate, static=("function", "unravel")):
     """A function of the position, such as a coarser solver of the same differential equation.
 
     Args:
-        function: from a position, of the structure of `x0`, to a scalar.
+        function: from a position with the structure of `x0` to a scalar.
         unravel: from a flat position to that structure, set by `flatten`.
     """
 
@@ -34,7 +34,7 @@ class FunctionSurrogate(Surrogate, static=("function", "unravel")):
 
 
 def as_surrogate(value: Any) -> Surrogate:
-    """The surrogate that a user means.
+    """The surrogate for an argument of the user.
 
     Args:
         value: a surrogate, or a function of the position.

@@ -29,7 +29,7 @@ class GaussianSurrogate(Surrogate):
         return -0.5 * jnp.sum(z**2)
 
     def as_polynomial(self) -> PolynomialSurrogate:
-        """The same in the form of the polynomials that are fitted in its place."""
+        """The same function, in the form of the polynomials that later replace it."""
         whitening = np.asarray(self.whitening)
         return PolynomialSurrogate.normal(
             self.mean, whitening if whitening.ndim == 2 else np.diag(whitening)
@@ -37,7 +37,7 @@ class GaussianSurrogate(Surrogate):
 
     @classmethod
     def from_metric(cls, mean: Any, inverse_mass_matrix: Any) -> "GaussianSurrogate":
-        """The normal with this mean, and the inverse mass matrix for its covariance.
+        """The normal with this mean, and with the inverse mass matrix as its covariance.
 
         Args:
             mean: shape `(D,)`.

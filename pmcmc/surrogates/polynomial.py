@@ -22,16 +22,16 @@ _FAR = 1e6  # a radius beyond all chains, whose fourth power is a number of floa
 class PolynomialSurrogate(Surrogate, static=("degree",)):
     """A polynomial of degree 2, 3 or 4 in whitened coordinates `z = whitening @ (x - center)`.
 
-    Beyond a radius it goes on along the ray through the center with a slope of -1: heavier than any
-    normal target, and never the bare polynomial. `fit_polynomial` makes one.
+    Beyond a radius it continues with a slope of -1 along the ray from the center, never as the bare
+    polynomial, so its tail is heavier than that of any normal. `fit_polynomial` makes one.
 
     Args:
-        degree: of the table; that of the polynomial, unless it was raised.
+        degree: degree of the table; that of the polynomial, unless it was raised.
         center: shape `(D,)`.
         whitening: shape `(D, D)`.
-        radius: up to which the polynomial is trusted, a norm of `z`.
-        table: of the coefficients, see `pmcmc.surrogates.monomials.as_table`.
-        level: what is added to the polynomial, which is about 0 where the density is highest.
+        radius: norm of `z` up to which the polynomial is trusted.
+        table: table of the coefficients, see `pmcmc.surrogates.monomials.as_table`.
+        level: constant added to the polynomial, which is about 0 where the density is highest.
     """
 
     degree: int
@@ -43,7 +43,7 @@ class PolynomialSurrogate(Surrogate, static=("degree",)):
 
     @classmethod
     def normal(cls, mean: Any, whitening: Any) -> "PolynomialSurrogate":
-        """`-|whitening (x - mean)|^2 / 2`, with a table that later fits have too.
+        """`-|whitening (x - mean)|^2 / 2`, with the same table shape as later fits.
 
         Args:
             mean: shape `(D,)`.
@@ -55,9 +55,9 @@ class PolynomialSurrogate(Surrogate, static=("degree",)):
         return cls(2, np.asarray(mean), np.asarray(whitening), _FAR, table).raised()
 
     def raised(self) -> "PolynomialSurrogate":
-        """The same function in the table of the highest degree that a fit in so many numbers has.
+        """The same function, in the table of the highest degree of a fit in this dimension.
 
-        Programs are compiled for the shape of the table: so all fits have one.
+        Programs are compiled for the shape of the table, so all fits share one shape.
         """
         dim = len(self.center)
         higher = max((self.degree, *degrees_of(dim)))

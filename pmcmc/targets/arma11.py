@@ -1,4 +1,4 @@
-"""An autoregressive moving average of simulated data."""
+"""An autoregressive moving-average model of simulated data."""
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +10,7 @@ from pmcmc.targets.tables import read_numbers, read_reference
 
 @make_once
 def arma11() -> Target:
-    """An ARMA(1, 1) model of a series of 200 numbers.
+    """An ARMA(1, 1) model for a series of 200 numbers.
 
     A position holds `mu`, `phi`, `theta` and `log sigma`: `D = 4`. Errors are normal with standard
     deviation `sigma`; the first is `y[0] - mu - phi * mu`, the others

@@ -1,4 +1,4 @@
-"""A normal distribution bent to a banana."""
+"""A normal distribution bent into a banana."""
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +13,8 @@ _CURVATURE, _SD = 0.03, 10.0
 def banana() -> Target:
     """`x[0]` is normal with standard deviation 10, `x[1]` standard normal around a parabola.
 
-    The parabola is `0.03 * (x[0]**2 - 100)`, so that both have mean 0: the banana of Inference Gym.
+    The parabola is `0.03 * (x[0]**2 - 100)`, so both have mean 0. This is the banana of Inference
+    Gym.
     """
 
     def logdensity(position: jax.Array) -> jax.Array:

@@ -1,4 +1,4 @@
-"""What a target distribution has to offer."""
+"""What a target distribution consists of."""
 
 import dataclasses
 import functools
@@ -15,9 +15,9 @@ _P = ParamSpec("_P")
 
 @dataclass(frozen=True)
 class Reference:
-    """Moments known from elsewhere, to check a sampler against.
+    """Moments from another source, to check a sampler against.
 
-    They are of what `Target.constrain` returns, and have its structure.
+    They are moments of what `Target.constrain` returns, with its structure.
 
     Args:
         mean: means.
@@ -33,7 +33,7 @@ class Reference:
 
 
 class Transition(NamedTuple):
-    """A transition that leaves the target as it is: the arguments of `pmcmc.CustomKernel`.
+    """A transition that leaves the target invariant: the arguments of `pmcmc.CustomKernel`.
 
     Args:
         step: `(position, noise) -> position`.
@@ -50,7 +50,7 @@ def _as_it_is(position: jax.Array) -> jax.Array:
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """A log density with what is needed to sample it and to check the draws.
+    """A log density with everything needed to sample it and to check the draws.
 
     Args:
         name: short name, for tables.
@@ -59,10 +59,10 @@ class Target:
         initial_position: a reasonable start, shape `(dim,)`.
         reference: moments to check against.
         citation: where the model and the data come from, with the license of the data.
-        constrain: from a position to the quantities that the reference is about: a dictionary of
+        constrain: from a position to the quantities that the reference describes: a dictionary of
             the model's parameters, or the position itself.
-        draw: an exact draw of the position from a key, where there is one.
-        gibbs: a Gibbs scan, where there is one.
+        draw: an exact draw of the position from a key, if there is one.
+        gibbs: a Gibbs scan, if there is one.
     """
 
     name: str
@@ -107,10 +107,10 @@ def _find(make: Callable[[], Target], path: str) -> Any:
 
 
 def make_once(make: Callable[_P, Target]) -> Callable[_P, Target]:
-    """Have a target made once for the same arguments, with functions that can be pickled.
+    """Make a target only once for the same arguments, with functions that can be pickled.
 
-    What has been compiled for its functions is found again, and so are they themselves: in another
-    process by the name and the arguments of what makes the target.
+    So the compiled code of its functions is reused. In another process, the functions are found by
+    the name and the arguments of the function that makes the target.
 
     Args:
         make: a function at the top of its module.

@@ -1,4 +1,4 @@
-"""A normal distribution whose coordinates are correlated."""
+"""A normal distribution with correlated coordinates."""
 
 import math
 
@@ -13,11 +13,11 @@ from pmcmc.targets.base import Reference, Target, make_once
 def correlated_gaussian(dim: int = 25, correlation: float = 0.9) -> Target:
     """A normal distribution with means 0 and correlation `correlation**|i - j|`.
 
-    Standard deviations grow evenly on a logarithmic scale from 0.5 to 2.
+    Standard deviations are equally spaced on a logarithmic scale from 0.5 to 2.
 
     Args:
         dim: number of coordinates, at least 2.
-        correlation: of neighbors, between -1 and 1.
+        correlation: correlation of neighbors, between -1 and 1.
 
     Raises:
         ValueError: an argument is out of range.

@@ -61,12 +61,12 @@ _SQUARES = _STUDENTS**2 * _ERRORS**2  # of the students of a school, about their
 def eight_schools_gibbs() -> Target:
     """A conjugate model with a variance for each school, and its Gibbs scan.
 
-    Each school has 20 students, whose scores have the published effect for their mean and sqrt(20)
-    times the published standard error for their (population) standard deviation. Scores of school
+    Each school has 20 students, whose scores have the published effect as their mean and sqrt(20)
+    times the published standard error as their (population) standard deviation. Scores of school
     `s` are normal with mean `theta[s]` and variance `sigma2[s]`; `theta` are normal with mean `mu`
     and variance `tau2`; `mu` is normal with mean 0 and variance `tau2 / 0.1`; `tau2` and `sigma2`
-    are scaled inverse chi-squared with 0.1 degrees of freedom and scales 100 and 10. Only means and
-    sums of squares of the scores count.
+    are scaled inverse chi-squared with 0.1 degrees of freedom and scales 100 and 10. Only the means
+    and sums of squares of the scores matter.
 
     A position holds `mu`, `log tau2`, the 8 `theta` and the 8 `log sigma2`.
     """

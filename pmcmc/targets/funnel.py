@@ -11,8 +11,9 @@ from pmcmc.targets.base import Reference, Target, make_once
 def funnel(dim: int = 10) -> Target:
     """A normal `v` with standard deviation 3, the first coordinate, and normals of scale `e^(v/2)`.
 
-    No fixed step size suits both its mouth and its neck: a sampler that misses the neck has too
-    large a mean of `v`. The reference is about `v` and the other coordinates over their scale.
+    No fixed step size suits both its mouth and its neck: a sampler that misses the neck gets too
+    large a mean of `v`. The reference describes `v` and the other coordinates divided by their
+    scale.
 
     Args:
         dim: number of coordinates, at least 2.

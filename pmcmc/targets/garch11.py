@@ -1,4 +1,4 @@
-"""Returns of crude oil: variances that follow those of the day before."""
+"""Returns of crude oil, whose variance depends on the previous day."""
 
 import jax
 import jax.numpy as jnp
@@ -13,10 +13,10 @@ def garch11() -> Target:
     """A GARCH(1, 1) model of 1,000 daily returns of crude oil, 2010-2013, in percent.
 
     A position holds `mu`, `log omega`, the logit of the persistence `alpha + beta` and that of
-    `alpha / (alpha + beta)`: `D = 4`. Returns are normal with mean `mu` and variance
-    `h[t] = omega + alpha * (return[t-1] - mu)**2 + beta * h[t-1]`; `h[0]` is the variance of the
-    data. `mu` is standard normal, `omega` half-Cauchy with scale 1; `alpha` and `beta` are uniform
-    where they are positive with a sum below 1.
+    `alpha / (alpha + beta)`: `D = 4`. Returns are normal with mean `mu` and variance `h[t] = omega
+    + alpha * (return[t-1] - mu)**2 + beta * h[t-1]`; `h[0]` is the variance of the data. `mu` is
+    standard normal, `omega` half-Cauchy with scale 1; `alpha` and `beta` are uniform on positive
+    values with a sum below 1.
     """
     prices = np.array([float(row["price"]) for row in read_rows("oil_price.csv")])
     returns = 100 * np.diff(np.log(prices))

@@ -1,4 +1,4 @@
-"""Temperatures of the sea: regression by a Gaussian process."""
+"""Sea temperatures: regression with a Gaussian process."""
 
 import math
 
@@ -16,17 +16,16 @@ _MEDIANS, _SCALES = [1.0, 0.5, 2.0, 1.0, 0.3], [1.0, 0.7, 0.7, 0.5, 0.7]
 
 @make_once
 def gaussian_process() -> Target:
-    """Monthly temperatures of the sea, 2001-2010, by a Gaussian process, which is integrated out.
+    """Monthly sea temperatures, 2001-2010, with a Gaussian process, which is integrated out.
 
     A position holds the logarithms of `amplitude` (degrees Celsius), `length_scale` (years),
     `seasonal_amplitude`, `seasonal_length_scale` (no unit) and `sigma`: `D = 5`. The 120
-    temperatures less their mean are normal. Those `d` years apart have covariance
-    `amplitude**2 * exp(-d**2 / (2 * length_scale**2))
-    + seasonal_amplitude**2 * exp(-2 * sin(pi * d)**2 / seasonal_length_scale**2)`, and `sigma**2`
-    is added to variances. Parameters are log-normal with medians 1, 0.5, 2, 1 and 0.3 and scales
-    1, 0.7, 0.7, 0.5 and 0.7.
+    temperatures minus their mean are normal. Temperatures `d` years apart have covariance
+    `amplitude**2 * exp(-d**2 / (2 * length_scale**2)) + seasonal_amplitude**2 * exp(-2 * sin(pi *
+    d)**2 / seasonal_length_scale**2)`, and `sigma**2` is added to variances. Parameters are
+    log-normal with medians 1, 0.5, 2, 1 and 0.3 and scales 1, 0.7, 0.7, 0.5 and 0.7.
 
-    An evaluation is a Cholesky decomposition.
+    Each evaluation takes a Cholesky decomposition.
     """
     temperatures = read_numbers("sea_surface_temperature.csv")[:, 2]
     temperatures = temperatures - temperatures.mean()

@@ -1,4 +1,4 @@
-"""Logistic regression of credit risk on real data."""
+"""Logistic regression of credit risk with real data."""
 
 import numpy as np
 
@@ -12,8 +12,8 @@ def german_credit() -> Target:
     """Is a credit a bad risk? Logistic regression on 19 attributes of 1,000 applicants.
 
     A position holds 46 coefficients, all with a standard normal prior: the intercept, those of the
-    7 numerical attributes (standardized), and those of indicators of the levels, but the first, of
-    the 13 categorical ones.
+    7 numerical attributes (standardized), and those of the indicators of all levels but the first
+    of the 13 categorical ones.
     """
     rows = read_rows("german_credit.csv")
     numerical, indicators = [], []

@@ -1,4 +1,4 @@
-"""A hidden Markov model of two states."""
+"""A hidden Markov model with two states."""
 
 import jax
 import jax.numpy as jnp
@@ -10,15 +10,15 @@ from pmcmc.targets.tables import read_numbers, read_reference
 
 @make_once
 def hmm() -> Target:
-    """A hidden Markov model of two states and 100 observations, the states summed out.
+    """A hidden Markov model with two states and 100 observations; the states are summed out.
 
-    A position holds the logits of `theta1[0]` and `theta2[0]`, `log mu[0]` and
-    `log(mu[1] - mu[0])`: `D = 4`. `theta1` and `theta2` are the rows of the transition matrix, both
-    uniform. `mu` is positive and ordered; its parts are normal with means 3 and 10 and standard
-    deviation 1. Observations are normal with mean `mu[state]` and standard deviation 1. The first
-    state has weight 1 for either.
+    A position holds the logits of `theta1[0]` and `theta2[0]`, `log mu[0]` and `log(mu[1] -
+    mu[0])`: `D = 4`. `theta1` and `theta2` are the rows of the transition matrix, both uniform.
+    `mu` is positive and ordered; its entries are normal with means 3 and 10 and standard deviation
+    1. Observations are normal with mean `mu[state]` and standard deviation 1. Both values of the
+    first state have weight 1.
 
-    A value is minus infinity where the likelihood of an observation, given those before it,
+    The value is minus infinity if the likelihood of an observation, given those before it,
     underflows.
     """
     y = read_numbers("hmm_example.csv")[:, 0]

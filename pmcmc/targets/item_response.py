@@ -1,4 +1,4 @@
-"""Item response theory on simulated answers."""
+"""Item response theory with simulated answers."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""Flows of the Nile: a local linear trend by a Kalman filter."""
+"""Flows of the Nile: a local linear trend with a Kalman filter."""
 
 import jax
 import jax.numpy as jnp
@@ -15,10 +15,10 @@ _LEVEL, _LEVEL_SD, _SLOPE_SD = 1000.0, 300.0, 30.0  # of the first year
 
 @make_once
 def local_linear_trend() -> Target:
-    """Yearly flows of the Nile, 1871-1970, about a trend that wanders; the trend is integrated out.
+    """Yearly flows of the Nile, 1871-1970, around a random trend, which is integrated out.
 
     A position holds the logarithms of `sigma_flow`, `sigma_level` and `sigma_slope`, in units of
-    1e8 cubic meters: `D = 3`. A flow is normal about the level; the level moves on by the slope and
+    1e8 cubic meters: `D = 3`. A flow is normal around the level. The level changes by the slope and
     a normal step, the slope by a normal step. The first level is normal(1000, 300), the first slope
     normal(0, 30). The standard deviations are half-normal with scales 200, 100 and 10.
     """

@@ -10,7 +10,7 @@ import numpy as np
 def logistic_logdensity(
     features: np.ndarray, outcomes: np.ndarray
 ) -> tuple[Callable[[jax.Array], jax.Array], int]:
-    """Posterior log density of an intercept and one coefficient a feature, and their number.
+    """Posterior log density of an intercept and one coefficient per feature, and their number.
 
     All have a standard normal prior.
 

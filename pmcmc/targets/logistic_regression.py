@@ -1,4 +1,4 @@
-"""Bayesian logistic regression on real data."""
+"""Bayesian logistic regression with real data."""
 
 import numpy as np
 
@@ -11,10 +11,10 @@ from pmcmc.targets.tables import read_numbers, read_reference
 def logistic_regression() -> Target:
     """Is a breast mass malignant? Logistic regression on 30 standardized features.
 
-    A position holds 31 coefficients, the intercept first and then those of the features in the
+    A position holds 31 coefficients, first the intercept and then those of the features in the
     order of the data, all with a standard normal prior. Features have mean 0 and (population)
-    standard deviation 1. Every call returns the same object, so that what has been compiled for
-    its log density is found again.
+    standard deviation 1. Every call returns the same object, so the compiled code of its log
+    density is reused.
 
     Data: 569 cases of the breast cancer Wisconsin (diagnostic) data set; source and license are in
     the citation of the target.

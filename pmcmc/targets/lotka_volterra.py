@@ -25,12 +25,12 @@ def lotka_volterra(steps_per_year: int = 10) -> Target:
     normal(1, 0.5), `beta` and `delta` normal(0.05, 0.05), all positive; `z_init` are
     log-normal(log 10, 1), `sigma` log-normal(-1, 1).
 
-    One step of the equation follows another, so that an evaluation takes long however many cores
-    there are.
+    The steps of the equation are sequential, so an evaluation is slow on any number of cores.
 
     Args:
-        steps_per_year: Runge-Kutta steps. 100 make an evaluation about ten times as slow as 10,
-            a stand-in for slower models, and change it by less than 1e-4 where the mass is.
+        steps_per_year: number of Runge-Kutta steps per year. 100 steps, a stand-in for slower
+            models, make an evaluation about ten times as slow as 10, and change it by less than
+            1e-4 in the region of the mass.
     """
     steps_per_year = check_count("steps_per_year", steps_per_year)
     log_counts = np.log(read_numbers("hudson_lynx_hare.csv")[:, 1:])  # (year, 2)

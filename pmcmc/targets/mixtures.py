@@ -11,7 +11,7 @@ from pmcmc.targets.base import Reference, Target, make_once
 
 @make_once
 def two_well() -> Target:
-    """Two wells, which a chain crosses rarely: the mixture of Gonzalez et al. (2025)."""
+    """Two wells, between which a chain rarely crosses: the mixture of Gonzalez et al. (2025)."""
     return _mixture(
         name="two-well",
         weights=np.array([0.49, 0.51]),

@@ -16,7 +16,7 @@ State = tuple[jax.Array, jax.Array]  # concentration, absorption
 
 @make_once
 def one_compartment() -> Target:
-    """Absorption of a dose and its saturable elimination, measured 20 times.
+    """Absorption of a dose with saturable elimination, measured 20 times.
 
     A position holds the logarithms of `k_a`, `K_m`, `V_m` and `sigma`: `D = 4`. The concentration
     `C` starts from 0 and follows

@@ -14,16 +14,15 @@ def runge_kutta(
     size: float,
     inputs: tuple[Any, Any, Any] = (None, None, None),
 ) -> _State:
-    """The state after a step of fourth order.
+    """The state after a fourth-order step.
 
-    Where one step waits for another, a tuple of numbers is faster than an array.
+    If steps are sequential, a tuple of numbers is faster than an array.
 
     Args:
-        derivative: `(input, state) -> derivative of the state by time`.
+        derivative: `(input, state) -> time derivative of the state`.
         state: a pytree of arrays.
         size: duration of the step.
-        inputs: what the derivative depends on beside the state, at the start, the middle and the
-            end of the step.
+        inputs: other inputs of the derivative, at the start, the middle and the end of the step.
     """
 
     def shifted(slope: _State, by: float) -> _State:

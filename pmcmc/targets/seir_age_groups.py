@@ -1,4 +1,4 @@
-"""An epidemic in sixteen age groups: a simulated one, and a model of realistic size."""
+"""A simulated epidemic in sixteen age groups, with a model of realistic size."""
 
 import jax
 import jax.numpy as jnp
@@ -35,10 +35,10 @@ _SCALES = np.array([0.3, 0.2, 0.2, 1.0, 0.3, 0.3, 0.7, 1.0, 1.0, 1.0, 1.0, 1.0])
 
 
 def contacts() -> np.ndarray:
-    """Contacts of a person of one group with those of another, shape `(16, 16)`.
+    """Contacts of a person in one group with another group, shape `(16, 16)`.
 
-    People meet people of their age most, then those a generation away; the young meet more. The
-    largest eigenvalue is one, so that a reproduction number is a factor.
+    People meet mostly people of their own age, then those a generation away, and the young meet
+    more people. The largest eigenvalue is 1, so the reproduction number is a factor.
     """
     apart = np.abs(_AGES[:, None] - _AGES)
     activity = 1 + np.exp(-(((_AGES - 12) / 12) ** 2))
@@ -56,7 +56,7 @@ def constrain(position: jax.Array) -> dict[str, jax.Array]:
 
 
 def expected_cases(parameters: dict[str, jax.Array]) -> jax.Array:
-    """Expected reported cases, shape `(24, 16)`: a row a week, a column an age group."""
+    """Expected reported cases, shape `(24, 16)`: one row per week, one column per age group."""
     dtype = parameters["reproduction"].dtype
     per_person = jnp.asarray(contacts() / _POPULATION, dtype)
     population = jnp.asarray(_POPULATION, dtype)
@@ -115,7 +115,7 @@ def seir_age_groups() -> Target:
     `reproduction` 2.5, `latent_days` 4, `infectious_days` 5, `initial_infected` 50,
     `susceptibility_young` and `susceptibility_old` 1 (below 15 and from 65 years, relative to the
     others), `overdispersion` 0.05, `reduction` of contacts from day 50 on 0.5, and `reporting` 0.18
-    in each of four bands of ages.
+    in each of four age bands.
 
     Susceptible people `S[a]` are infected at the rate
     `reproduction / infectious_days * susceptibility[a] * activity(t)

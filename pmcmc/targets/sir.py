@@ -16,7 +16,7 @@ _STEPS_PER_DAY = 10
 
 @make_once
 def sir() -> Target:
-    """Boys in bed on 14 days of the outbreak of 1978, by a model of three compartments.
+    """Boys in bed on 14 days of the outbreak of 1978, with a model of three compartments.
 
     A position holds the logarithms of `beta`, `gamma` and `overdispersion`: `D = 3`. One of 763
     boys is infected a day before the first count. Susceptible boys `S` and infected ones `I` follow

@@ -34,7 +34,7 @@ def stochastic_volatility() -> Target:
     beta(20, 1.5), `sigma` half-normal with scale 0.5. The returns are simulated with `mu = -1`,
     `phi = 0.95`, `sigma = 0.25`.
 
-    One day follows another, so that an evaluation takes long however many cores there are.
+    The days are sequential, so an evaluation is slow on any number of cores.
     """
     squares = simulate_returns() ** 2
 

@@ -10,7 +10,7 @@ from pmcmc.targets.base import Reference
 
 
 def read_rows(name: str) -> list[dict[str, str]]:
-    """Rows of a table as the file has them, by the names of its columns."""
+    """Rows of a table as in the file, by column name."""
     with resources.files("pmcmc.targets").joinpath("data", name).open() as file:
         return list(csv.DictReader(file))
 
@@ -24,7 +24,7 @@ def read_numbers(name: str) -> np.ndarray:
 def read_reference(name: str, origin: str) -> Reference:
     """Moments: of a vector, or, where the table has a column `name`, of named parameters.
 
-    Rows of one name make an array.
+    Rows with the same name make an array.
     """
     rows = read_rows(name)
 

@@ -82,7 +82,9 @@ def test_a_step_size_that_is_not_known_is_asked_for(ready):
             unknown, potential_fn=lambda x: -logdensity(x), **settings
         ),
     ):
-        with pytest.raises(ValueError, match=r"RandomWalkMetropolis does not tell.*step_size=0.1"):
+        with pytest.raises(
+            ValueError, match=r"RandomWalkMetropolis has no step size.*step_size=0.1"
+        ):
             hand_over()
         hand_over(step_size=0.1)
 

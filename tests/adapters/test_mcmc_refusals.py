@@ -26,15 +26,15 @@ class Changed(HMC):
 
 
 OTHERS = {
-    "SA, whose proposals come from all that it has seen.*'random_walk'": SA,
+    "SA, whose proposals depend on its whole history.*'random_walk'": SA,
     "BarkerMH, whose warm-up .*: write ModelKernel.model, 'barker'": BarkerMH,
-    "ESS, whose chains move by each other.*: write numpyro.infer.HMC": ESS,
-    "AIES, whose chains move by each other": AIES,
+    "ESS, whose chains depend on each other.*: write numpyro.infer.HMC": ESS,
+    "AIES, whose chains depend on each other": AIES,
     "HMCGibbs, which draws sites in turn": lambda model: HMCGibbs(HMC(model), lambda *a: {}, ["z"]),
-    "DiscreteHMCGibbs, which moves discrete.*by funsor": lambda m: DiscreteHMCGibbs(HMC(m)),
+    "DiscreteHMCGibbs, which moves discrete.*with funsor": lambda m: DiscreteHMCGibbs(HMC(m)),
     "MixedHMC, which moves discrete sites": lambda model: MixedHMC(HMC(model)),
-    "HMCECS, which sees another part of the data.*subsample_size": lambda m: HMCECS(HMC(m)),
-    "Changed, a subclass of HMC, whose own steps would not be taken": Changed,
+    "HMCECS, which sees a different part of the data.*subsample_size": lambda m: HMCECS(HMC(m)),
+    "Changed, a subclass of HMC, whose own steps would be ignored": Changed,
     "function, whose steps we do not know: write numpyro.infer.HMC": lambda model: model,
 }
 

@@ -121,6 +121,6 @@ def test_states_have_the_fields_that_are_read_and_replaced():
 )
 def test_what_a_release_has_dropped_is_told(read):
     with pytest.raises(
-        RuntimeError, match=r"does not know NumPyro .*\(.* has no attribute '_.*pip"
+        RuntimeError, match=r"does not support NumPyro .*\(.* has no attribute '_.*pip"
     ):
         read(object())

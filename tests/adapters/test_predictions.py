@@ -193,7 +193,7 @@ def test_data_that_the_model_carries_on_itself_are_refused(model):
     bound = from_model(model, Y)
     keys = jax.random.split(jax.random.key(2), (1, 2))
     with pytest.raises(
-        ValueError, match=r"observations of site 'y' cannot be drawn anew: .*Predictive"
+        ValueError, match=r"observations of site 'y' cannot be simulated: .*Predictive"
     ):
         bound.predictive_draws((keys, {"a": np.zeros((1, 2))}))
     bound.log_likelihood_draws({"a": np.zeros((1, 2))})

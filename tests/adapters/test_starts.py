@@ -59,7 +59,7 @@ def test_integers_of_init_to_value_are_cast():
 def test_unknown_sites_of_init_to_value_are_named():
     start = init_to_value(values={"mu": 7.0, "my": 3.0})
     bound = from_model(model)
-    with pytest.warns(UserWarning, match="values of 'my', which are not latent .* 'mu', 'sd'"):
+    with pytest.warns(UserWarning, match="values for 'my', which are not latent .* 'mu', 'sd'"):
         found = bound.initial_positions(jax.random.key(0), 1, start)
     np.testing.assert_allclose(found["mu"], 7.0)
 

@@ -36,7 +36,7 @@ def run(solver, **choices):
 
 
 def test_chains_held_by_a_batch_are_named():
-    with pytest.warns(UserWarning, match="not finite in a batch.*for chain 0, of.*'sequential'"):
+    with pytest.warns(UserWarning, match="for chain 0 alone but not in a batch.*'sequential'"):
         held = run(pmcmc.Speculative(window=8))
     assert not held.stats["is_accepted"][0].any()
     loop = run("sequential")

@@ -119,5 +119,5 @@ def test_sweeps_do_not_depend_on_the_default_implementation():
 
 def test_keys_are_no_noise():
     kernel = pmcmc.CustomKernel(lambda x, key: x + jax.random.normal(key, x.shape), lambda k, x: k)
-    with pytest.raises(ValueError, match="noise must be made of numbers, got keys"):
+    with pytest.raises(ValueError, match="noise must consist of numbers, got keys"):
         pmcmc.sample(None, np.ones(2), 5, kernel=kernel, solver="sequential")

@@ -72,7 +72,10 @@ def test_runs_that_part_at_once_have_another_start(honest):
         solver="sequential",
     )  # fmt: skip
     problems = diagnostics.compare(other, honest).problems
-    assert any("The runs part before: compare kernels, starts" in problem for problem in problems)
+    assert any(
+        "The runs drift apart before that: compare kernels, starts" in problem
+        for problem in problems
+    )
 
 
 def test_runs_that_part_with_the_first_decision(honest):
@@ -80,7 +83,7 @@ def test_runs_that_part_with_the_first_decision(honest):
     problems = diagnostics.compare(dataclasses.replace(honest, stats=stats), honest).problems
     assert len(problems) == 4
     assert all("from draw 0 on" in problem for problem in problems)
-    assert all("The runs part at once: compare kernels" in problem for problem in problems)
+    assert all("The runs differ from the start: compare kernels" in problem for problem in problems)
 
 
 def test_keys_of_two_implementations_with_the_same_data_are_other_noise():

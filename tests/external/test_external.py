@@ -194,7 +194,7 @@ class OfUnknownSize:
 
 
 def test_an_executor_of_unknown_size():
-    with pytest.raises(ValueError, match=r"OfUnknownSize does not tell: write e.g. n_workers=8"):
+    with pytest.raises(ValueError, match=r"OfUnknownSize does not report: write e.g. n_workers=8"):
         pmcmc.external(functions.normal, executor=OfUnknownSize())
 
 

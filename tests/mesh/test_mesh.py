@@ -117,9 +117,9 @@ def test_float32(float32):
         ({"mesh": "chain", "n_chains": 6}, r"multiple of the 8 devices of mesh axis 'chain', got"),
         (
             {"mesh": "time", "solver": "sequential"},
-            r"axis 'time' of 8 devices, which solver=Sequential\(\) has no use for.*'speculative'",
+            r"axis 'time' of 8 devices, which solver=Sequential\(\) cannot use.*'speculative'",
         ),
-        ({"mesh": "chain", "chain_method": "parallel"}, r"'auto' or 'vectorized' where there is"),
+        ({"mesh": "chain", "chain_method": "parallel"}, r"'auto' or 'vectorized' with a mesh"),
     ],
 )
 def test_errors_say_what_to_write(choices, message):
@@ -133,5 +133,5 @@ def test_errors_say_what_to_write(choices, message):
 
 def test_external_log_densities_have_workers_instead():
     density = pmcmc.external(lambda x: -float(x @ x), n_workers=2)
-    with pytest.raises(ValueError, match=r"external log density is none.*executor with more"):
+    with pytest.raises(ValueError, match=r"external log density is not one.*executor with more"):
         pmcmc.sample(density, X0, T, kernel=WALK, n_chains=8, mesh=of_chains())

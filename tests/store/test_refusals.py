@@ -55,12 +55,15 @@ def test_another_kernel_or_solver(stored, tmp_path):
 
 
 def test_other_noise(stored):
-    with jax.threefry_partitionable(False), pytest.raises(ValueError, match="other random numbers"):
+    with (
+        jax.threefry_partitionable(False),
+        pytest.raises(ValueError, match="different random numbers"),
+    ):
         pmcmc.resume(stored, normal)
 
 
 def test_a_run_that_somebody_else_goes_on_with(stored):
-    words = r"is in use: another sample or resume.*resume\("
+    words = r"is in use: another call of sample or resume.*resume\("
     with Folder(stored).reserved(), pytest.raises(RuntimeError, match=words):
         pmcmc.resume(stored, normal)
     assert pmcmc.resume(stored, normal).positions is not None
@@ -79,10 +82,10 @@ def test_a_store_that_is_there_already(stored):
 
 
 def test_no_store(tmp_path):
-    with pytest.raises(ValueError, match="where there is none"):
+    with pytest.raises(ValueError, match="which holds no run"):
         pmcmc.resume(tmp_path / "nothing.zarr", normal)
     (tmp_path / "zarr.json").write_text(json.dumps({"zarr_format": 3, "node_type": "group"}))
-    with pytest.raises(ValueError, match="has no description that can be read"):
+    with pytest.raises(ValueError, match="has no readable description"):
         pmcmc.resume(tmp_path, normal)
 
 

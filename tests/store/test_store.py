@@ -48,7 +48,7 @@ def test_a_function_of_the_position_is_all_that_is_kept(path, expected):
     assert result.final_state.position["a"].shape == (2, 2)
     again = pmcmc.resume(path, normal, keep=total)
     np.testing.assert_array_equal(again.positions["total"], result.positions["total"])
-    with pytest.raises(ValueError, match="keep has to be given again"):
+    with pytest.raises(ValueError, match="keep must be passed again"):
         pmcmc.resume(path, normal)
 
 
@@ -84,7 +84,7 @@ def test_a_kernel_with_functions_is_given_again(path):
     )
     expected = sampled(kernel=kernel, n_warmup=0)
     sampled(100, kernel=kernel, n_warmup=0, store=path)
-    with pytest.raises(ValueError, match="kernel has to be given again"):
+    with pytest.raises(ValueError, match="kernel must be passed again"):
         pmcmc.resume(path, normal)
     assert_same(pmcmc.resume(path, normal, kernel=kernel, n_steps=200), expected)
 

@@ -50,7 +50,7 @@ def test_other_things_are_refused(wrong):
 
 
 def test_raw_keys_of_another_implementation_are_refused():
-    with pytest.raises(ValueError, match=r"shape \(4,\) is no raw key of threefry.*impl='rbg'"):
+    with pytest.raises(ValueError, match=r"shape \(4,\) is not a raw key of threefry.*impl='rbg'"):
         check_key(np.zeros(4, np.uint32))
 
 

@@ -1,4 +1,4 @@
-"""BlackJAX: its algorithms in parallel in time, and our kernels as algorithms of its own."""
+"""BlackJAX: its algorithms in parallel in time, and our kernels as BlackJAX algorithms."""
 
 try:
     import blackjax as _blackjax  # noqa: F401

@@ -20,19 +20,19 @@ def from_burn_in(
     """A Hamiltonian sampler with the metric and step size of a burn-in, and its initial states.
 
     Args:
-        burn_in: what `pmcmc.burn_in` returned.
+        burn_in: the result of `pmcmc.burn_in`.
         factory: such as `blackjax.nuts`, or `blackjax.hmc` with `num_integration_steps=...`.
-        logdensity: the one of the burn-in.
-        **settings: of the sampler; `step_size` and `inverse_mass_matrix` may be among them.
+        logdensity: the same as in the burn-in.
+        **settings: settings of the sampler, also `step_size` and `inverse_mass_matrix`.
 
     Returns:
-        The algorithm, and its states, with a leading axis of several chains.
+        The algorithm, and its states, with a leading axis if there are several chains.
 
     Warns:
-        UserWarning: the burn-in had not arrived.
+        UserWarning: the burn-in is not stationary yet.
 
     Raises:
-        ValueError: `burn_in` is not what a burn-in returned.
+        ValueError: `burn_in` is not the result of a burn-in.
     """
     check_burn_in(burn_in, settings)
     algorithm = factory(logdensity, **{**burn_in.parameters, **settings})

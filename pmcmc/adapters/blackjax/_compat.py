@@ -9,7 +9,7 @@ CHECKED = ("1.2.0", "1.3", "1.5", "1.7.1")
 
 def _unknown(reason: Any) -> str:
     return (
-        f"pmcmc.adapters.blackjax does not know BlackJAX {blackjax.__version__} ({reason}): pip "
+        f"pmcmc.adapters.blackjax does not support BlackJAX {blackjax.__version__} ({reason}): pip "
         f"install 'blackjax=={CHECKED[-1]}'."
     )
 

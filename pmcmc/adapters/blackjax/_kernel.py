@@ -24,14 +24,14 @@ def from_algorithm(algorithm: SamplingAlgorithm) -> "AlgorithmKernel":
     """A BlackJAX algorithm as a kernel: `pmcmc.sample(None, x0, n_steps, kernel=...)`.
 
     The noise of a step is its key, which `step_keys` returns: the chain is that of a loop over
-    `algorithm.step(key, state)`. A log density that `pmcmc.sample` is given serves for the basis of
-    the sweeps only; that of the algorithm decides. Hyperparameters are the algorithm's, part of the
-    compiled code.
+    `algorithm.step(key, state)`. A log density passed to `pmcmc.sample` is used only for the basis
+    of the sweeps; the chain samples the algorithm's own. The hyperparameters of the algorithm are
+    constants of the compiled code.
 
     Args:
-        algorithm: with a state that is a function of the position, such as `blackjax.mala`, `hmc`,
+        algorithm: one whose state is a function of the position, such as `blackjax.mala`, `hmc`,
             `nuts`, `barker`, `rmh` or `additive_step_random_walk`. For others (MCLMC, GHMC, dynamic
-            HMC, elliptical slice sampling) write `run_inference_algorithm`.
+            HMC, elliptical slice sampling) use `run_inference_algorithm`.
 
     Raises:
         ValueError: it is not a `SamplingAlgorithm`; when used, its state is more than a position.
@@ -41,11 +41,11 @@ def from_algorithm(algorithm: SamplingAlgorithm) -> "AlgorithmKernel":
 
 
 def step_keys(rng_key: jax.Array | int, n_steps: int, chain: int = 0) -> jax.Array:
-    """The keys that drive a chain of `pmcmc.sample`, for a loop of one's own.
+    """The keys that drive a chain of `pmcmc.sample`, for your own loop.
 
     Args:
         rng_key: as given to `pmcmc.sample`: a typed key or a seed.
-        n_steps: length of the chain, with the warm-up left out.
+        n_steps: length of the chain, without the warm-up.
         chain: index of the chain.
 
     Returns:
@@ -64,7 +64,8 @@ class AlgorithmKernel(Kernel, static=("algorithm", "unravel")):
 
     Args:
         algorithm: BlackJAX's.
-        unravel: from a flat position to one as the algorithm takes it; `None` for flat ones.
+        unravel: from a flat position to the structure that the algorithm takes; `None` if that is
+            flat.
     """
 
     algorithm: SamplingAlgorithm

@@ -12,17 +12,17 @@ from pmcmc.kernels import Kernel
 def to_parameters(kernel: Kernel, position: Any) -> dict[str, jax.Array]:
     """Hyperparameters of a kernel as BlackJAX's adaptations return them.
 
-    `blackjax.hmc(logdensity, **to_parameters(kernel, x0), num_integration_steps=10)` takes them;
-    the other way, `pmcmc.HMC(**parameters, num_integration_steps=10)`. In both libraries
-    `inverse_mass_matrix` is in the order of `jax.flatten_util.ravel_pytree`; a step size means the
-    same for the same algorithm, and something else for another one.
+    `blackjax.hmc(logdensity, **to_parameters(kernel, x0), num_integration_steps=10)` takes them. In
+    the other direction, write `pmcmc.HMC(**parameters, num_integration_steps=10)`. In both
+    libraries `inverse_mass_matrix` is in the order of `jax.flatten_util.ravel_pytree`. A step size
+    means the same only for the same algorithm.
 
     Args:
         kernel: such as `result.info.kernel`, with the step size found in the warm-up.
         position: one position, for its size and dtype.
 
     Returns:
-        `step_size`, and `inverse_mass_matrix` where the kernel has a metric: ones for the identity.
+        `step_size`, and `inverse_mass_matrix` if the kernel has a metric: ones for the identity.
 
     Raises:
         ValueError: the kernel has no step size.

@@ -60,9 +60,9 @@ class AlgorithmSetting(Setting):
     def check(self, structure: Structure) -> None:
         if is_slice_state(self._state) and structure not in (Zero(), ScaledIdentity(0.0)):
             raise ValueError(
-                "elliptical slice sampling shrinks its slice until a draw is found, which never "
-                "ends at some of the iterates that this solver passes on its way: write "
-                "solver='jacobi', whose iterates are outcomes of steps, or 'sequential'."
+                "elliptical slice sampling shrinks its slice until a draw is found, which may "
+                "never end at the iterates of this solver: write solver='jacobi', whose iterates "
+                "are results of steps, or 'sequential'."
             )
 
     def flatten(self, states: Any) -> jax.Array:
@@ -77,8 +77,8 @@ class AlgorithmSetting(Setting):
         is_of_positions = bool(layout.rebuilt) and _size(self._state.position) == vector.size
         if name == "hessian" and not is_of_positions:
             raise ValueError(
-                "basis='hessian' is one of positions, and this algorithm's state is more than "
-                "that: write basis='jacobian' or basis=None."
+                "basis='hessian' is for positions, but the state of this algorithm holds more: "
+                "write basis='jacobian' or basis=None."
             )
         has_gradient = is_of_positions and GRADIENT in layout.rebuilt
         is_small = structure.uses_basis and vector.size <= _MAX_HESSIAN_DIM

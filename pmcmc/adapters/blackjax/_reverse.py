@@ -17,7 +17,7 @@ _OF_POSITIONS = ("position", "logdensity_grad")
 def to_algorithm(logdensity: Callable[[Any], jax.Array] | None, kernel: Kernel) -> Any:
     """A kernel as `init(position)` and `step(rng_key, state)`, for BlackJAX's loops.
 
-    A step draws the kernel's noise with its key and is then the kernel's transition.
+    A step draws the kernel's noise with its key, and then applies the kernel's transition.
 
     Args:
         logdensity: of a position, a pytree of floats; `None` for a `CustomKernel` without one.
@@ -25,7 +25,7 @@ def to_algorithm(logdensity: Callable[[Any], jax.Array] | None, kernel: Kernel) 
 
     Returns:
         A `blackjax.base.SamplingAlgorithm`; positions and gradients in its states have the
-        structure of the position that `init` was given.
+        structure of the position passed to `init`.
 
     Raises:
         ValueError: `kernel` is not an instance of a kernel, or `logdensity` not a function.

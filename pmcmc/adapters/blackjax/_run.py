@@ -21,18 +21,18 @@ from pmcmc.solvers import Auto, Outcome, Sequential, Solver, as_solver
 class Run(NamedTuple):
     """The chain of an algorithm, and the evidence that it is the loop's.
 
-    Under `jax.jit` and `jax.vmap` all of it is JAX arrays; an outcome is then its integer, and one
-    that is not converged the only sign of what is an error elsewhere.
+    Under `jax.jit` and `jax.vmap` everything is a JAX array. The outcome is then an integer, and it
+    is the only sign of a chain that did not converge, which raises an error elsewhere.
 
     Args:
         final_state: the algorithm's state after the last step.
         history: `transform(state, info)` of each step, leaves with a leading axis of the steps, on
             the host.
-        outcome: how it ended; an outcome names its `cause` and `remedy`.
-        sweeps: parallel sweeps taken; 0 for the loop.
+        outcome: how it ended; an outcome has a `cause` and a `remedy`.
+        sweeps: number of parallel sweeps; 0 for the loop.
         work_per_step: evaluations of the algorithm's step per step of the chain: 1 for the loop.
-        sequential_steps: steps taken one at a time.
-        residual: largest difference between a state and the step from the one before it.
+        sequential_steps: number of steps taken one at a time.
+        residual: largest difference between a state and the step from the previous one.
         scaled_residual: the same in units of the solver's tolerance, at most 1 if converged.
     """
 
@@ -67,26 +67,25 @@ def run_inference_algorithm(
 ) -> tuple[Any, Any]:
     """`blackjax.util.run_inference_algorithm`, with a solver for its loop.
 
-    The keys are the same, `jax.random.split(rng_key, num_steps)`, and so is what comes back. It
-    works under `jax.jit` and `jax.vmap`, BlackJAX's way of many chains, where everything stays on
-    the device. Nothing can be warned of or raised there: the floats of a chain that was not found
-    are NaN, all of them.
+    The keys are the same, `jax.random.split(rng_key, num_steps)`, and so is the result. It works
+    under `jax.jit` and `jax.vmap`, BlackJAX's way to run many chains, and everything then stays on
+    the device. It cannot warn or raise there: if a chain was not found, all of its floats are NaN.
 
     Args:
         rng_key: a key of `jax.random`, typed or raw, or an integer seed.
-        inference_algorithm: its `step(rng_key, state)` must be a function of its arguments.
+        inference_algorithm: its `step(rng_key, state)` must depend only on its arguments.
         num_steps: length of the chain.
         initial_state: the algorithm's state to start from, or else
         initial_position: a position to start from.
         transform: `(state, info) -> what to keep` of each step. Pass the same function again to
-            use what has been compiled for it.
+            reuse its compiled code.
         solver: `"auto"`, `"sequential"`, `"quasi"`, `"jacobi"`, ..., or an instance.
 
     Returns:
-        The final state, and what `transform` returned, leaves with a leading axis of the steps.
+        The final state, and the results of `transform`, whose leaves have a leading axis of steps.
 
     Warns:
-        UserWarning: the sweeps did not suffice and some steps were taken one at a time.
+        UserWarning: sweeps were not enough, and some steps were taken one at a time.
 
     Raises:
         ValueError: an argument cannot be used; the message says why and what to write.
@@ -136,15 +135,15 @@ def sample_algorithm(
 ) -> Run:
     """The chain `state_t, info_t = algorithm.step(keys[t], state_{t-1})`, and evidence for it.
 
-    The state of the recursion is the state's floats; log density and gradient are rebuilt from the
-    position. Keys and counters in a state (dynamic HMC) are followed first, in a loop that does
-    nothing else, and must not depend on the floats.
+    The recursion runs over the floats of the state; log density and gradient are recomputed from
+    the position. Keys and counters in a state (dynamic HMC) are followed first, in a separate loop,
+    and must not depend on the floats.
 
     Args:
-        algorithm: its `step(rng_key, state)` must be a function of its arguments. Its functions
-            are what compiled code is found by: pass the same algorithm again.
+        algorithm: its `step(rng_key, state)` must depend only on its arguments. Pass the same
+            algorithm again to reuse its compiled code.
         initial_state: the algorithm's.
-        keys: one key a step, typed or raw.
+        keys: one key per step, typed or raw.
         transform: `(state, info) -> what to keep` of each step.
         solver: as in `pmcmc.sample`; sweeps of `"jacobi"` and `"picard"` take no derivative of the
             step. A basis `"hessian"` (also `"auto"`, where there is a gradient) is found where

@@ -1,4 +1,4 @@
-"""NumPyro: its models in parallel in time, and its warm-up and NUTS before and after."""
+"""NumPyro: its models in parallel in time, and exchange with its warm-up and NUTS."""
 
 try:
     import numpyro as _numpyro  # noqa: F401

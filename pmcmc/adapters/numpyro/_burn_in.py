@@ -18,16 +18,16 @@ def from_burn_in(burn_in: BurnIn, model: Any = None, **settings: Any) -> tuple[N
     num_samples=1000, num_chains=4).run(rng_key, *args, init_params=start)`.
 
     Args:
-        burn_in: what `pmcmc.burn_in` returned for the model's log density (see `from_model`), with
-            as many chains.
-        model: NumPyro's, or `None` where `potential_fn` is given.
-        **settings: of `numpyro.infer.NUTS`.
+        burn_in: the result of `pmcmc.burn_in` for the model's log density (see `from_model`), with
+            the same number of chains.
+        model: the NumPyro model, or `None` if `potential_fn` is given.
+        **settings: settings of `numpyro.infer.NUTS`.
 
     Warns:
-        UserWarning: the burn-in had not arrived.
+        UserWarning: the burn-in is not stationary yet.
 
     Raises:
-        ValueError: `burn_in` is not what a burn-in returned.
+        ValueError: `burn_in` is not the result of a burn-in.
     """
     check_burn_in(burn_in, settings)
     metric = np.asarray(burn_in.parameters["inverse_mass_matrix"])

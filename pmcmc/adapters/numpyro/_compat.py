@@ -10,7 +10,7 @@ CHECKED = ("0.19.0", "0.20.1", "0.21.0", "0.22.0")
 
 def _unknown(reason: Any) -> str:
     return (
-        f"pmcmc.adapters.numpyro does not know NumPyro {numpyro.__version__} ({reason}): pip "
+        f"pmcmc.adapters.numpyro does not support NumPyro {numpyro.__version__} ({reason}): pip "
         f"install 'numpyro=={CHECKED[-1]}'."
     )
 

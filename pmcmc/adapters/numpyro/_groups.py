@@ -62,7 +62,7 @@ class Prediction:
 def _check_continuous(sites: Sites) -> None:
     if sites.discrete:
         raise ValueError(
-            f"site {sites.discrete[0]!r} is discrete and was summed out, so observations "
-            "given its value cannot be told: write numpyro.infer.Predictive(model, sites, "
+            f"site {sites.discrete[0]!r} is discrete and was summed out, so observations given its "
+            "value cannot be simulated: write numpyro.infer.Predictive(model, sites, "
             "infer_discrete=True)."
         )

@@ -16,32 +16,33 @@ from pmcmc.solvers import Auto, Solver
 class MCMC(Chains):
     """`numpyro.infer.MCMC` whose draws after the warm-up are found in parallel in time.
 
-    With a sampler of NumPyro's, its own warm-up runs first, step by step, with all of its settings;
-    then our HMC takes the draws, with the step size (geometric mean over chains), mass matrix (mean
-    over chains) and trajectory length found. NUTS draws are those of HMC with jittered lengths,
-    which a warning says. With a `ModelKernel`, warm-up and draws are those of `pmcmc.sample`.
+    With a NumPyro sampler, its own warm-up runs first, step by step, with all of its settings. Then
+    our HMC draws, with the step size (geometric mean over chains), mass matrix (mean over chains)
+    and trajectory length that were found. NUTS is replaced by HMC with jittered trajectory lengths,
+    and a warning says so. With a `ModelKernel`, warm-up and draws are those of `pmcmc.sample`.
 
     Args:
         sampler: `numpyro.infer.HMC` or `NUTS` of a model or potential, or a `ModelKernel`.
-        num_warmup: steps of each chain before the draws.
-        num_samples: steps of each chain after these.
+        num_warmup: number of steps of each chain before the draws.
+        num_samples: number of steps of each chain after the warm-up.
         num_chains: number of chains, all on one device.
         thinning: keep every `thinning`-th step.
-        postprocess_fn: from an unconstrained position to what `get_samples` returns, instead of
+        postprocess_fn: from an unconstrained position to what `get_samples` returns instead of the
             values of sites.
         progress_bar: whether to show progress, on stderr.
-        progress_rate: of NumPyro's progress bar in its warm-up.
+        progress_rate: rate of NumPyro's progress bar in its warm-up.
         chain_method: how our chains share the device, as in `pmcmc.sample`.
-        jit_model_args: whether arrays and floating-point numbers that the model is called with are
-            arguments of compiled code, which is then found again for others of the same shapes;
-            where that cannot be (discrete sites, arguments of unknown kinds) it has no effect.
+        jit_model_args: whether the arrays and floating-point numbers in the model's arguments
+            become arguments of the compiled code, so that it is reused for others of the same
+            shapes. It has no effect where that is impossible (discrete sites, arguments of unknown
+            kinds).
         solver, gradient_mode: as in `pmcmc.sample`.
 
     Raises:
         ValueError: a setting has no counterpart; the message names it.
 
     Warns:
-        UserWarning: a setting has none, and something else is done instead.
+        UserWarning: a setting has no counterpart and was replaced by something else.
     """
 
     def __init__(
@@ -95,12 +96,12 @@ class MCMC(Chains):
 
         Args:
             rng_key: as in `run`.
-            *args: that the model is called with.
-            extra_fields: names of NumPyro's, of what is collected.
-            collect_warmup: whether `get_samples`, `get_extra_fields` and `print_summary` are those
-                of NumPyro's warm-up, until the next run.
-            init_params: unconstrained start, with a leading axis of several chains.
-            **kwargs: that the model is called with.
+            *args: positional arguments of the model.
+            extra_fields: NumPyro's names of the fields to collect.
+            collect_warmup: whether `get_samples`, `get_extra_fields` and `print_summary` show
+                NumPyro's warm-up, until the next run.
+            init_params: unconstrained start, with a leading axis if there are several chains.
+            **kwargs: keyword arguments of the model.
 
         Raises:
             ValueError: an argument cannot be used; the message says why and what to write.
@@ -114,7 +115,7 @@ class MCMC(Chains):
         elif collect_warmup:
             raise ValueError(
                 "collect_warmup must be False with a ModelKernel, whose warm-up keeps no draws, "
-                "got True: leave it out, or take numpyro.infer.HMC(model) for sampler."
+                "got True: leave it out, or use numpyro.infer.HMC(model) as the sampler."
             )
         else:
             self._run_kernel(key, init_params, n_steps=1)
@@ -132,14 +133,14 @@ class MCMC(Chains):
         """Draw samples, after a warm-up unless `post_warmup_state` is set.
 
         Args:
-            rng_key: a key of `jax.random`, typed or raw, or an integer seed. Of an array of keys,
-                one a chain, all are folded into the one that the noise of all chains is drawn with:
-                a chain depends on all of them, which in NumPyro depends on its own.
-            *args: that the model is called with.
-            extra_fields: names of NumPyro's for `get_extra_fields`, such as `"potential_energy"`;
+            rng_key: a key of `jax.random`, typed or raw, or an integer seed. An array of keys, one
+                per chain, is folded into a single key for the noise of all chains. So each chain
+                depends on all keys, unlike in NumPyro.
+            *args: positional arguments of the model.
+            extra_fields: NumPyro's names for `get_extra_fields`, such as `"potential_energy"`;
                 `"~z.site"` leaves a site out of the samples.
-            init_params: unconstrained start, with a leading axis of several chains.
-            **kwargs: that the model is called with.
+            init_params: unconstrained start, with a leading axis if there are several chains.
+            **kwargs: keyword arguments of the model.
 
         Raises:
             ValueError: an argument cannot be used; the message says why and what to write.

@@ -37,15 +37,14 @@ class LogDensity:
 
 @dataclass(frozen=True, eq=False)
 class UnconstrainedModel:
-    """A NumPyro model with its arguments, for samplers of unconstrained positions.
+    """A NumPyro model with its arguments, for samplers that use unconstrained positions.
 
     Args:
-        logdensity: of a position, a dictionary of arrays by latent site; hashable.
-        constrain: from a position to the values of latent and deterministic sites, under
-            `jax.jit`.
+        logdensity: log density of a position, a dictionary of arrays by latent site; hashable.
+        constrain: from a position to the values of latent and deterministic sites; compiled.
         model: the model.
-        arguments: what it is called with, `(args, kwargs)`, as it was then.
-        sites: what its sites are.
+        arguments: a copy of the model's arguments, `(args, kwargs)`.
+        sites: description of its sites.
     """
 
     logdensity: LogDensity
@@ -65,13 +64,13 @@ class UnconstrainedModel:
 
     @functools.cached_property
     def logdensity_of_data(self) -> Callable[[Position], jax.Array]:
-        """The same with the data as arguments of compiled code, where that is possible."""
+        """The same, with the data as arguments of the compiled code, if possible."""
         return with_data(self.model, self.arguments, self.sites) or self.logdensity
 
     def initial_positions(
         self, rng_key: jax.Array, n_chains: int, init_strategy: Any = init_to_uniform
     ) -> Position:
-        """Starts of chains.
+        """Starts for chains.
 
         Args:
             rng_key: a key of `jax.random`.
@@ -79,7 +78,7 @@ class UnconstrainedModel:
             init_strategy: one of `numpyro.infer.initialization`.
 
         Warns:
-            UserWarning: `init_to_value` has values of sites that are not latent.
+            UserWarning: `init_to_value` has values for sites that are not latent.
 
         Raises:
             ValueError: no start with a finite log density and gradient was found.
@@ -110,7 +109,7 @@ class UnconstrainedModel:
 
     @property
     def predictive_draws(self) -> OverDraws:
-        """From `(keys, draws of latent sites)` to observations drawn anew.
+        """From `(keys, draws of latent sites)` to simulated observations.
 
         Raises:
             ValueError: a discrete latent site was summed out.
@@ -138,20 +137,20 @@ _LAST: collections.deque[UnconstrainedModel] = collections.deque(maxlen=2)
 
 
 def from_model(model: Callable[..., Any], *args: Any, **kwargs: Any) -> UnconstrainedModel:
-    """The log density of a NumPyro model, a start, and the way back to its sites.
+    """The log density of a NumPyro model, a start, and the map back to its sites.
 
     Discrete latent sites with finitely many values are summed out, if funsor is installed.
     `numpyro.param` sites keep their initial values.
 
-    A second call returns what the first did, for compiled code to be found again, if all that the
-    model reads is known to be equal by value: arguments, closure and globals, made of arrays,
-    numbers, strings and functions in built-in containers. With anything else among them, such as
-    data frames, masked arrays, methods and objects of your own, the model is traced anew.
+    A second call returns the same object, so that its compiled code is reused, if everything that
+    the model reads is known to be equal by value: arguments, closure and globals, made of arrays,
+    numbers, strings and functions in built-in containers. If there is anything else among them,
+    such as data frames, masked arrays, methods or your own objects, the model is traced again.
 
     Args:
-        model: with continuous latent sites.
-        *args: that the model is called with. They are copied.
-        **kwargs: that the model is called with.
+        model: a model with continuous latent sites.
+        *args: positional arguments of the model. They are copied.
+        **kwargs: keyword arguments of the model.
 
     Raises:
         ValueError: the model does not take these arguments, or has a site that cannot be sampled;

@@ -24,7 +24,7 @@ class ModelResult:
     Args:
         positions: values of latent and deterministic sites by name, NumPy arrays of shape
             `(chain, draw, *event)`.
-        unconstrained: the result of `pmcmc.sample` behind it, in unconstrained coordinates.
+        unconstrained: the underlying result of `pmcmc.sample`, in unconstrained coordinates.
         model: the model that was sampled.
     """
 
@@ -57,10 +57,10 @@ class ModelResult:
         return found
 
     def posterior_predictive(self, rng_key: jax.Array | int = 0) -> dict[str, np.ndarray]:
-        """Data drawn anew at each draw, by observed site.
+        """Simulated data for each draw, by observed site.
 
-        For predictions with other arguments write `numpyro.infer.Predictive(model,
-        result.positions, batch_ndims=2)`.
+        For predictions with other arguments use `numpyro.infer.Predictive(model, result.positions,
+        batch_ndims=2)`.
 
         Args:
             rng_key: a key of `jax.random`, or an integer seed.
@@ -82,27 +82,27 @@ class ModelResult:
     ) -> Any:
         """Draws, statistics and data in the installed ArviZ's own container.
 
-        Axes of a site that belong to a plate have its name and count it; the other ones are called
-        `site_dim_0` and so on. Slashes, which netCDF does not allow, become dots: `a/b` is called
-        `a.b`. A site called `chain` or `draw` is called `chain_` or `draw_`, and so is a plate with
-        one of these names or that of a site: `school_`.
+        Plate axes have the name of the plate; other axes are called `site_dim_0` and so on.
+        Slashes, which netCDF does not allow, become dots: `a/b` is called `a.b`. A site called
+        `chain` or `draw` becomes `chain_` or `draw_`. So does a plate with one of these names or
+        with the name of a site, such as `school_`.
 
         Args:
             log_likelihood: whether to add that group.
             posterior_predictive: whether to add that group; for another seed add the draws of
                 `posterior_predictive(rng_key)` yourself.
-            dims: names of axes by site, one for each axis behind `(chain, draw)`, instead of those
+            dims: names of axes by site, one for each axis after `(chain, draw)`, instead of those
                 of the plates; `None` to leave one as it is.
-            coords: coordinates by name of an axis, instead of counts.
+            coords: coordinates by name of an axis; the default counts from 0.
 
         Returns:
-            An `xarray.DataTree` with ArviZ 1.0 and newer, else an `arviz.InferenceData`, with the
-            groups `posterior`, `sample_stats`, `observed_data` where there is data, and what was
-            asked for.
+            An `xarray.DataTree` with ArviZ 1.0 and newer, otherwise an `arviz.InferenceData`, with
+            the groups `posterior`, `sample_stats`, `observed_data` if there are data, and those
+            requested.
 
         Raises:
             ImportError: ArviZ is not installed.
-            ValueError: a discrete latent site was summed out and a group was asked for, two sites
+            ValueError: a discrete latent site was summed out and a group was requested, two sites
                 would have one name, or `dims` or `coords` do not fit.
         """
         groups: dict[str, dict[str, np.ndarray]] = {}
@@ -137,7 +137,7 @@ class ModelResult:
         return names
 
     def summary(self) -> Any:
-        """ArviZ's table: mean, sd, interval, effective sample sizes, R-hat; a row a number.
+        """ArviZ's table, one row per number: mean, sd, interval, effective sample sizes, R-hat.
 
         Warns:
             UserWarning: a chain has not converged.
@@ -150,7 +150,7 @@ class ModelResult:
         return arviz_compat.summary(self.to_arviz())
 
     def report_html(self, path: Any) -> Path:
-        """A page of this result, as of `pmcmc.Result.report_html`."""
+        """A page about this result, as by `pmcmc.Result.report_html`."""
         return write(self, path)
 
     def __repr__(self) -> str:

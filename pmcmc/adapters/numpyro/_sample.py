@@ -42,12 +42,13 @@ def sample_model(
 ) -> ModelResult:
     """Sample a NumPyro model by Markov chain Monte Carlo, in parallel over the chain's length.
 
-    Positions inside are unconstrained. Keywords that are not in this list go to the model; where
-    a model has one of these names itself, bind it first, with `functools.partial`.
+    The chain runs in unconstrained coordinates. Keywords that are not in this list go to the model.
+    If the model itself has an argument with one of these names, bind it first with
+    `functools.partial`.
 
     Args:
-        model: with continuous latent sites, and discrete ones if funsor is installed.
-        *args: that the model is called with. They are copied.
+        model: a model with continuous latent sites, and discrete ones if funsor is installed.
+        *args: positional arguments of the model. They are copied.
         n_steps: number of steps of each chain.
         x0: unconstrained values of all latent sites by name, such as another result's
             `final_state.position`, with a leading axis of `n_chains` if there are several; `None`
@@ -56,18 +57,19 @@ def sample_model(
         solver: as in `pmcmc.sample`.
         n_chains: number of independent chains.
         chain_method: as in `pmcmc.sample`.
-        n_warmup: steps before the draws, as in `pmcmc.sample`.
+        n_warmup: number of steps before the draws, as in `pmcmc.sample`.
         thin: keep every `thin`-th step.
-        store: as in `pmcmc.sample`; in it are unconstrained positions. `resume_model` goes on.
+        store: as in `pmcmc.sample`; it holds unconstrained positions. `resume_model` continues the
+            run.
         gradient_mode: as in `pmcmc.sample`.
         mesh: as in `pmcmc.sample`.
         rng_key: a key of `jax.random`, or an integer seed; it also draws the starts.
-        progress: show a line on stderr; `None` to show it where stderr is a terminal.
+        progress: whether to show a line on stderr; `None` to show it if stderr is a terminal.
         init_strategy: one of `numpyro.infer.initialization`.
-        **kwargs: that the model is called with.
+        **kwargs: keyword arguments of the model.
 
     Returns:
-        Draws of the model's sites, statistics of each, and a record of the run.
+        Draws of the model's sites, their statistics, and a record of the run.
 
     Raises:
         ValueError: an argument or the model cannot be used; the message says why and what to write.
@@ -105,24 +107,24 @@ def resume_model(
     progress: bool | None = None,
     **kwargs: Any,
 ) -> ModelResult:
-    """Go on with a run of `sample_model(..., store=...)`, wherever it ended; see `pmcmc.resume`.
+    """Continue a run of `sample_model(..., store=...)` from where it ended; see `pmcmc.resume`.
 
     Args:
         store: the folder that was given to `sample_model`.
-        model: the same as then.
-        *args: that the model is called with, the same as then.
-        n_steps: length of the whole chain, where it is to be longer.
+        model: the same as in that call.
+        *args: positional arguments of the model, the same as in that call.
+        n_steps: length of the whole chain, to make it longer.
         mesh: as in `pmcmc.sample`.
         progress: as in `sample_model`.
-        **kwargs: that the model is called with, the same as then.
+        **kwargs: keyword arguments of the model, the same as in that call.
 
     Returns:
-        All draws, those from before the interruption among them.
+        All draws, including those from before the interruption.
 
     Raises:
         ImportError: zarr is not installed.
-        ValueError: there is no store there, or it is of another model, other data, ...; the message
-            says which.
+        ValueError: there is no store, or its model, data, ... are different; the message says
+            which.
     """
     bound = from_model(model, *args, **kwargs)
     result = resume(store, bound.logdensity, n_steps=n_steps, mesh=mesh, progress=progress)

@@ -68,7 +68,7 @@ def _conditioned(msg: Any) -> frozenset[str]:
     conditions = pop_conditions(msg)
     if not all(isinstance(data, Mapping) for data in conditions):
         raise ValueError(
-            "observations inside scan or cond cannot be drawn anew where condition has a function: "
+            "observations inside scan or cond cannot be simulated if condition has a function: "
             "write numpyro.handlers.condition(model, data={'y': y})."
         )
     return frozenset().union(*conditions)
@@ -105,9 +105,9 @@ def _check_feedback(body: Callable[..., Any], names: frozenset[str], carry: Any,
     for name, made_of in zip(found, observed, strict=True):
         if made_of & fed_back:
             raise ValueError(
-                f"observations of site {name!r} cannot be drawn anew: the carry of scan is made of "
-                "the data themselves, not of what numpyro.sample returns. Write "
-                f"y = numpyro.sample({name!r}, ..., obs=y) and carry on that y, or write "
+                f"observations of site {name!r} cannot be simulated: the carry of scan is made of "
+                "the data themselves, not of what numpyro.sample returns. Write y = "
+                f"numpyro.sample({name!r}, ..., obs=y) and carry on that y, or write "
                 "numpyro.infer.Predictive(model, result.positions, batch_ndims=2) and call it with "
                 "None for the data."
             )

@@ -82,8 +82,8 @@ def is_observation(site: Mapping[str, Any]) -> bool:
 def _check_plate(name: str, size: int, subsample_size: int | None) -> None:
     if subsample_size not in (None, size):
         raise ValueError(
-            f"plate {name!r} has subsample_size={subsample_size} of {size}: a chain that sees "
-            "another part of the data in every step has another target, so write "
+            f"plate {name!r} has subsample_size={subsample_size} of {size}: a chain that sees a "
+            "different part of the data in every step has a different target each time, so write "
             f"numpyro.plate({name!r}, {size}) without subsample_size."
         )
 

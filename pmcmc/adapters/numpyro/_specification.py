@@ -16,9 +16,9 @@ _NUTS_LENGTH = math.pi / 2
 _NUTS_JITTER = 0.5
 
 _HMC = "numpyro.infer.HMC(model, num_steps=10, trajectory_length=None)"
-_SUMMED_OUT = f"{_HMC}, which sums discrete sites with finitely many values out, by funsor"
-_JOINT = "which draws sites in turn, where our kernels move all continuous ones at once", _HMC
-_ENSEMBLE = "whose chains move by each other, where each of ours is one of its own", _HMC
+_SUMMED_OUT = f"{_HMC}, which sums out discrete sites with finitely many values, with funsor"
+_JOINT = "which draws sites in turn, whereas our kernels move all continuous ones at once", _HMC
+_ENSEMBLE = "whose chains depend on each other, whereas ours are independent", _HMC
 # Why steps of a sampler are none of a kernel of ours, and what to write in its place.
 _OTHERS = {
     "BarkerMH": (
@@ -26,11 +26,11 @@ _OTHERS = {
         "ModelKernel(model, 'barker'), which tunes our Barker kernel",
     ),
     "SA": (
-        "whose proposals come from all that it has seen, not from one state",
+        "whose proposals depend on its whole history, not on one state",
         "ModelKernel(model, 'random_walk')",
     ),
     "HMCECS": (
-        "which sees another part of the data in every step",
+        "which sees a different part of the data in every step",
         f"{_HMC}, and numpyro.plate(...) without subsample_size",
     ),
     "DiscreteHMCGibbs": ("which moves discrete sites", _SUMMED_OUT),
@@ -45,10 +45,10 @@ _OTHERS = {
 
 
 class ModelKernel(NamedTuple):
-    """One of our kernels for a NumPyro model, in the place of `numpyro.infer.HMC(model)`.
+    """One of our kernels for a NumPyro model, to replace `numpyro.infer.HMC(model)`.
 
     Args:
-        model: with continuous latent sites.
+        model: a model with continuous latent sites.
         kernel: as in `pmcmc.sample`: `"mala"`, `"hmc"`, ... are tuned in the warm-up.
         init_strategy: one of `numpyro.infer.initialization`.
     """
@@ -73,7 +73,8 @@ def check_sampler(sampler: Any) -> None:
         reason, remedy = _why_not(sampler)
         raise ValueError(
             "sampler must be a numpyro.infer.HMC or NUTS, or ModelKernel(model, kernel), got "
-            f"{type(sampler).__name__}, {reason}: write {remedy}, or run it by numpyro.infer.MCMC."
+            f"{type(sampler).__name__}, {reason}: write {remedy}, or run it with "
+            "numpyro.infer.MCMC."
         )
     if not is_euclidean(sampler):
         raise ValueError(
@@ -90,7 +91,7 @@ def check_sampler(sampler: Any) -> None:
         warnings.warn(
             "max_tree_depth of NUTS does not carry over: after its own warm-up, trajectories have "
             f"lengths of {1 - _NUTS_JITTER} to {1 + _NUTS_JITTER} times pi/2 in the metric that it "
-            "found, as those of pmcmc.HMC with jitter. To choose the length write "
+            "found, like those of pmcmc.HMC with jitter. To choose the length write "
             "numpyro.infer.HMC(model, num_steps=10, trajectory_length=None).",
             stacklevel=3,
         )
@@ -101,7 +102,7 @@ def _why_not(sampler: Any) -> tuple[str, str]:
     if name in _OTHERS:
         return _OTHERS[name]
     if isinstance(sampler, HMC):
-        return "a subclass of HMC, whose own steps would not be taken", _HMC
+        return "a subclass of HMC, whose own steps would be ignored", _HMC
     return "whose steps we do not know", _HMC
 
 

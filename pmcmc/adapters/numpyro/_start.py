@@ -76,7 +76,7 @@ class Start:
             self._initialize(rng_key)
         except RuntimeError as error:
             raise ValueError(
-                f"model could not be started ({error}): look for data outside of the support of "
+                f"model could not be started ({error}): check for data outside of the support of "
                 "their distribution, or write init_strategy=numpyro.infer.init_to_median."
             ) from error
 
@@ -115,8 +115,8 @@ class _NamesOfOneKind(Messenger):  # type: ignore[misc] # NumPyro has no annotat
         name = msg.get("name")
         if name and self._kinds.setdefault(name, is_plate) != is_plate:
             raise ValueError(
-                f"model has a plate and a site called {name!r}, of which NumPyro keeps one: rename "
-                f"the plate, e.g. numpyro.plate('{name}_plate', size)."
+                f"model has a plate and a site called {name!r}, and NumPyro keeps only one of "
+                f"them: rename the plate, e.g. numpyro.plate('{name}_plate', size)."
             )
 
 
@@ -132,8 +132,8 @@ def as_strategy(init_strategy: Any, sites: Sites) -> Any:
     unknown = [name for name in values if name not in (*sites.latent, *sites.discrete)]
     if unknown:
         warnings.warn(
-            f"init_to_value has values of {_listed(unknown)}, which are not latent sites of the "
-            f"model, and are ignored; latent are {_listed(sites.latent)}.",
+            f"init_to_value has values for {_listed(unknown)}, which are not latent sites of the "
+            f"model and are ignored; the latent sites are {_listed(sites.latent)}.",
             stacklevel=4,
         )
     cast = {

@@ -16,7 +16,7 @@ class Adapted(NamedTuple):
     """What a warm-up of NumPyro's HMC or NUTS found.
 
     Args:
-        position: unconstrained, as it was; with a leading axis if the state is of several chains.
+        position: the unconstrained position, with a leading axis if there are several chains.
         step_size: geometric mean over chains.
         inverse_mass_matrix: mean over chains, `(D,)` or `(D, D)`, in the order of our positions.
     """
@@ -29,7 +29,7 @@ class Adapted(NamedTuple):
         """Our HMC with these hyperparameters.
 
         Args:
-            num_integration_steps: leapfrog steps of a trajectory.
+            num_integration_steps: number of leapfrog steps in a trajectory.
             jitter: as in `pmcmc.HMC`.
         """
         check_count("num_integration_steps", num_integration_steps)
@@ -37,12 +37,12 @@ class Adapted(NamedTuple):
 
 
 class ChainState(NamedTuple):
-    """Where a run of one of our kernels stands: the `last_state` of such an `MCMC`.
+    """The end of a run of one of our kernels: the `last_state` of such an `MCMC`.
 
     Args:
-        position: unconstrained; with a leading axis of several chains.
+        position: unconstrained, with a leading axis if there are several chains.
         kernel: with its hyperparameters.
-        rng_key: for the steps to come.
+        rng_key: for the next steps.
     """
 
     position: Any
@@ -54,8 +54,8 @@ def from_state(state: Any) -> Adapted:
     """What NumPyro adapted, from its `HMCState`.
 
     Args:
-        state: `last_state` or `post_warmup_state` of a `numpyro.infer.MCMC` of HMC or NUTS, of one
-            chain or several.
+        state: `last_state` or `post_warmup_state` of a `numpyro.infer.MCMC` with HMC or NUTS, for
+            one chain or several.
 
     Raises:
         ValueError: it is not such a state.
@@ -79,18 +79,18 @@ def from_state(state: Any) -> Adapted:
 
 
 def to_state(state: Any, final_state: Any, rng_key: jax.Array | None = None) -> Any:
-    """NumPyro's state at the end of one of our chains, for its NUTS or HMC to go on.
+    """NumPyro's state at the end of our chains, from which its NUTS or HMC can continue.
 
     `mcmc.post_warmup_state = to_state(mcmc.last_state, result.final_state)`, then
     `mcmc.run(mcmc.post_warmup_state.rng_key)`: step size and mass matrix are those of `state`.
 
     Args:
-        state: an `HMCState` of NumPyro, of as many chains.
+        state: an `HMCState` of NumPyro, with the same number of chains.
         final_state: `result.final_state` of a kernel with gradients.
         rng_key: for NumPyro's steps; `None` to keep that of `state`.
 
     Raises:
-        ValueError: the kernel has no gradients, or there are other sites or chains in its state.
+        ValueError: the kernel has no gradients, or its state has other sites or chains.
     """
     if not hasattr(final_state, "logdensity_grad"):
         raise ValueError(

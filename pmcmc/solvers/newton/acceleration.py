@@ -34,10 +34,10 @@ class History(NamedTuple):
 
 
 class Acceleration(Pytree, abc.ABC, static=("memory",)):
-    """Combines the outcomes of the last sweeps; a frozen dataclass registered as a pytree.
+    """Combines the results of the last sweeps; a frozen dataclass registered as a pytree.
 
     Args:
-        memory: differences between sweeps to look at.
+        memory: number of differences between sweeps to use.
 
     Raises:
         ValueError: `memory` is not a positive integer.
@@ -53,14 +53,14 @@ class Acceleration(Pytree, abc.ABC, static=("memory",)):
         """The rows `(W, memory, D)` with which the secant equations are tested."""
 
     def init(self, rows: jax.Array) -> History:
-        """Before the first sweep of rows `(W, D)`."""
+        """The state before the first sweep over rows `(W, D)`."""
         nothing = jnp.zeros((len(rows), self.memory, rows.shape[1]), rows.dtype)
         return History(jnp.zeros_like(rows), jnp.zeros_like(rows), nothing, nothing)
 
     def accelerate(
         self, view: View, swept: jax.Array, history: History
     ) -> tuple[jax.Array, History]:
-        """Rows to go on from, where a sweep led to `swept`, and what is to be known next time."""
+        """Rows from which to continue after a sweep that led to `swept`, and the next state."""
         is_old = view.is_live & ~view.is_new
 
         def of_old(difference: jax.Array, before: jax.Array) -> jax.Array:
@@ -104,7 +104,7 @@ class Anderson(Acceleration):
     """Anderson's acceleration (1965): the combination of the last sweeps with the least change.
 
     Args:
-        memory: differences between sweeps to look at.
+        memory: number of differences between sweeps to use.
 
     Raises:
         ValueError: `memory` is not a positive integer.
@@ -115,10 +115,10 @@ class Anderson(Acceleration):
 
 
 class Broyden(Acceleration):
-    """Broyden's (good) method with limited memory, its secant equations solved all together.
+    """Broyden's (good) method with limited memory, which solves all secant equations together.
 
     Args:
-        memory: differences between sweeps to look at.
+        memory: number of differences between sweeps to use.
 
     Raises:
         ValueError: `memory` is not a positive integer.

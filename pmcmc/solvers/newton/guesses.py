@@ -42,7 +42,7 @@ class Entry(NamedTuple):
 
 
 class Guess(Pytree, abc.ABC):
-    """A first guess: any changes the number of sweeps, none the solution."""
+    """A first guess: it affects the number of sweeps, never the solution."""
 
     @property
     def begins_with_jacobi(self) -> bool:
@@ -51,7 +51,7 @@ class Guess(Pytree, abc.ABC):
 
     @property
     def data(self) -> Any:
-        """What is given per step, a pytree with leading axes `(chain, T)`."""
+        """Per-step data, a pytree with leading axes `(chain, T)`."""
         return ()
 
     @abc.abstractmethod
@@ -59,7 +59,7 @@ class Guess(Pytree, abc.ABC):
         """The rows, shape `(W, D)`, with guesses for the new ones."""
 
     def visited(self, origin: jax.Array, data: Any) -> jax.Array:
-        """States that a chain from `origin` is known to come near, shape `(n, D)`."""
+        """States near which a chain from `origin` is known to pass, shape `(n, D)`."""
         return origin[None]
 
     def flatten(self, flatten: Callable[[Any], jax.Array]) -> "Guess":
@@ -76,7 +76,7 @@ class Guess(Pytree, abc.ABC):
 
 
 class IterateGuess(Guess):
-    """The newest iterate of the step before: what sweeps know of where the chain is going."""
+    """The newest iterate of the previous step: the best knowledge of where the chain is going."""
 
     def enter(self, entry: Entry) -> jax.Array:
         return entry.rows
@@ -97,9 +97,9 @@ class LastStateGuess(Guess):
 
 
 class JacobiGuess(Guess):
-    """One Jacobi sweep from the newest iterate: every step as if taken from there.
+    """One Jacobi sweep from the newest iterate: every step is taken from there.
 
-    It is taken in the first sweep of a step, for which the matrix is then zero.
+    It happens in the first sweep of a step, whose matrix is then zero.
     """
 
     @property
@@ -111,10 +111,10 @@ class JacobiGuess(Guess):
 
 
 class RandomGuess(Guess):
-    """Independent normal numbers, the same for a step whatever the window.
+    """Independent normal numbers, the same for a step with any window.
 
     Args:
-        mean, sd: of the numbers, in units of the state.
+        mean, sd: mean and standard deviation of the numbers, in units of the state.
 
     Raises:
         ValueError: `mean` is not finite, or `sd` not positive.
@@ -143,7 +143,7 @@ class SurrogateGuess(Guess, static=("step",)):
 
     Args:
         step: `(state, input) -> state` on flat states `(D,)`, affine in the state and coordinate by
-            coordinate; of another one its linearization is used.
+            coordinate; otherwise its linearization is used.
 
     Raises:
         ValueError: `step` is not a function.
@@ -177,12 +177,11 @@ class SurrogateGuess(Guess, static=("step",)):
 
 
 class TrajectoryGuess(Guess):
-    """Given states, for instance those of a run with slightly different parameters.
+    """Given states, for example those of a run with slightly different parameters.
 
     Args:
         states: in `solve`, a pytree like `Solution.states`, leaves `(T, *event)`; in `sample`, a
-            pytree like `Result.positions`, leaves `(chain, step, *event)`. A warm-up starts from
-            them too.
+            pytree like `Result.positions`, leaves `(chain, step, *event)`. A warm-up uses them too.
 
     Raises:
         ValueError: when used, the states do not fit.

@@ -36,43 +36,43 @@ _WINDOWS_PER_SEGMENT = 16  # the end of a segment drains the window: at most a f
 class ParallelNewton(Solver, static=("window", "fallback", "n_logged_sweeps"), kw_only=True):
     """Evaluate a window of steps at once, sweep by sweep, until they solve the recursion.
 
-    A sweep evaluates `f_t(s_{t-1})` for all steps of the window and solves the recursion with
-    every `f_t` replaced by its linearization, by a parallel scan. States become exact from left to
-    right, whatever the linearization; a step counts as finished only when it and all steps before
-    it satisfy `|s_t - f_t(s_{t-1})| <= atol + rtol * |s_t|` in every coordinate. In
-    the chain of a kernel, where the typical step in a coordinate is smaller than 1, or than
-    `|s_t|`, it takes their place, down to rounding: a chain on a small scale, or far from the
-    origin, is judged by its moves. Its sweeps stay where it goes: iterates farther outside of the
-    box of what it has visited than twice its widths are moved there before they are evaluated.
+    A sweep evaluates `f_t(s_{t-1})` for all steps of the window and solves the recursion with every
+    `f_t` replaced by its linearization, by a parallel scan. States become exact from left to right,
+    whatever the linearization; a step counts as finished only when it and all steps before it
+    satisfy `|s_t - f_t(s_{t-1})| <= atol + rtol * |s_t|` in every coordinate. In the chain of a
+    kernel, if the typical step in a coordinate is smaller than 1, or than `|s_t|`, the step
+    replaces them, down to rounding: a chain on a small scale, or far from the origin, is judged by
+    its moves. Sweeps also stay near the chain: iterates farther outside of the box of visited
+    states than twice its widths are moved back before they are evaluated.
 
     Args:
         jacobian: structure of the matrix that stands in for the Jacobian, of `pmcmc.solvers`:
             `Diagonal`, `Dense`, `DiagonalBlocks`, `DenseBlocks`, `Identity` and more.
-        acceleration: `Anderson` or `Broyden` of `pmcmc.solvers`, which combine the outcomes of
-            several sweeps; `None` to take each as it is.
+        acceleration: `Anderson` or `Broyden` of `pmcmc.solvers`, which combine the results of
+            several sweeps; `None` to use each sweep as it is.
         damping: what keeps the linear recurrence stable: `Clip`, `Scale`, `ELK`, or `None`.
         basis: invertible matrix, shape `(D, D)`, in whose coordinates `y`, `s = basis @ y`, the
             Jacobian is nearly diagonal (for `DiagonalBlocks` of half that size: the second half is
             a momentum); `"hessian"`, in `sample`, for one that makes the metric of the kernel and
             the Hessian of the log density at its mode diagonal; `"jacobian"` for the eigenvectors
             of the Jacobian, symmetrized and averaged over the first 64 steps of a loop; `None` for
-            the coordinates of the state; `"auto"` for `"hessian"` where it helps the structure and
-            there is a log density of at most 1,000 coordinates, and `None` elsewhere.
+            the coordinates of the state; `"auto"` for `"hessian"` if it helps the structure and
+            there is a log density of at most 1,000 coordinates, otherwise `None`.
         guess: first guess of the states of steps that enter the window, of `pmcmc.solvers`:
             `IterateGuess`, `ConstantGuess`, `LastStateGuess`, `JacobiGuess`, `RandomGuess`,
             `SurrogateGuess` or `TrajectoryGuess`; an array is a `TrajectoryGuess`.
-        window: number of steps in a sweep; `"auto"` for 64 on a CPU and 512 elsewhere, fewer where
-            the matrices of so many would not fit, and so many for each device that shares it. It
-            changes speed and memory, never the chain.
+        window: number of steps in a sweep; `"auto"` for 64 on a CPU and 512 elsewhere, times the
+            number of devices that share it, or fewer if the matrices would not fit. It changes
+            speed and memory, never the chain.
         atol, rtol: tolerances of the residual; `None` for 1e-12 in float64 and 1e-5 in float32.
-        max_sweeps: sweeps that may be spent on each window's length of steps, the last one being
-            a check; `None` for no limit other than the `window` sweeps that always suffice.
-        fallback: what happens to steps left when `max_sweeps` are spent: `"sequential"` takes
-            them one at a time; `None` leaves them as they are, and the result is marked as not
-            converged.
+        max_sweeps: largest number of sweeps for each window's length of steps, including the final
+            check; `None` for no limit other than the `window` sweeps that are always enough.
+        fallback: what to do with unfinished steps after `max_sweeps`: `"sequential"` takes them one
+            at a time; `None` leaves them as they are and marks the result as not converged.
         stopping: `SmallMerit` or `SmallStep` of `pmcmc.solvers`, the stopping rules of the
-            literature, for comparisons: sweeps end when the rule is met, and states that are then
-            out of tolerance are marked as not converged. `None` to go on until all are within.
+            literature, for comparisons: sweeps end when the rule is met, and states that are out of
+            tolerance then are marked as not converged. `None` to continue until all are within
+            tolerance.
         n_logged_sweeps: number of sweeps (of each segment of 16 windows) to record in the trace.
 
     Raises:

@@ -27,29 +27,29 @@ _SEGMENT_NUMBERS = 2**22  # 32 MiB of float64 states a segment
 class Speculative(Solver, static=("window", "n_logged_sweeps"), kw_only=True):
     """Predict the proposals of a window of steps, evaluate them at once, verify, and slide on.
 
-    For kernels in three parts (`pmcmc.kernels.ProposalKernel`): random walk, Metropolis-Hastings,
-    Barker, MALA, Langevin. Decisions are predicted with a surrogate for the log density, which only
-    guesses: a step stands if the exact log density was evaluated at its own proposal and all steps
-    before it stand. Where proposals use no gradient of the log density the chain is the loop's to
-    the last bit of its decisions, with a residual of 0; elsewhere a proposal may differ from the
+    It is for kernels in three parts (`pmcmc.kernels.ProposalKernel`): random walk,
+    Metropolis-Hastings, Barker, MALA, Langevin. A surrogate for the log density predicts the
+    decisions. It only guesses: a step is valid if the exact log density was evaluated at its own
+    proposal and all steps before it are valid. If proposals use no gradient of the log density, the
+    decisions are exactly the loop's, with a residual of 0. Otherwise a proposal may differ from the
     point of its evaluation by the tolerance, and the residual says by how much.
 
-    Where a share `q` of decisions is predicted wrong a sweep finishes `(1 - (1 - q)**W) / q` of `W`
-    steps.
+    If a share `q` of the decisions is predicted wrong, a sweep finishes `(1 - (1 - q)**W) / q` of
+    `W` steps.
 
     Args:
         surrogate: a `pmcmc.surrogates.Surrogate`, or a function of the position such as a coarser
             solver of the same differential equation; `"auto"` for the one fitted in the warm-up, or
             a normal with the metric of the kernel.
-        window: steps evaluated at once; `"auto"` for one that suits the share of decisions that
-            are predicted right (512 on accelerators; as many as there are workers for
+        window: number of steps evaluated at once; `"auto"` for one that suits the share of
+            decisions predicted right (512 on accelerators; the number of workers for
             `pmcmc.external`). It changes speed and memory, never the chain.
         atol, rtol: how far a proposal may be from the point of its evaluation, `atol + rtol * |p|`;
             `None` for 1e-12 in float64 and 1e-5 in float32.
         n_logged_sweeps: number of sweeps of each segment to record in the log.
 
     Raises:
-        ValueError: an argument is out of range; when used, the kernel has no three parts.
+        ValueError: an argument is out of range; when used, the kernel does not have three parts.
     """
 
     surrogate: Any = "auto"

@@ -39,17 +39,18 @@ class Damping(Pytree, abc.ABC):
         """The damped recurrence."""
 
     def init(self, dtype: Any) -> Any:
-        """What is carried from sweep to sweep, for one chain."""
+        """The state that one chain carries from sweep to sweep."""
         return ()
 
     def adapt(self, state: Any, before: jax.Array, now: jax.Array) -> Any:
-        """What is carried on, given the merit (sum of squared residuals) of the same steps.
+        """The next state, given the merit (sum of squared residuals) of the same steps.
 
-        The merit is never negative; `UNKNOWN`, which is, stands for none before the first sweep. A
-        sweep of which iterates overflowed failed, whatever took their place: its merit is infinite.
+        The merit is never negative; the negative `UNKNOWN` means that there is none before the
+        first sweep. A sweep whose iterates overflowed has failed, whatever replaced them: its merit
+        is infinite.
         """
         return state
 
     def segment(self, first_step: int, length: int) -> "Damping":
-        """The damping of `length` steps from `first_step` on, for what is given per step."""
+        """The damping for `length` steps from `first_step` on, with their part of per-step data."""
         return self

@@ -13,13 +13,13 @@ class Clip(Damping):
     """Bound the spectral norm of every matrix by `rho` (clip-ELK: Gonzalez, 2026).
 
     With `rho <= 1` every sweep is a stable linear recurrence. Diagonal matrices are clipped entry
-    by entry, 2 x 2 blocks of diagonals are scaled down block by block, the singular values of full
-    matrices are cut off.
+    by entry, 2 x 2 blocks of diagonals are scaled down block by block, and the singular values of
+    full matrices are cut off.
 
     Args:
         rho: bound, in (0, 1].
-        low: lower bound of the entries of diagonal matrices, below `rho`, such as 0 where factors
-            are known not to be negative; `None` for `-rho`.
+        low: lower bound of the entries of diagonal matrices, below `rho`, such as 0 if the factors
+            are known to be nonnegative; `None` for `-rho`.
 
     Raises:
         ValueError: `rho` is not in (0, 1], or `low` not below it; when used, the structure is not

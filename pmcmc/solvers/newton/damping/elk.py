@@ -16,26 +16,27 @@ _SMALLEST, _LARGEST = 1e-8, 10.0
 
 
 class ELK(Damping, static=("is_adaptive",)):
-    """Hold the new iterate near the old one by a Kalman filter (ELK: Gonzalez et al., 2024).
+    """Keep the new iterate near the old one with a Kalman filter (ELK: Gonzalez et al., 2024).
 
-    The linearized recursion is taken for the dynamics of a state with unit process noise, and the
-    old iterate for an observation of it with variance `1 / regularization`. The filtered mean is
-    the new iterate: a Levenberg-Marquardt step that uses, like the recursion, the past only. With a
+    The linearized recursion serves as the dynamics of a state with unit process noise, and the old
+    iterate as an observation of it with variance `1 / regularization`. The filtered mean is the new
+    iterate: a Levenberg-Marquardt step that, like the recursion, uses only the past. With a
     diagonal structure this is quasi-ELK. In terms of increments, with `P_t` the predicted
-    covariance and `G_t` the inverse of `I + regularization * P_t`, the recurrence becomes
-    `y_t = G_t (A_t y_{t-1} + b_t)`, whose matrices are at most `|A_t| / (1 + regularization)`.
-    Nothing is divided by the regularization, so that zero is allowed: it is no damping.
+    covariance and `G_t` the inverse of `I + regularization * P_t`, the recurrence becomes `y_t =
+    G_t (A_t y_{t-1} + b_t)`, whose matrices are at most `|A_t| / (1 + regularization)`. Nothing is
+    divided by the regularization, so zero is allowed: it means no damping.
 
     Args:
         regularization: the penalty on the square of the increment, `lambda` in the literature, 0 or
-            more; where the filter is adaptive, the first one.
-        is_adaptive: whether it is divided by 4 after every sweep that did not raise the merit (the
-            sum of squared residuals) and did not overflow, and multiplied by 4 after every other
-            one, from 1e-8 to 10. Beyond that it would be of no use: a step that looks at the past
-            only can raise the merit however short it is. And every step has its own: that times the
-            largest residual up to it over the root mean square of all, at most 1. In proportion to
-            the residual it leaves convergence quadratic (Fan and Yuan, 2005), and the first steps
-            that are not finished, on which all others wait, go on all but undamped.
+            more; the first value if the filter is adaptive.
+        is_adaptive: whether the regularization is divided by 4 after every sweep that did not raise
+            the merit (the sum of squared residuals) and did not overflow, and multiplied by 4 after
+            every other sweep, from 1e-8 to 10. Values outside would not help: a step that uses only
+            the past can raise the merit however short it is. Also, each step has its own value: the
+            regularization times the largest residual up to this step over the root mean square of
+            all residuals, at most 1. Being proportional to the residual, it keeps convergence
+            quadratic (Fan and Yuan, 2005), and the first unfinished steps, which hold up all
+            others, are hardly damped.
 
     Raises:
         ValueError: `regularization` is negative or not finite, or `is_adaptive` not a bool.

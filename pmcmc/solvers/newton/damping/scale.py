@@ -18,7 +18,7 @@ class Scale(Damping):
     `k = 0` leaves the method as it is; `k = 1` makes it Jacobi's.
 
     Args:
-        k: scalar in [0, 1], or one such number a step, shape `(T,)`.
+        k: scalar in [0, 1], or one such number per step, shape `(T,)`.
 
     Raises:
         ValueError: `k` is not in [0, 1], or has more than one axis.

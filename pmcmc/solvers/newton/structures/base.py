@@ -17,17 +17,17 @@ InputMap = Callable[[jax.Array, Any], tuple[jax.Array, Any]]
 class Structure(Pytree, abc.ABC):
     """A structure of the matrix that stands in for the Jacobian of a step.
 
-    It owns all that differs between Newton-type methods: how the matrix is estimated from the map,
-    how two matrices compose, how one is applied. Methods see one step of one chain. A structure is
-    a frozen dataclass registered as a pytree, and so are its matrices: with every leaf zero they
-    are the zero matrix, and multiplying every leaf multiplies the matrix.
+    It contains everything that differs between Newton-type methods: how to estimate the matrix from
+    the map, how to compose two matrices, and how to apply one. Methods see one step of one chain. A
+    structure is a frozen dataclass registered as a pytree. Its matrices are pytrees too: if all
+    leaves are zero, the matrix is zero, and multiplying all leaves multiplies the matrix.
 
-    The methods below `apply` are what damping needs; a structure without them cannot be damped.
+    Damping needs the methods below `apply`; a structure without them cannot be damped.
     """
 
     @property
     def uses_basis(self) -> bool:
-        """Whether the matrix is a better one in the right coordinates."""
+        """Whether the matrix is better in suitable coordinates."""
         return True
 
     @property
@@ -42,27 +42,27 @@ class Structure(Pytree, abc.ABC):
 
     @property
     def every(self) -> int:
-        """Sweeps from one estimate of the matrices to the next."""
+        """Number of sweeps from one estimate of the matrices to the next."""
         return 1
 
     def products(self, dim: int) -> float:
-        """Products of a Jacobian and a vector that a step takes in a sweep, on average."""
+        """Average number of Jacobian-vector products of a step in a sweep."""
         return dim if self.uses_derivatives else 0
 
     def max_states(self, dim: int, itemsize: int) -> int | None:
-        """The most states whose matrices fit into memory, `None` for no limit to speak of."""
+        """Largest number of states whose matrices fit into memory, `None` for no limit."""
         return None
 
     def check(self, n_states: int, dim: int, itemsize: int) -> None:
         """Check that states of this kind can be handled.
 
         Args:
-            n_states: states evaluated at once, in the windows of all chains.
-            dim: numbers in a state.
+            n_states: number of states evaluated at once, in the windows of all chains.
+            dim: number of coordinates of a state.
             itemsize: bytes of a number.
 
         Raises:
-            ValueError: they cannot; the message says what to choose instead.
+            ValueError: this is impossible; the message says what to choose instead.
         """
         return  # most structures handle any state
 
@@ -80,11 +80,11 @@ class Structure(Pytree, abc.ABC):
         coordinates: Coordinates,
         rng_key: jax.Array,
     ) -> tuple[jax.Array, Any, Any]:
-        """The same of a map of state and input, for structures that look at the input."""
+        """The same for a map of state and input, for structures that use the input."""
         return self.linearize(lambda s: step(s, inputs), state, coordinates, rng_key)
 
     def prepared(self, probes: Callable[[], int | None]) -> "Structure":
-        """The structure with its number of probes set, where that was left to be chosen."""
+        """The structure with its number of probes set, if that was left open."""
         return self
 
     @abc.abstractmethod
@@ -96,7 +96,7 @@ class Structure(Pytree, abc.ABC):
         """The product of a matrix and a vector `(D,)`."""
 
     def solve(self, offsets: jax.Array) -> jax.Array | None:
-        """All `y_t = A y_{t-1} + b_t`, where that takes no scan, as the matrices are known.
+        """All `y_t = A y_{t-1} + b_t`, if this needs no scan because the matrices are known.
 
         Args:
             offsets: `b_1..b_W`, shape `(W, D)`.
@@ -112,7 +112,7 @@ class Structure(Pytree, abc.ABC):
         raise self._lacks("clip")
 
     def clip_between(self, matrix: Any, low: jax.Array | float, high: jax.Array | float) -> Any:
-        """The matrix with its entries moved to the nearest bound, where it is diagonal."""
+        """The matrix with its entries moved to the nearest bound, if it is diagonal."""
         raise self._lacks("clip_between")
 
     def transpose(self, matrix: Any) -> Any:

@@ -12,15 +12,15 @@ from pmcmc.solvers.newton.structures.wrapper import Wrapper
 
 
 class Constant(Wrapper):
-    """A given matrix, the same for all steps and sweeps: no Jacobian-vector product is taken.
+    """A given matrix, the same for all steps and sweeps, without Jacobian-vector products.
 
     Args:
-        structure: of the matrix, e.g. `Diagonal()` or `Dense()`.
-        matrix: as that structure has it, in the coordinates of the basis: `(D,)` for `Diagonal()`,
-            `(D, D)` for `Dense()`, `(2, 2, D / 2)` for `DiagonalBlocks()`.
+        structure: structure of the matrix, e.g. `Diagonal()` or `Dense()`.
+        matrix: in the form of that structure, in the coordinates of the basis: `(D,)` for
+            `Diagonal()`, `(D, D)` for `Dense()`, `(2, 2, D / 2)` for `DiagonalBlocks()`.
 
     Raises:
-        ValueError: `structure` is none; when used, the matrix has another shape.
+        ValueError: `structure` is not a structure; when used, the matrix has another shape.
     """
 
     structure: Structure

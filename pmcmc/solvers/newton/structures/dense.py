@@ -15,10 +15,10 @@ _COPIES = 4  # matrices, tangents behind them, and what a scan keeps beside them
 class Dense(Structure, static=("memory_limit",)):
     """The Jacobian itself, shape `(D, D)` (Newton's method; DEER: Lim et al., 2024).
 
-    It costs `D` Jacobian-vector products a step, in one batch, and `D**2` numbers.
+    It costs `D` Jacobian-vector products per step, in one batch, and `D**2` numbers.
 
     Args:
-        memory_limit: bytes that the matrices of a sweep may take, about.
+        memory_limit: approximate number of bytes that the matrices of a sweep may take.
 
     Raises:
         ValueError: `memory_limit` is not a positive integer; when used, the limit is exceeded.

@@ -13,14 +13,14 @@ from pmcmc.solvers.newton.structures.base import StateMap, Structure, probes, pu
 class DenseBlocks(Structure, static=("size", "n_probes")):
     """Blocks of neighboring coordinates, shape `(D / size, size, size)`, for loosely coupled parts.
 
-    Several particles, say, or sites of a lattice. Estimated by Hutchinson probes, a sign for each
-    block: exact where nothing else couples the blocks. Other groups of coordinates become
-    neighbors in a basis: a permutation matrix.
+    Examples are several particles, or sites of a lattice. The blocks are estimated with Hutchinson
+    probes, one sign per block, and are exact if nothing couples them. To make other groups of
+    coordinates neighbors, use a permutation matrix as the basis.
 
     Args:
-        size: of a block.
-        n_probes: `size` Jacobian-vector products a step each; `None` for the exact blocks, with `D`
-            of them.
+        size: size of a block.
+        n_probes: number of probes, each with `size` Jacobian-vector products per step; `None` for
+            the exact blocks, with `D` products.
 
     Raises:
         ValueError: an argument is not a positive integer; when used, the state is not made of

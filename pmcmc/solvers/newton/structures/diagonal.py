@@ -15,14 +15,14 @@ from pmcmc.solvers.newton.structures.elementwise import Elementwise
 class Diagonal(Elementwise, static=("n_probes",)):
     """Diagonal of the Jacobian `A` (quasi-DEER: Gonzalez et al., 2024).
 
-    Estimated by Hutchinson's probes, the mean of `v * (A @ v)` over vectors `v` of random signs:
-    unbiased, and exact where `A` is diagonal (for MCMC: Zoltowski et al., 2025).
+    It is estimated with Hutchinson probes, as the mean of `v * (A @ v)` over vectors `v` of random
+    signs. This is unbiased, and exact if `A` is diagonal (for MCMC: Zoltowski et al., 2025).
 
     Args:
-        n_probes: Jacobian-vector products a step; `None` for the exact diagonal, with `D` of them;
-            `"auto"` for one in the chain of a kernel, and in `pmcmc.solve`, where there is no basis
-            that makes the Jacobian nearly diagonal, for `None` up to 64 numbers in a state, and 16
-            beyond.
+        n_probes: number of Jacobian-vector products per step; `None` for the exact diagonal, with
+            `D` of them; `"auto"` for one in the chain of a kernel. In `pmcmc.solve`, which has no
+            basis that makes the Jacobian nearly diagonal, `"auto"` means `None` up to 64 numbers in
+            a state, and 16 beyond.
 
     Raises:
         ValueError: `n_probes` is not a positive integer.

@@ -14,14 +14,16 @@ class DiagonalBlocks(Structure, static=("n_probes",)):
     """Diagonals of the four blocks of the Jacobian, for states of two halves.
 
     The halves are position and momentum (a leapfrog step of HMC), or position and gradient.
-    Products of such matrices are such matrices (Zoltowski et al., 2025). A matrix has shape
-    `(2, 2, D / 2)`: row `[i, j]` is how half `i` of the next state depends on half `j` of this.
+    Products of such matrices have the same form (Zoltowski et al., 2025). A matrix has shape `(2,
+    2, D / 2)`: entry `[i, j]` says how half `i` of the next state depends on half `j` of this one.
 
     Args:
-        n_probes: Hutchinson probes a half; `None` for the exact diagonals, with `D / 2` of them.
+        n_probes: number of Hutchinson probes per half; `None` for the exact diagonals, with `D / 2`
+            of them.
 
     Raises:
-        ValueError: `n_probes` is not a positive integer; when used, the state has no two halves.
+        ValueError: `n_probes` is not a positive integer; when used, the state does not have two
+            halves.
     """
 
     n_probes: int | None = 1

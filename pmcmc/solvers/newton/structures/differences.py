@@ -14,16 +14,16 @@ from pmcmc.solvers.newton.structures.wrapper import Wrapper
 class Differences(Wrapper):
     """A structure whose Jacobian-vector products are finite differences of the step.
 
-    For steps that JAX cannot differentiate, such as calls back to Python: the product with `v` is
-    `(f(s + h v) - f(s)) / h`, one evaluation of the step, with `h |v| = scale (1 + |s|)`. Its error
-    is of the order of `h`, which may cost sweeps, never the solution.
+    It is for steps that JAX cannot differentiate, such as calls back to Python. The product with
+    `v` is `(f(s + h v) - f(s)) / h`, one evaluation of the step, with `h |v| = scale (1 + |s|)`.
+    Its error is of the order of `h`, which may cost sweeps, never the solution.
 
     Args:
-        structure: what is estimated, e.g. `Diagonal()`.
-        scale: of the difference; `None` for the square root of the rounding error.
+        structure: the structure to estimate, e.g. `Diagonal()`.
+        scale: scale of the difference; `None` for the square root of the rounding error.
 
     Raises:
-        ValueError: `structure` is none, or `scale` not positive.
+        ValueError: `structure` is not a structure, or `scale` is not positive.
     """
 
     structure: Structure

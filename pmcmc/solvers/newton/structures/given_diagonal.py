@@ -14,18 +14,20 @@ from pmcmc.solvers.newton.structures.known import KnownOfInput
 
 
 class GivenDiagonal(KnownOfInput, Elementwise, static=("diagonal",)):
-    """A diagonal that you know: no Jacobian-vector product is taken.
+    """A diagonal that you know, without Jacobian-vector products.
 
-    The `diagonal_func` of the authors' code for quasi-DEER (Gonzalez et al., 2024). It may be any
-    stand-in for the diagonal of the Jacobian: a wrong one costs sweeps, never the solution.
+    This is `diagonal_func` in the authors' code for quasi-DEER (Gonzalez et al., 2024). It may be
+    any approximation to the diagonal of the Jacobian: a wrong one needs more sweeps, but never
+    changes the solution.
 
     Args:
         diagonal: `(state, input) -> array`, with the flat state, shape `(D,)`, in the coordinates
-            of the state (write `basis=None`), to `(D,)`, or to a number that multiplies all of it.
-            Compiled code belongs to the function: write it once, and pass the same one again.
+            of the state (write `basis=None`), to an array `(D,)`, or to a single number for all
+            coordinates. Write the function once and pass the same one again to reuse its compiled
+            code.
 
     Raises:
-        ValueError: `diagonal` is no function; when used, it returns another shape, or there is a
+        ValueError: `diagonal` is not a function; when used, it returns another shape, or there is a
             basis.
     """
 

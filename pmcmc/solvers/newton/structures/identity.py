@@ -24,7 +24,7 @@ class Identity(Known, Elementwise):
 
 
 class Zero(Known, Elementwise):
-    """Zero: Jacobi's method, which takes every step anew from the newest iterate before it."""
+    """Zero: Jacobi's method, which takes every step again from the newest previous iterate."""
 
     def linearize(
         self, step: StateMap, state: jax.Array, coordinates: Coordinates, rng_key: jax.Array

@@ -6,14 +6,14 @@ from pmcmc.solvers.newton.structures.wrapper import Wrapper
 
 
 class Lagged(Wrapper, static=("every",)):
-    """A structure whose matrices are estimated in every few sweeps only (lagged, or chord, method).
+    """A structure whose matrices are estimated only every few sweeps (lagged, or chord, method).
 
-    Between two estimates a sweep takes no Jacobian-vector product; steps that enter the window use
-    the matrix of the step before them.
+    Between two estimates a sweep takes no Jacobian-vector products; steps that enter the window use
+    the matrix of the previous step.
 
     Args:
-        structure: what is held, e.g. `Diagonal()`.
-        every: sweeps from one estimate to the next.
+        structure: the structure to estimate, e.g. `Diagonal()`.
+        every: number of sweeps from one estimate to the next.
 
     Raises:
         ValueError: `every` is not a positive integer.

@@ -20,18 +20,18 @@ class Permuted(NamedTuple):
 
 
 class Permutation(KnownOfInput, static=("source",)):
-    """A permutation that you know, as of a finite automaton or a word in a group.
+    """A permutation that you know, such as that of a finite automaton or a word in a group.
 
-    Products of permutations are permutations (Gonzalez, 2026): `D` numbers where `Dense` needs
-    `D**2`, and no Jacobian-vector product is taken.
+    Products of permutations are permutations (Gonzalez, 2026): they take `D` numbers where `Dense`
+    needs `D**2`, and no Jacobian-vector products.
 
     Args:
-        source: `(state, input) -> indices`, from the flat state `(D,)` to which coordinate each
-            coordinate of the next state comes from, integers of shape `(D,)`. Compiled code belongs
-            to the function: write it once, and pass the same one again.
+        source: `(state, input) -> indices`, from the flat state `(D,)` to integers of shape `(D,)`:
+            for each coordinate of the next state, the coordinate that it comes from. Write the
+            function once and pass the same one again to reuse its compiled code.
 
     Raises:
-        ValueError: `source` is no function; when used, it returns something else, or there is a
+        ValueError: `source` is not a function; when used, it returns something else, or there is a
             basis.
     """
 

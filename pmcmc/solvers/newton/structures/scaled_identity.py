@@ -15,8 +15,8 @@ class ScaledIdentity(Elementwise):
     """`alpha` times the identity: 1 for Picard's method, 0 for Jacobi's.
 
     Args:
-        alpha: the factor, for which no Jacobian-vector product is taken; `None` for the mean of the
-            diagonal of the Jacobian, estimated with one Hutchinson probe a step.
+        alpha: the factor, without Jacobian-vector products; `None` for the mean of the diagonal of
+            the Jacobian, estimated with one Hutchinson probe per step.
 
     Raises:
         ValueError: `alpha` is not a finite number.
