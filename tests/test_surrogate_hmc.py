@@ -102,7 +102,7 @@ def test_a_surrogate_that_is_no_guide_is_said_to_be_one():
             {"kernel": "surrogate_hmc", "n_warmup": 6, "x0": np.zeros(20)},
             "the warm-up has too few evaluations.*raise n_warmup",
         ),
-        ({"kernel": "surrogate_hmc", "x0": np.zeros(60)}, "at most 43 numbers, got 60.*'hmc'"),
+        ({"kernel": "surrogate_hmc", "x0": np.zeros(60)}, "at most 58 numbers, got 60.*'hmc'"),
     ],
 )
 def test_what_cannot_be_fitted_is_refused(choices, message):

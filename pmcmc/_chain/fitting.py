@@ -9,17 +9,20 @@ import numpy as np
 from pmcmc._chain.segment import Segment
 from pmcmc.solvers.setting import Sweeps
 from pmcmc.surrogates import Fit, Surrogate, fit_polynomial
+from pmcmc.surrogates.degree import enough_for
 
 _MOST_ROWS = 20_000  # evaluations to fit to; beyond, the later half
 _FIRST_FIT, _ROWS_PER_TERM = 500, 4  # evaluations, and those for each term of a quadratic
 _PARTS = 3  # segments of the steps before a fit
-_GROWTH = 8  # times as many evaluations before the next fit
+_GROWTH = 8  # times as many evaluations before the next fit, or enough for another degree if
+_LEAST_GROWTH, _SPARE = 2, 1.1  # these are so many times as many, repeats that will be dropped too
 
 
 class Fitting:
     """Evaluations of a run, rejected proposals included, and the surrogate fitted to them.
 
-    It is fitted anew whenever there are several times as many evaluations: each fit may compile.
+    It is fitted anew whenever there are several times as many evaluations, or enough for a higher
+    degree: each fit may compile.
 
     Args:
         dim: numbers in a position.
@@ -31,6 +34,8 @@ class Fitting:
         self._rows: list[Any] = []
         self._n_rows = 0
         self._n_seen = 0
+        self._last_fit = 0
+        self._enough = [math.ceil(_SPARE * n) for n in enough_for(dim)]
         self._next_fit = max(_FIRST_FIT, _ROWS_PER_TERM * (dim + 1) * (dim + 2) // 2)
         self._sweeps = self._steps = self._evaluations = 0
         self._seconds: dict[int, float] = {}
@@ -46,7 +51,7 @@ class Fitting:
         if not self.is_scheduled:
             return n_steps
         # In parts, of which the later ones tell how long sweeps take.
-        whole = self._next_fit * (_GROWTH - 1) // _GROWTH
+        whole = self._next_fit - self._last_fit
         left = max(self._next_fit - self._n_seen, 1)
         return min(n_steps, -(-min(left, -(-whole // _PARTS)) // n_chains))
 
@@ -77,7 +82,10 @@ class Fitting:
     def surrogate(self) -> Surrogate | None:
         """The newest fit, `None` before the first one that can be made."""
         if self.is_due:
-            self._next_fit = _GROWTH * self._n_seen
+            self._last_fit = self._n_seen
+            least, most = (factor * self._n_seen for factor in (_LEAST_GROWTH, _GROWTH))
+            self._next_fit = min((n for n in self._enough if least <= n), default=most)
+            self._next_fit = min(self._next_fit, most)
             with contextlib.suppress(ValueError):  # too few evaluations: go on as before
                 self.refit()
         return None if self.fit is None else self.fit.surrogate

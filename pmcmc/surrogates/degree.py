@@ -34,6 +34,12 @@ def degrees_to_try(n_points: int, dim: int, equations_per_point: int, max_degree
     )
 
 
+def enough_for(dim: int) -> list[int]:
+    """How many evaluations, without gradients, each degree takes, from the lowest one on."""
+    terms = [n_monomials(dim, degree) for degree in DEGREES]
+    return [math.ceil(_EQUATIONS_PER_TERM * n) for n in terms if n <= MOST_TERMS]
+
+
 def choose_degree(errors: dict[int, float]) -> int:
     """The degree to take: a higher one costs more, and has to be worth it."""
     enough = max(min(errors.values()) / _GAIN, _GOOD_ENOUGH)

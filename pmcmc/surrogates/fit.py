@@ -4,6 +4,7 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy.linalg
 
 from pmcmc._util.checks import short
 from pmcmc.surrogates.degree import (
@@ -190,7 +191,8 @@ def _solved(points: _Points, degree: int) -> np.ndarray:
     scale = np.where(scale > 0, scale, 1.0)
     rows /= scale
     gram = rows.T @ rows + _RIDGE * np.eye(n_terms)
-    return np.asarray(np.linalg.solve(gram, rows.T @ right) / scale)
+    solution = scipy.linalg.solve(gram, rows.T @ right, assume_a="pos", overwrite_a=True)
+    return np.asarray(solution / scale)
 
 
 def _squares(coefficients: np.ndarray, points: _Points, degree: int) -> np.ndarray:

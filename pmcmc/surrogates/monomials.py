@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 DEGREES = (2, 3, 4)
-MOST_TERMS = 1_001  # degree 4 of ten numbers
+MOST_TERMS = 1_820  # degree 4 of twelve numbers
 
 
 def n_monomials(dim: int, degree: int) -> int:

@@ -34,7 +34,7 @@ def test_values_and_slopes_in_numpy(degree):
 
 
 @pytest.mark.parametrize(
-    ("dim", "degree", "raised"), [(3, 2, 4), (3, 3, 4), (12, 2, 3), (20, 2, 2)]
+    ("dim", "degree", "raised"), [(3, 2, 4), (3, 3, 4), (12, 2, 4), (20, 2, 3), (21, 2, 2)]
 )
 def test_a_higher_table_holds_the_same_polynomial(dim, degree, raised):
     surrogate = polynomial(dim, degree, radius=4.0)
