@@ -8,7 +8,7 @@ from pmcmc._util.checks import short
 from pmcmc.surrogates.monomials import DEGREES, MOST_TERMS, n_monomials
 
 _EQUATIONS_PER_TERM = 2.5  # at the least
-_GOOD_ENOUGH = 0.03  # an error that changes hardly any decision
+GOOD_ENOUGH = 0.03  # an error that changes hardly any decision
 _GAIN = 0.8  # a higher degree has to have less than this share of the error
 
 
@@ -42,7 +42,7 @@ def enough_for(dim: int) -> list[int]:
 
 def choose_degree(errors: dict[int, float]) -> int:
     """The degree to take: a higher one costs more, and has to be worth it."""
-    enough = max(min(errors.values()) / _GAIN, _GOOD_ENOUGH)
+    enough = max(min(errors.values()) / _GAIN, GOOD_ENOUGH)
     return min(degree for degree, error in errors.items() if error <= enough)
 
 

@@ -8,6 +8,7 @@ import scipy.linalg
 
 from pmcmc._util.checks import short
 from pmcmc.surrogates.degree import (
+    GOOD_ENOUGH,
     choose_degree,
     degrees_to_try,
     error_of_choice,
@@ -111,8 +112,13 @@ def fit_polynomial(
     chosen = np.random.default_rng(0).permutation(n_points)[: math.ceil(_HELD_OUT * n_points)]
     is_held_out[chosen] = True
     inside, outside = points.take(~is_held_out), points.take(is_held_out)
-    squares = {degree: _squares(_solved(inside, degree), outside, degree) for degree in degrees}
-    errors = {degree: mean_error(square, outside.weight) for degree, square in squares.items()}
+    squares: dict[int, np.ndarray] = {}
+    errors: dict[int, float] = {}
+    for degree in degrees:
+        squares[degree] = _squares(_solved(inside, degree), outside, degree)
+        errors[degree] = mean_error(squares[degree], outside.weight)
+        if errors[degree] <= GOOD_ENOUGH:
+            break
     degree = choose_degree(errors)
     table = as_table(_solved(points, degree), dim, degree)
     radius = _radius(points)
