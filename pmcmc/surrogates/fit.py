@@ -41,7 +41,7 @@ class Fit(NamedTuple):
             half of them is judged with the degree that the other half chooses, so that the choice
             does not flatter it.
         n_points: evaluations that were of use.
-        n_dropped: evaluations that were not finite, or repeats.
+        n_dropped: evaluations that were not finite, repeats, or too low to have a weight.
         errors: the same of each degree that was tried, at all of these evaluations.
         limited_by: what kept a higher degree from being taken, in words.
     """
@@ -91,7 +91,8 @@ def fit_polynomial(
 
     Args:
         positions: where, shape `(n, D)`.
-        logdensity: values there, shape `(n,)`; those that are not finite are dropped.
+        logdensity: values there, shape `(n,)`; those that are not finite, or so low that they have
+            no weight, are dropped.
         gradients: gradients there, shape `(n, D)`, where they are known.
         max_degree: 2, 3 or 4.
 
@@ -128,7 +129,7 @@ def fit_polynomial(
 def _usable(
     positions: Any, logdensity: Any, gradients: Any
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, int]:
-    """Finite evaluations, each once, and the number of the others."""
+    """Evaluations that are finite and of some weight, each once, and the number of the others."""
     x, value = np.asarray(positions, float), np.asarray(logdensity, float)
     gradient = None if gradients is None else np.asarray(gradients, float)
     if x.ndim != 2 or value.shape != x.shape[:1]:
@@ -146,6 +147,8 @@ def _usable(
         is_finite &= np.isfinite(gradient).all(axis=1)
     rows = np.flatnonzero(is_finite)
     rows = rows[np.sort(np.unique(x[rows], axis=0, return_index=True)[1])]
+    # Squares of what is too low to have a weight would overflow, and zero times that is NaN.
+    rows = rows[_weights(value[rows], x.shape[1]) > 0] if rows.size else rows
     return x[rows], value[rows], None if gradient is None else gradient[rows], len(x) - len(rows)
 
 
