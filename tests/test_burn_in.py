@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 import pmcmc
-from pmcmc._burn_in import lost_chains
+from pmcmc._adaptation.stationarity import lost_chains
 
 from .helpers.densities import logistic
 

@@ -9,7 +9,14 @@ from pmcmc._run_info import RunInfo
 from pmcmc.diagnostics._convergence import Convergence, not_finite, standstill
 from pmcmc.diagnostics._draws import as_dataset, series
 from pmcmc.diagnostics._finding import Finding
-from pmcmc.diagnostics._run_findings import acceptance, divergences, surrogate, sweeps, unsolved
+from pmcmc.diagnostics._run_findings import (
+    acceptance,
+    divergences,
+    lost,
+    surrogate,
+    sweeps,
+    unsolved,
+)
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -34,9 +41,9 @@ def report(result: Any) -> Report:
     """Say in words what is wrong with draws, and what to do.
 
     Looked at, from what spoils everything to what costs time: whether the solver found the chain,
-    divergences, chains that stand still, R-hat (at most 1.01) and effective sample sizes (at least
-    100 a chain; Vehtari et al., 2021), acceptance rates against the kernel's aim, and sweeps that
-    finish few steps.
+    chains that got lost, divergences, chains that stand still, R-hat (at most 1.01) and effective
+    sample sizes (at least 100 a chain; Vehtari et al., 2021), acceptance rates against the kernel's
+    aim, and sweeps that finish few steps.
 
     Args:
         result: what `pmcmc.sample` or `pmcmc.adapters.numpyro.sample_model` returned.
@@ -58,6 +65,7 @@ def report(result: Any) -> Report:
     findings = [
         *unsolved(info),
         *not_finite(draws),
+        *lost(stats),
         *divergences(info, stats),
         *surrogate(info),
         *standstill(draws),

@@ -3,6 +3,7 @@
 import dataclasses
 import re
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -72,6 +73,21 @@ def test_draws_that_are_not_finite_and_numbers_that_never_change(good):
     still = diagnostics.report(planted(good, positions=np.ones((4, 2000, 2))))
     assert still.findings[0].what.startswith("chains 0, 1, 2, 3 stood still")
     assert "no number that changes" in still.figures
+
+
+def test_a_chain_that_got_lost(good):
+    levels = good.stats["logdensity"].copy()
+    levels[2] -= 100.0
+    (what,) = found(planted(good, {"logdensity": levels}))
+    assert what.startswith("chain 2 got lost: the log density is at most -100.")
+    assert what.endswith(
+        f" there, and {levels.mean(axis=1).max():.1f} in the mean of the best chain."
+    )
+    # A mode of less mass is no place to be lost in, and without log densities nothing tells.
+    assert found(planted(good, {"logdensity": levels + np.array([[0], [0], [97], [0]])})) == []
+    assert found(planted(good, {"logdensity": np.full_like(levels, np.nan)})) == []
+    gibbs = pmcmc.CustomKernel(lambda x, z: z, lambda key, x: jax.random.normal(key, x.shape))
+    assert found(pmcmc.sample(None, np.zeros((4, 2)), 2000, kernel=gibbs, n_chains=4)) == []
 
 
 def test_divergences(good):
