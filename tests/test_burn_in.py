@@ -60,6 +60,7 @@ def test_which_chains_are_lost():
         lost_chains(levels + rng.normal(size=(4, 100))), [False, False, True, True]
     )
     assert not lost_chains(np.full((2, 10), np.nan)).all()
+    assert not lost_chains(np.array([[-1.0, -1.0], [-1.1, -1.1]])).any()  # flat, or too short
 
 
 def test_what_is_not_stationary_is_marked():

@@ -3,7 +3,8 @@
 import numpy as np
 from scipy.special import ndtri
 
-_LOST = 10.0  # standard deviations of the log density
+_LOST = 10.0  # standard deviations of the log density, and
+_LEAST_DEVIATION = 0.7  # that of a normal of one number, for a chain that hardly moved
 
 
 def rhat(draws: np.ndarray) -> np.ndarray:
@@ -37,7 +38,7 @@ def lost_chains(logdensity: np.ndarray) -> np.ndarray:
     """
     means = logdensity.mean(axis=1)
     best = int(np.nanargmax(means)) if np.isfinite(means).any() else 0
-    bound = means[best] - _LOST * logdensity[best].std()
+    bound = means[best] - _LOST * np.fmax(logdensity[best].std(), _LEAST_DEVIATION)
     lost = ~(logdensity.max(axis=1) >= bound)
     lost[best] = False
     return lost
