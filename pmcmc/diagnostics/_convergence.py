@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 from pmcmc._util import arviz_compat
-from pmcmc.diagnostics._draws import r_hat, series
+from pmcmc.diagnostics._draws import as_dataset, r_hat, series
 from pmcmc.diagnostics._finding import N_NAMED, Finding, name_chains
 
 # Vehtari, Gelman, Simpson, Carpenter & Buerkner (2021).
@@ -25,6 +26,33 @@ def not_finite(draws: Any) -> list[Finding]:
             f"{len(labels)} number{'' if len(labels) == 1 else 's'} with draws that are NaN or "
             f"infinite: {', '.join(labels[:N_NAMED])}.",
             "Look at how they are computed: statistics of them mean nothing.",
+        )
+    ]
+
+
+def never_moved(result: Any) -> list[Finding]:
+    """Numbers of the position that stay the same while others move.
+
+    R-hat leaves out what is constant, as deterministic sites and what `keep` returns may be.
+    """
+    result = getattr(result, "unconstrained", result)  # of a model
+    kept, position = (jax.tree.leaves(x) for x in (result.positions, result.final_state.position))
+    if sum(x[0, 0].size for x in kept) != sum(map(np.size, position)) // len(kept[0]):
+        return []
+    numbers = list(series(as_dataset("result", result)))
+    still = [
+        f"{label} ({values[0, 0]:.4g})"
+        for label, values in numbers
+        if not np.ptp(values, axis=1).any()
+    ]
+    if not 0 < len(still) < len(numbers):
+        return []
+    return [
+        Finding(
+            f"{len(still)} of {len(numbers)} numbers never moved in any chain: "
+            f"{', '.join(still[:N_NAMED])}.",
+            "Set jax_enable_x64 where steps may be lost in rounding, or take units in which the "
+            "number is about 1; or leave out what the log density does not depend on.",
         )
     ]
 

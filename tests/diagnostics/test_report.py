@@ -108,6 +108,23 @@ def test_a_chain_that_stands_still(good):
     assert found(planted(good, {"is_accepted": none}, thin=50)) == []
 
 
+def test_a_number_whose_steps_are_lost_in_rounding():
+    far = jnp.array([0.0, 1e6], jnp.float32)
+
+    def narrow(x):
+        return -0.5 * jnp.sum(((x - far) / jnp.array([1.0, 0.01], jnp.float32)) ** 2)
+
+    kernel = pmcmc.RandomWalkMetropolis(1.5, inverse_mass_matrix=np.array([1.0, 1e-4], np.float32))
+    options = {"kernel": kernel, "n_chains": 4, "solver": "sequential"}
+    lost = pmcmc.sample(narrow, jnp.tile(far, (4, 1)), 4000, **options)
+    assert found(lost) == ["1 of 2 numbers never moved in any chain: x[1] (1e+06)."]
+    # What is kept in the place of positions may be constant.
+    kept = pmcmc.sample(
+        narrow, jnp.tile(far, (4, 1)), 4000, keep=lambda x: jnp.append(x, 1.0), **options
+    )
+    assert found(kept) == []
+
+
 def test_chains_that_do_not_agree(good):
     positions = good.positions.copy()
     positions[3, :, 1] += 1.0
