@@ -30,29 +30,29 @@ def not_finite(draws: Any) -> list[Finding]:
     ]
 
 
-def never_moved(result: Any) -> list[Finding]:
-    """Numbers of the position that stay the same while others move.
+def lost_in_rounding(result: Any) -> list[Finding]:
+    """Numbers of the position that move by less than their precision tells apart.
 
-    R-hat leaves out what is constant, as deterministic sites and what `keep` returns may be.
+    R-hat sees nothing: it leaves out what is constant, as deterministic sites and what `keep`
+    returns may be.
     """
     result = getattr(result, "unconstrained", result)  # of a model
     kept, position = (jax.tree.leaves(x) for x in (result.positions, result.final_state.position))
     if sum(x[0, 0].size for x in kept) != sum(map(np.size, position)) // len(kept[0]):
         return []
     numbers = list(series(as_dataset("result", result)))
-    still = [
-        f"{label} ({values[0, 0]:.4g})"
-        for label, values in numbers
-        if not np.ptp(values, axis=1).any()
-    ]
-    if not 0 < len(still) < len(numbers):
+    sizes = np.array([np.abs(values).max() for _, values in numbers])
+    deviations = np.array([values.std(axis=1).max() for _, values in numbers])
+    coarse = np.flatnonzero(deviations < np.spacing(sizes.astype(kept[0].dtype)))
+    if not coarse.size or not np.any([np.ptp(values, axis=1).any() for _, values in numbers]):
         return []
+    named = (f"{numbers[i][0]} (up to {sizes[i]:.4g})" for i in coarse[:N_NAMED])
     return [
         Finding(
-            f"{len(still)} of {len(numbers)} numbers never moved in any chain: "
-            f"{', '.join(still[:N_NAMED])}.",
-            "Set jax_enable_x64 where steps may be lost in rounding, or take units in which the "
-            "number is about 1; or leave out what the log density does not depend on.",
+            f"{len(coarse)} of {len(numbers)} numbers move by less than {kept[0].dtype} tells "
+            f"apart, or not at all: {', '.join(named)}.",
+            "Set jax_enable_x64, or take units and an origin with which the number is about 1; "
+            "leave out what the log density does not depend on.",
         )
     ]
 

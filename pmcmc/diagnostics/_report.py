@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from pmcmc._run_info import RunInfo
-from pmcmc.diagnostics._convergence import Convergence, never_moved, not_finite, standstill
+from pmcmc.diagnostics._convergence import Convergence, lost_in_rounding, not_finite, standstill
 from pmcmc.diagnostics._draws import as_dataset, series
 from pmcmc.diagnostics._finding import Finding
 from pmcmc.diagnostics._run_findings import (
@@ -69,7 +69,7 @@ def report(result: Any) -> Report:
         *divergences(info, stats),
         *surrogate(info),
         *standstill(draws),
-        *never_moved(result),
+        *lost_in_rounding(result),
         *convergence.findings,
         *acceptance(info, stats, len(list(series(draws)))),
         *sweeps(info),

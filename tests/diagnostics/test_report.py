@@ -108,21 +108,31 @@ def test_a_chain_that_stands_still(good):
     assert found(planted(good, {"is_accepted": none}, thin=50)) == []
 
 
-def test_a_number_whose_steps_are_lost_in_rounding():
-    far = jnp.array([0.0, 1e6], jnp.float32)
+def test_numbers_whose_steps_are_lost_in_rounding():
+    far = jnp.array([0.0, 1e6], jnp.float32)  # where numbers of float32 are 0.06 apart
 
-    def narrow(x):
-        return -0.5 * jnp.sum(((x - far) / jnp.array([1.0, 0.01], jnp.float32)) ** 2)
+    def run(scale, **choices):
+        scales = jnp.array([1.0, scale], jnp.float32)
+        return pmcmc.sample(
+            lambda x: -0.5 * jnp.sum(((x - far) / scales) ** 2),
+            jnp.tile(far, (4, 1)),
+            4000,
+            kernel=pmcmc.RandomWalkMetropolis(1.5, inverse_mass_matrix=scales**2),
+            n_chains=4,
+            solver="sequential",
+            **choices,
+        )
 
-    kernel = pmcmc.RandomWalkMetropolis(1.5, inverse_mass_matrix=np.array([1.0, 1e-4], np.float32))
-    options = {"kernel": kernel, "n_chains": 4, "solver": "sequential"}
-    lost = pmcmc.sample(narrow, jnp.tile(far, (4, 1)), 4000, **options)
-    assert found(lost) == ["1 of 2 numbers never moved in any chain: x[1] (1e+06)."]
-    # What is kept in the place of positions may be constant.
-    kept = pmcmc.sample(
-        narrow, jnp.tile(far, (4, 1)), 4000, keep=lambda x: jnp.append(x, 1.0), **options
+    what = (
+        "1 of 2 numbers move by less than float32 tells apart, or not at all: x[1] (up to 1e+06)."
     )
-    assert found(kept) == []
+    assert found(run(0.01)) == [what]
+    coarse = run(0.02)
+    assert 0 < coarse.positions[..., 1].astype(float).std() < 0.5 * 0.02
+    assert found(coarse) == [what]
+    assert found(run(0.2)) == []
+    # What is kept in the place of positions may be constant.
+    assert found(run(0.01, keep=lambda x: jnp.append(x, 1.0))) == []
 
 
 def test_chains_that_do_not_agree(good):
