@@ -9,15 +9,13 @@ import numpy as np
 
 from pmcmc._adaptation.report import WarmupReport
 from pmcmc._adaptation.rows import Rows
-from pmcmc._adaptation.stationarity import rhat
+from pmcmc._adaptation.stationarity import lost_chains, rhat
 from pmcmc._arguments import as_task
 from pmcmc._chain.problem import exported_state
 from pmcmc._util.checks import check_above, check_count, check_flag, short
 from pmcmc._warmup import tune
 from pmcmc.kernels import Kernel
 from pmcmc.solvers import Auto, Solver, as_solver
-
-_LOST = 10.0  # standard deviations of the log density
 
 
 class BurnIn(NamedTuple):
@@ -165,23 +163,6 @@ def burn_in(
         is_exact=all(bool(report.converged.all()) for report in reports),
         reports=tuple(reports),
     )
-
-
-def lost_chains(logdensity: np.ndarray) -> np.ndarray:
-    """Whether each chain is in a mode without mass, as far as the others tell.
-
-    Args:
-        logdensity: shape `(chain, step)`.
-
-    Returns:
-        Shape `(chain,)`, never all true.
-    """
-    means = logdensity.mean(axis=1)
-    best = int(np.nanargmax(means)) if np.isfinite(means).any() else 0
-    bound = means[best] - _LOST * logdensity[best].std()
-    lost = ~(logdensity.max(axis=1) >= bound)
-    lost[best] = False
-    return lost
 
 
 def _logdensity(rows: Rows) -> np.ndarray:

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 import pmcmc
-from pmcmc._burn_in import lost_chains
+from pmcmc._adaptation.stationarity import lost_chains
 
 from .helpers.densities import logistic
 
@@ -60,6 +60,7 @@ def test_which_chains_are_lost():
         lost_chains(levels + rng.normal(size=(4, 100))), [False, False, True, True]
     )
     assert not lost_chains(np.full((2, 10), np.nan)).all()
+    assert not lost_chains(np.array([[-1.0, -1.0], [-1.1, -1.1]])).any()  # flat, or too short
 
 
 def test_what_is_not_stationary_is_marked():

@@ -7,10 +7,13 @@ it the estimate to take in a warm-up (Seyboldt, Carlson & Carpenter, "Preconditi
 Monte Carlo by minimizing Fisher divergence", 2026, come to the same matrix).
 """
 
+from typing import Any
+
 import numpy as np
 
 _PRIOR_DRAWS = 5.0  # what an estimate of before counts for
 _RIDGE = 1e-3
+_ROUNDINGS = 4.0  # times D: of a correlation matrix, the least eigenvalue that rounding leaves one
 LEAST_PLACES = 3  # with fewer the scale of a direction is that of rounding
 
 
@@ -82,6 +85,24 @@ def metric_of_draws(draws: np.ndarray, before: np.ndarray) -> np.ndarray | None:
         return None
     estimate = diagonal_estimate if before.ndim == 1 else dense_estimate
     return estimate(draws.astype(float), None, before)
+
+
+def for_precision(metric: np.ndarray, dtype: Any) -> np.ndarray:
+    """The metric, with its diagonal raised where rounded to `dtype` it has no Cholesky factor.
+
+    Directions in which a target is nearly flat, as of parameters of which data tell only the sum,
+    differ from the others by more than float32 tells apart.
+
+    Args:
+        metric: shape `(D,)` or `(D, D)`.
+        dtype: that it is going to have.
+    """
+    if metric.ndim == 1:
+        return metric
+    scale = np.sqrt(np.diag(metric))
+    least = np.linalg.eigvalsh(metric / np.outer(scale, scale))[0]
+    needed = _ROUNDINGS * len(metric) * np.finfo(dtype).eps
+    return metric if least >= needed else metric + np.diag((needed - least) * scale**2)
 
 
 def _second_moments(vectors: np.ndarray) -> tuple[np.ndarray, float]:

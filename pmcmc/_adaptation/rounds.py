@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from pmcmc._adaptation.criteria.base import with_tuned
-from pmcmc._adaptation.estimates import metric_of_draws
+from pmcmc._adaptation.estimates import for_precision, metric_of_draws
 from pmcmc._adaptation.report import Record, WarmupReport
 from pmcmc._adaptation.rows import Rows, joined, rows_of
 from pmcmc._adaptation.trajectories import with_trajectory
@@ -115,9 +115,11 @@ def run_rounds(
 
 def _with_metric(record: Record, kernel: Any, draws: np.ndarray) -> Any:
     """The kernel with a metric from draws `(n, D)`: far better ones than those of a random walk."""
-    found = metric_of_draws(draws, np.asarray(kernel.inverse_mass_matrix, float))
+    before = np.asarray(kernel.inverse_mass_matrix)
+    found = metric_of_draws(draws, before.astype(float))
     if found is None:
         return kernel
+    found = for_precision(found, before.dtype)
     words = f"a {'diagonal' if found.ndim == 1 else 'dense'} metric from {len(draws):,} draws"
     record.add_note("inverse_mass_matrix", True, words, {"n_draws": float(len(draws))})
     return with_tuned(kernel, inverse_mass_matrix=found)

@@ -1,7 +1,10 @@
-"""Whether chains have forgotten where they came from."""
+"""Whether chains have forgotten where they came from, and whether they got to the mass."""
 
 import numpy as np
 from scipy.special import ndtri
+
+_LOST = 10.0  # standard deviations of the log density, and
+_LEAST_DEVIATION = 0.7  # that of a normal of one number, for a chain that hardly moved
 
 
 def rhat(draws: np.ndarray) -> np.ndarray:
@@ -22,6 +25,23 @@ def rhat(draws: np.ndarray) -> np.ndarray:
     half = draws.shape[1] // 2
     halves = np.concatenate([draws[:, :half], draws[:, -half:]]).astype(float)
     return np.array([_of_coordinate(x) for x in np.moveaxis(halves, -1, 0)])
+
+
+def lost_chains(logdensity: np.ndarray) -> np.ndarray:
+    """Whether each chain is in a mode without mass, as far as the others tell.
+
+    Args:
+        logdensity: shape `(chain, step)`.
+
+    Returns:
+        Shape `(chain,)`, never all true.
+    """
+    means = logdensity.mean(axis=1)
+    best = int(np.nanargmax(means)) if np.isfinite(means).any() else 0
+    bound = means[best] - _LOST * np.fmax(logdensity[best].std(), _LEAST_DEVIATION)
+    lost = ~(logdensity.max(axis=1) >= bound)
+    lost[best] = False
+    return lost
 
 
 def _of_coordinate(halves: np.ndarray) -> float:

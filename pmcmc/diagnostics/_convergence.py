@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 from pmcmc._util import arviz_compat
-from pmcmc.diagnostics._draws import r_hat, series
+from pmcmc.diagnostics._draws import as_dataset, r_hat, series
 from pmcmc.diagnostics._finding import N_NAMED, Finding, name_chains
 
 # Vehtari, Gelman, Simpson, Carpenter & Buerkner (2021).
@@ -25,6 +26,33 @@ def not_finite(draws: Any) -> list[Finding]:
             f"{len(labels)} number{'' if len(labels) == 1 else 's'} with draws that are NaN or "
             f"infinite: {', '.join(labels[:N_NAMED])}.",
             "Look at how they are computed: statistics of them mean nothing.",
+        )
+    ]
+
+
+def lost_in_rounding(result: Any) -> list[Finding]:
+    """Numbers of the position that move by less than their precision tells apart.
+
+    R-hat sees nothing: it leaves out what is constant, as deterministic sites and what `keep`
+    returns may be.
+    """
+    result = getattr(result, "unconstrained", result)  # of a model
+    kept, position = (jax.tree.leaves(x) for x in (result.positions, result.final_state.position))
+    if sum(x[0, 0].size for x in kept) != sum(map(np.size, position)) // len(kept[0]):
+        return []
+    numbers = list(series(as_dataset("result", result)))
+    sizes = np.array([np.abs(values).max() for _, values in numbers])
+    deviations = np.array([values.std(axis=1).max() for _, values in numbers])
+    coarse = np.flatnonzero(deviations < np.spacing(sizes.astype(kept[0].dtype)))
+    if not coarse.size or not np.any([np.ptp(values, axis=1).any() for _, values in numbers]):
+        return []
+    named = (f"{numbers[i][0]} (up to {sizes[i]:.4g})" for i in coarse[:N_NAMED])
+    return [
+        Finding(
+            f"{len(coarse)} of {len(numbers)} numbers move by less than {kept[0].dtype} tells "
+            f"apart, or not at all: {', '.join(named)}.",
+            "Set jax_enable_x64, or take units and an origin with which the number is about 1; "
+            "leave out what the log density does not depend on.",
         )
     ]
 

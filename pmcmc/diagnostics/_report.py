@@ -6,10 +6,17 @@ from typing import Any
 import numpy as np
 
 from pmcmc._run_info import RunInfo
-from pmcmc.diagnostics._convergence import Convergence, not_finite, standstill
+from pmcmc.diagnostics._convergence import Convergence, lost_in_rounding, not_finite, standstill
 from pmcmc.diagnostics._draws import as_dataset, series
 from pmcmc.diagnostics._finding import Finding
-from pmcmc.diagnostics._run_findings import acceptance, divergences, surrogate, sweeps, unsolved
+from pmcmc.diagnostics._run_findings import (
+    acceptance,
+    divergences,
+    lost,
+    surrogate,
+    sweeps,
+    unsolved,
+)
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -34,9 +41,9 @@ def report(result: Any) -> Report:
     """Say in words what is wrong with draws, and what to do about it.
 
     It checks, from fatal problems to those that only cost time: whether the solver found the chain,
-    divergences, chains that do not move, R-hat (at most 1.01) and effective sample sizes (at least
-    100 per chain; Vehtari et al., 2021), acceptance rates against the kernel's target, and sweeps
-    that finish few steps.
+    chains that got lost, divergences, chains that do not move, numbers that move by less than their
+    precision, R-hat (at most 1.01) and effective sample sizes (at least 100 per chain; Vehtari et
+    al., 2021), acceptance rates against the kernel's target, and sweeps that finish few steps.
 
     Args:
         result: the result of `pmcmc.sample` or `pmcmc.adapters.numpyro.sample_model`.
@@ -58,9 +65,11 @@ def report(result: Any) -> Report:
     findings = [
         *unsolved(info),
         *not_finite(draws),
+        *lost(stats),
         *divergences(info, stats),
         *surrogate(info),
         *standstill(draws),
+        *lost_in_rounding(result),
         *convergence.findings,
         *acceptance(info, stats, len(list(series(draws)))),
         *sweeps(info),

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from pmcmc._adaptation.rounds import is_poor
+from pmcmc._adaptation.stationarity import lost_chains
 from pmcmc.diagnostics._finding import Finding, name_chains
 from pmcmc.solvers import Outcome
 
@@ -28,6 +29,25 @@ def unsolved(info: Any) -> list[Finding]:
             text += f"(residual {size:.1e} times the tolerance)" if size > 1 else "(in the warm-up)"
         found.append(Finding(f"{text}.", f"Do not use the draws: {outcome.remedy}."))
     return found
+
+
+def lost(stats: dict[str, np.ndarray]) -> list[Finding]:
+    """Chains that did not get to where another one found the mass."""
+    levels = stats.get("logdensity")
+    if levels is None or not np.isfinite(levels).all():
+        return []
+    is_lost = lost_chains(levels)
+    if not is_lost.any():
+        return []
+    best = levels.mean(axis=1).max()
+    return [
+        Finding(
+            f"{name_chains(np.flatnonzero(is_lost))} got lost: the log density is at most "
+            f"{levels[is_lost].max():,.1f} there, and {best:,.1f} in the mean of the best chain.",
+            "Start all chains where pmcmc.burn_in ends, which sends lost ones to the others, or "
+            "where pmcmc.warmup(..., init_to_mode=True) does.",
+        )
+    ]
 
 
 def divergences(info: Any, stats: dict[str, np.ndarray]) -> list[Finding]:

@@ -42,7 +42,8 @@ class Fit(NamedTuple):
             evaluations; those where the density is negligible count less. Each half of them is used
             with the degree that the other half chooses, so that the choice does not bias the error.
         n_points: number of evaluations used.
-        n_dropped: number of evaluations that were not finite, or were repeats.
+        n_dropped: number of evaluations that were not finite, were repeats, or too low to have a
+            weight.
         errors: the same error for each degree that was tried, at all of these evaluations.
         limited_by: why no higher degree was chosen, in words.
     """
@@ -92,7 +93,8 @@ def fit_polynomial(
 
     Args:
         positions: positions of the evaluations, shape `(n, D)`.
-        logdensity: values there, shape `(n,)`; those that are not finite are dropped.
+        logdensity: values there, shape `(n,)`; those that are not finite, or so low that they have
+            no weight, are dropped.
         gradients: gradients there, shape `(n, D)`, if known.
         max_degree: 2, 3 or 4.
 
@@ -134,7 +136,7 @@ def fit_polynomial(
 def _usable(
     positions: Any, logdensity: Any, gradients: Any
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, int]:
-    """Finite evaluations, each once, and the number of the others."""
+    """Evaluations that are finite and of some weight, each once, and the number of the others."""
     x, value = np.asarray(positions, float), np.asarray(logdensity, float)
     gradient = None if gradients is None else np.asarray(gradients, float)
     if x.ndim != 2 or value.shape != x.shape[:1]:
@@ -152,6 +154,8 @@ def _usable(
         is_finite &= np.isfinite(gradient).all(axis=1)
     rows = np.flatnonzero(is_finite)
     rows = rows[np.sort(np.unique(x[rows], axis=0, return_index=True)[1])]
+    # Squares of what is too low to have a weight would overflow, and zero times that is NaN.
+    rows = rows[_weights(value[rows], x.shape[1]) > 0] if rows.size else rows
     return x[rows], value[rows], None if gradient is None else gradient[rows], len(x) - len(rows)
 
 

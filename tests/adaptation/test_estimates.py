@@ -1,7 +1,14 @@
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pmcmc._adaptation.estimates import dense_estimate, diagonal_estimate, metric_of_draws
+import pmcmc
+from pmcmc._adaptation.estimates import (
+    dense_estimate,
+    diagonal_estimate,
+    for_precision,
+    metric_of_draws,
+)
 
 DIM = 5
 RNG = np.random.default_rng(0)
@@ -68,3 +75,27 @@ def test_chains_that_hardly_move_tell_no_metric():
     moved = np.concatenate([stuck, [[3.0, 1.0]]])
     assert metric_of_draws(moved, np.eye(2)).shape == (2, 2)
     assert metric_of_draws(moved, np.ones(2)).shape == (2,)
+
+
+def test_a_metric_for_float32_keeps_a_factor_and_what_float32_tells_apart():
+    spread = np.array([1e4, 1e4, 1e-3])
+    nearly_flat = np.array([[1.0, 1e-9 - 1.0, 0.0], [1e-9 - 1.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    metric = nearly_flat * np.outer(spread, spread)
+    assert np.isnan(jnp.linalg.cholesky(jnp.asarray(metric, jnp.float32))).any()
+    found = for_precision(metric, np.float32)
+    assert np.isfinite(jnp.linalg.cholesky(jnp.asarray(found, jnp.float32))).all()
+    np.testing.assert_allclose(found, metric, rtol=1e-5)
+    for enough in (metric, COVARIANCE, np.ones(3)):
+        assert for_precision(enough, np.float64) is enough
+    assert for_precision(COVARIANCE, np.float32) is COVARIANCE
+
+
+def test_a_nearly_flat_direction_ends_no_warm_up_in_float32():
+    def only_the_sum(x):
+        return -0.5 * jnp.sum(x) ** 2 - 1e-9 * jnp.sum(x**2)
+
+    x0 = np.random.default_rng(0).normal(size=(4, 2)).astype(np.float32)
+    tuned = pmcmc.warmup(only_the_sum, x0, kernel="mala", n_chains=4, n_steps=2000)
+    factor = jnp.linalg.cholesky(jnp.asarray(tuned.kernel.inverse_mass_matrix))
+    assert np.isfinite(factor).all()
+    assert tuned.report.acceptance_rate[-1] > 0.4

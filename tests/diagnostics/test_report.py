@@ -3,6 +3,7 @@
 import dataclasses
 import re
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -74,6 +75,21 @@ def test_draws_that_are_not_finite_and_numbers_that_never_change(good):
     assert "no number that changes" in still.figures
 
 
+def test_a_chain_that_got_lost(good):
+    levels = good.stats["logdensity"].copy()
+    levels[2] -= 100.0
+    (what,) = found(planted(good, {"logdensity": levels}))
+    assert what.startswith("chain 2 got lost: the log density is at most -100.")
+    assert what.endswith(
+        f" there, and {levels.mean(axis=1).max():.1f} in the mean of the best chain."
+    )
+    # A mode of less mass is no place to be lost in, and without log densities nothing tells.
+    assert found(planted(good, {"logdensity": levels + np.array([[0], [0], [97], [0]])})) == []
+    assert found(planted(good, {"logdensity": np.full_like(levels, np.nan)})) == []
+    gibbs = pmcmc.CustomKernel(lambda x, z: z, lambda key, x: jax.random.normal(key, x.shape))
+    assert found(pmcmc.sample(None, np.zeros((4, 2)), 2000, kernel=gibbs, n_chains=4)) == []
+
+
 def test_divergences(good):
     is_divergent = good.stats["is_divergent"].copy()
     is_divergent[2, :7] = True
@@ -90,6 +106,33 @@ def test_a_chain_that_stands_still(good):
     # Rejected steps of a thinned chain are no standstill.
     none = np.zeros_like(good.stats["is_accepted"])
     assert found(planted(good, {"is_accepted": none}, thin=50)) == []
+
+
+def test_numbers_whose_steps_are_lost_in_rounding():
+    far = jnp.array([0.0, 1e6], jnp.float32)  # where numbers of float32 are 0.06 apart
+
+    def run(scale, **choices):
+        scales = jnp.array([1.0, scale], jnp.float32)
+        return pmcmc.sample(
+            lambda x: -0.5 * jnp.sum(((x - far) / scales) ** 2),
+            jnp.tile(far, (4, 1)),
+            4000,
+            kernel=pmcmc.RandomWalkMetropolis(1.5, inverse_mass_matrix=scales**2),
+            n_chains=4,
+            solver="sequential",
+            **choices,
+        )
+
+    what = (
+        "1 of 2 numbers move by less than float32 tells apart, or not at all: x[1] (up to 1e+06)."
+    )
+    assert found(run(0.01)) == [what]
+    coarse = run(0.02)
+    assert 0 < coarse.positions[..., 1].astype(float).std() < 0.5 * 0.02
+    assert found(coarse) == [what]
+    assert found(run(0.2)) == []
+    # What is kept in the place of positions may be constant.
+    assert found(run(0.01, keep=lambda x: jnp.append(x, 1.0))) == []
 
 
 def test_chains_that_do_not_agree(good):

@@ -85,6 +85,17 @@ def test_repeats_and_what_is_not_finite_are_dropped():
     assert fit.held_out_error < 1e-4
 
 
+@pytest.mark.filterwarnings("error")
+def test_values_whose_squares_overflow_are_dropped():
+    z, function = quartic(2)
+    x, value = z[:100], function(z[:100])
+    fit = fit_polynomial(
+        np.concatenate([x, x + 5.0]), np.concatenate([value, np.full(100, -1e300)])
+    )
+    assert (fit.n_points, fit.n_dropped) == (100, 100)
+    assert fit.held_out_error < 1e-4
+
+
 def test_few_points_give_a_low_degree():
     z, function = quartic(4)
     assert list(fit_polynomial(z[:30], function(z[:30])).errors) == [2]

@@ -16,7 +16,12 @@ from pmcmc._adaptation.criteria.base import (
     Window,
     with_tuned,
 )
-from pmcmc._adaptation.estimates import LEAST_PLACES, dense_estimate, diagonal_estimate
+from pmcmc._adaptation.estimates import (
+    LEAST_PLACES,
+    dense_estimate,
+    diagonal_estimate,
+    for_precision,
+)
 from pmcmc._chain.density import FlatLogDensity
 from pmcmc._util.checks import is_among, short
 from pmcmc._util.programs import jit_of_function
@@ -104,7 +109,8 @@ class Metric(Criterion):
             draws = draws[np.concatenate(state.is_accepted, axis=1)]
         draws = draws.reshape(-1, draws.shape[-1])
         draws = draws[np.isfinite(draws).all(axis=1)]
-        before = np.asarray(kernel.tunable("inverse_mass_matrix"), float)
+        given = np.asarray(kernel.tunable("inverse_mass_matrix"))
+        before = given.astype(float)
         gradients = None
         if kernel.uses_gradient and len(draws):
             size = max(_GRADIENTS, _GRADIENTS_PER_DIM * len(before) if before.ndim == 2 else 0)
@@ -114,7 +120,7 @@ class Metric(Criterion):
         if len(np.unique(draws, axis=0)) < LEAST_PLACES:
             return Final(state, kernel, "no metric, as the chains hardly moved")
         estimate = diagonal_estimate if before.ndim == 1 else dense_estimate
-        metric = estimate(draws.astype(float), gradients, before)
+        metric = for_precision(estimate(draws.astype(float), gradients, before), given.dtype)
         source = "draws" if gradients is None else "draws and the gradients there"
         return Final(
             state,
