@@ -11,6 +11,7 @@ from pmcmc.diagnostics._draws import as_dataset, series
 from pmcmc.diagnostics._finding import Finding
 from pmcmc.diagnostics._run_findings import (
     acceptance,
+    coarse_logdensity,
     divergences,
     lost,
     surrogate,
@@ -66,6 +67,7 @@ def report(result: Any) -> Report:
         *unsolved(info),
         *not_finite(draws),
         *lost(stats),
+        *coarse_logdensity(stats),
         *divergences(info, stats),
         *surrogate(info),
         *standstill(draws),

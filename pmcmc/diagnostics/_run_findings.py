@@ -11,6 +11,7 @@ from pmcmc.solvers import Outcome
 
 # An acceptance rate of half the aim, or halfway from the aim to 1, costs efficiency.
 _TOO_LOW, _TOO_HIGH = 0.5, 0.5
+_COARSEST = 1.0  # of log densities: with 8, deviations of a normal were 1.3 times too large
 _FEWEST_STEPS_A_SWEEP = 2.0
 
 
@@ -46,6 +47,23 @@ def lost(stats: dict[str, np.ndarray]) -> list[Finding]:
             f"{levels[is_lost].max():,.1f} there, and {best:,.1f} in the mean of the best chain.",
             "Start all chains where pmcmc.burn_in ends, which sends lost ones to the others, or "
             "where pmcmc.warmup(..., init_to_mode=True) does.",
+        )
+    ]
+
+
+def coarse_logdensity(stats: dict[str, np.ndarray]) -> list[Finding]:
+    """A log density so large that its precision does not tell proposals apart."""
+    levels = stats.get("logdensity")
+    if levels is None:
+        return []
+    gap = float(np.spacing(np.abs(levels).max()))
+    if not gap > _COARSEST:
+        return []
+    return [
+        Finding(
+            f"Log densities of about {np.median(levels):.1e} in {levels.dtype} are told apart "
+            f"by {gap:g} at best: rounding decides what is accepted.",
+            "Set jax_enable_x64, or subtract from the terms of the log density what is constant.",
         )
     ]
 

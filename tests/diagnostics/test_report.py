@@ -108,6 +108,22 @@ def test_a_chain_that_stands_still(good):
     assert found(planted(good, {"is_accepted": none}, thin=50)) == []
 
 
+@pytest.mark.parametrize(("dtype", "is_coarse"), [(np.float32, True), (np.float64, False)])
+def test_log_densities_too_large_for_their_precision(dtype, is_coarse):
+    x0 = np.random.default_rng(0).normal(size=(4, 1)).astype(dtype)
+    kernel = pmcmc.RandomWalkMetropolis(2.4)
+    run = pmcmc.sample(
+        lambda x: normal(x) - jnp.asarray(1e8, x.dtype), x0, 8000, kernel=kernel, n_chains=4
+    )
+    assert (run.positions.std() > 1.1) == is_coarse
+    whats = [what for what in found(run) if what.startswith("Log densities")]
+    expected = (
+        "Log densities of about -1.0e+08 in float32 are told apart by 8 at best: "
+        "rounding decides what is accepted."
+    )
+    assert whats == ([expected] if is_coarse else [])
+
+
 def test_numbers_whose_steps_are_lost_in_rounding():
     far = jnp.array([0.0, 1e6], jnp.float32)  # where numbers of float32 are 0.06 apart
 
