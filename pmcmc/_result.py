@@ -1,7 +1,6 @@
 """What `sample` returns."""
 
 import math
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from pmcmc._chain.moments import Moments
 from pmcmc._run_info import RunInfo
 from pmcmc._util import arviz_compat
+from pmcmc._util.callers import warn_user
 from pmcmc._util.labels import named_leaves
 
 
@@ -85,7 +85,7 @@ class Result:
             ImportError: ArviZ, a dependency of pmcmc, is not installed.
         """
         if not self.info.converged.all():
-            warnings.warn(self._evidence(), stacklevel=2)
+            warn_user(self._evidence())
         return arviz_compat.summary(self.to_arviz())
 
     def report_html(self, path: Any) -> Path:

@@ -8,7 +8,7 @@ import jax
 from pmcmc._adaptation.report import WarmupReport
 from pmcmc._adaptation.windows import Tuned
 from pmcmc._arguments import as_task, warmup_key
-from pmcmc._chain.mode import find_modes
+from pmcmc._chain.mode import climb_all
 from pmcmc._chain.problem import exported_state
 from pmcmc._planning.make import make_runner
 from pmcmc._planning.stages import warm_up
@@ -123,7 +123,8 @@ def tune(
 
 def _modes(task: Task) -> jax.Array:
     try:
-        return jax.block_until_ready(find_modes(task.problem.logdensity, task.problem.positions))
+        summits = climb_all(task.problem.logdensity, task.problem.positions)
+        return jax.block_until_ready(summits.position)
     except Exception as error:
         raise ValueError(
             f"the search for the mode from x0 failed ({first_line(error)}): write "

@@ -1,7 +1,6 @@
 """Kernels that move along a surrogate: it is fitted in rounds, to all that was evaluated before."""
 
 import dataclasses
-import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -17,6 +16,7 @@ from pmcmc._chain.evidence import Evidence
 from pmcmc._chain.fitting import Fitting
 from pmcmc._chain.problem import with_dtype
 from pmcmc._chain.segment import Segment
+from pmcmc._util.callers import warn_user
 from pmcmc.surrogates import Fit
 
 ROUNDS = 3
@@ -144,7 +144,7 @@ def _take_note(
     }
     if is_last and is_poor(figures):
         words += "; it is a poor guide to this log density: write kernel='hmc', or 'mala'"
-        warnings.warn(f"kernel='surrogate_hmc' found {words}", stacklevel=6)
+        warn_user(f"kernel='surrogate_hmc' found {words}")
     record.add_note("surrogate", True, words, figures)
 
 

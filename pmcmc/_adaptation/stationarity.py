@@ -5,6 +5,7 @@ from scipy.special import ndtri
 
 _LOST = 10.0  # standard deviations of the log density, and
 _LEAST_DEVIATION = 0.7  # that of a normal of one number, for a chain that hardly moved
+_CLIMB = 2.5  # of them from quarter to quarter; in a steady climb it is 3.5
 
 
 def rhat(draws: np.ndarray) -> np.ndarray:
@@ -42,6 +43,23 @@ def lost_chains(logdensity: np.ndarray) -> np.ndarray:
     lost = ~(logdensity.max(axis=1) >= bound)
     lost[best] = False
     return lost
+
+
+def is_climbing(logdensity: np.ndarray, dim: int) -> np.ndarray:
+    """Whether the log density of each chain is still rising, by much more than it varies.
+
+    Args:
+        logdensity: shape `(chain, step)`.
+        dim: numbers in a position; that of a normal varies by `sqrt(dim / 2)`.
+
+    Returns:
+        Shape `(chain,)`.
+    """
+    second_half = logdensity[:, logdensity.shape[1] // 2 :]
+    quarter = -(-second_half.shape[1] // 2)
+    before, last = second_half[:, :quarter], second_half[:, -quarter:]
+    spread = np.fmax(last.std(axis=1), np.sqrt(dim / 2))
+    return np.asarray(last.mean(axis=1) - before.mean(axis=1) > _CLIMB * spread)
 
 
 def _of_coordinate(halves: np.ndarray) -> float:

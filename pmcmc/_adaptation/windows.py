@@ -8,6 +8,7 @@ import numpy as np
 
 from pmcmc._adaptation.criteria.base import Acts, Context, Criterion, Window, pooled_rate
 from pmcmc._adaptation.report import Record, WarmupReport
+from pmcmc._adaptation.rescue import rescue
 from pmcmc._adaptation.rows import Rows, joined, rows_of
 from pmcmc._adaptation.schedule import Phase, phases
 from pmcmc._chain.evidence import Evidence
@@ -116,6 +117,7 @@ class _Tuner:
         self._final(Acts.AFTER_WINDOWS)
         if phase.is_slow:
             self._final(Acts.AFTER_SLOW_PHASES)
+            self._rescue(joined(parts))
             runner = self._context.runner.adapted_to(self._kernel)
             self._context = self._context._replace(runner=runner)
             self._init(self._that_act(Acts.AFTER_WINDOWS))
@@ -134,6 +136,18 @@ class _Tuner:
         rate = pooled_rate(np.concatenate(rates, axis=1))
         self._record.add_window(n_steps, self._kernel, rate)
         return Window(phase, rate, joined(parts))
+
+    def _rescue(self, rows: Rows) -> None:
+        """Send chains that did not get to the mass to where they should go on."""
+        context = self._context
+        if not self._kernel.uses_gradient or "logdensity" not in rows:
+            return
+        found = rescue(context.logdensity, context.positions, rows)
+        if found is not None:
+            self._context = context._replace(positions=found.positions)
+            n_moved = int(found.is_moved.sum())
+            words = f"{n_moved} of {len(found.is_moved)} chains sent on to a mode"
+            self._record.add_note("position", False, words, {"n_chains": float(n_moved)})
 
     def _that_act(self, acts: Acts) -> tuple[Criterion, ...]:
         return tuple(criterion for criterion in self._criteria if criterion.acts is acts)

@@ -1,6 +1,5 @@
 """Real eigenbases for the chains of a log density."""
 
-import warnings
 from typing import Any
 
 import jax
@@ -10,6 +9,7 @@ from pmcmc._chain.density import FlatLogDensity
 from pmcmc._chain.mode import find_mode
 from pmcmc._chain.noise import draw_noise
 from pmcmc._chain.recursion import as_recursion
+from pmcmc._util.callers import warn_user
 from pmcmc._util.checks import first_line
 from pmcmc._util.programs import jit_of_function
 from pmcmc.kernels import Kernel, value_and_grad
@@ -36,7 +36,7 @@ def found_hessian(logdensity: Any, start: jax.Array, is_asked_for: bool) -> jax.
         cause = f"no basis, as the search for the mode from x0 failed ({first_line(error)})"
         if is_asked_for:
             raise ValueError(f"{cause}: write basis=None.") from error
-        warnings.warn(f"{cause}; write basis=None to skip the search", stacklevel=2)
+        warn_user(f"{cause}; write basis=None to skip the search")
         return None
 
 

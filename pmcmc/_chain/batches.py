@@ -1,6 +1,5 @@
 """Log densities that are no numbers in a batch, where they are one alone: callbacks of the host."""
 
-import warnings
 from typing import Any
 
 import jax
@@ -9,6 +8,7 @@ import numpy as np
 
 from pmcmc._chain.problem import init_states
 from pmcmc._chain.segment import Segment
+from pmcmc._util.callers import warn_user
 
 _LEAST_STEPS = 16  # all rejected: a chain that does not move
 _ROWS = 32  # as many as a window has, about
@@ -37,11 +37,10 @@ def warn_of_batches(logdensity: Any, kernel: Any, positions: jax.Array, segment:
     ]
     if chains:
         names = ", ".join(map(str, chains))
-        warnings.warn(
+        warn_user(
             f"logdensity is finite for chain {names} alone but not in a batch, so no proposal is "
             "accepted there: write solver='sequential' and chain_method='sequential', or fix its "
-            "rule for batches (vmap_method).",
-            stacklevel=2,
+            "rule for batches (vmap_method)."
         )
 
 

@@ -53,9 +53,8 @@ def check_gradient_mode(value: Any) -> None:
 
 def may_gain(evidence: Evidence) -> bool:
     """Whether forward mode may be faster, and both can be timed."""
-    has_loop, has_callback = evidence.contents
-    both = len(evidence.possible) == 2
-    return both and has_loop and not has_callback and evidence.dim <= _MOST_DIM
+    inside, both = evidence.contents, len(evidence.possible) == 2
+    return both and inside.has_loop and not inside.has_callback and evidence.dim <= _MOST_DIM
 
 
 def is_worth_timing(seconds: float, n_gradients: float) -> bool:
@@ -189,7 +188,8 @@ def _traced_evidence(problem: Problem) -> Evidence:
         except Exception:  # of whatever kind: rules of the user's take part
             continue
         possible.append(mode)
-        contents = Contents(True, contents.has_callback or inside.has_callback)
+        has_callback = contents.has_callback or inside.has_callback
+        contents = contents._replace(has_loop=True, has_callback=has_callback)
     return Evidence(start.size, contents, tuple(possible), {})
 
 

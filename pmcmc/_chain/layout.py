@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from pmcmc._chain.chain_method import ChainMethod
+from pmcmc._util.jaxprs import Contents
 
 _SHORT = 2_000  # steps of all chains together, in which no layout loses as much as compiling takes
 _MANY = 64  # chains that always make a batch
+_HEAVY = 8_000  # operations of a log density, from which on a thread for each chain is worth it
 _BATCH = 4  # chains in a block, below which one program of all is faster without loops inside
 _TRIAL_SECONDS = 0.02  # a segment that took so long tells how long a step takes, and
 _TRIALS = 2  # of them tell it although other processes may be busy
@@ -108,7 +110,7 @@ def candidates(
     n_steps: float,
     is_cpu: bool,
     n_cores: int,
-    has_loop: bool,
+    inside: Contents,
 ) -> tuple[Layout, ...]:
     """The layouts to choose from, in the order in which they are tried.
 
@@ -118,8 +120,9 @@ def candidates(
         n_steps: of each, in the whole run.
         is_cpu: whether the device is one.
         n_cores: threads that can run at once.
-        has_loop: whether the log density has loops inside, which are slow in batches. Without
-            one, a batch is the better choice where a run is too short to find out.
+        inside: what there is in the log density. Loops are slow in batches; where there is none,
+            a batch is the better choice where a run is too short to find out, unless few chains
+            have a thread each for many operations.
     """
     whole = Layout(n_chains, 1)
     one = Layout(1, min(n_chains, n_cores))
@@ -131,11 +134,12 @@ def candidates(
     if chain_method == "vectorized" or n_chains == 1 or is_batch:
         return (whole,)
     if n_chains * n_steps < _SHORT:
-        return (one if has_loop else whole,)
+        return (one if inside.has_loop else whole,)
     block = -(-n_chains // n_cores)
-    is_whole = n_chains <= n_cores or (not has_loop and block < _BATCH)
+    is_heavy = block < _BATCH and inside.n_operations >= _HEAVY
+    is_whole = n_chains <= n_cores or (not inside.has_loop and block < _BATCH)
     few = whole if is_whole else Layout(block, n_cores)
-    return (one, few) if has_loop else (few, one)
+    return (one, few) if inside.has_loop or is_heavy else (few, one)
 
 
 def choose(layouts: tuple[Layout, ...], seen: Mapping[Layout, Measured], n_steps: int) -> Layout:

@@ -18,6 +18,20 @@ _LEAST_GAIN = 1e-10  # expected of a step, below which the search ends
 _LEAST_SHARE = 1e-4  # of what is expected of a step, to be taken
 
 
+class Summit(NamedTuple):
+    """Where a climb ended, and the shape of the log density there.
+
+    Args:
+        position: shape `(D,)`.
+        value: of the log density.
+        covariance: an estimate of the inverse of minus the Hessian, shape `(D, D)`.
+    """
+
+    position: jax.Array
+    value: jax.Array
+    covariance: jax.Array
+
+
 class _Search(NamedTuple):
     position: jax.Array  # (D,)
     value: jax.Array
@@ -29,7 +43,12 @@ class _Search(NamedTuple):
 
 
 def find_mode(logdensity: Any, position: jax.Array) -> jax.Array:
-    """Where a climb from `position` ends, shape `(D,)`; `position` itself where that is no better.
+    """Where a climb from `position` ends, shape `(D,)`; see `climb`."""
+    return climb(logdensity, position).position
+
+
+def climb(logdensity: Any, position: jax.Array) -> Summit:
+    """Climb from `position` toward a mode; end at `position` itself where no other place is better.
 
     BFGS with one evaluation a step. A step that is not better, or whose value or gradient is not
     finite, is not taken, and the next one is at most a quarter of it; else at most twice as long.
@@ -54,13 +73,14 @@ def find_mode(logdensity: Any, position: jax.Array) -> jax.Array:
     search = _Search(
         position, value, gradient, covariance, first, jnp.int32(0), jnp.zeros((), bool)
     )
-    return lax.while_loop(_goes_on, functools.partial(_climb, evaluate), search).position
+    search = lax.while_loop(_goes_on, functools.partial(_climb, evaluate), search)
+    return Summit(search.position, search.value, search.covariance)
 
 
 @jit_of_function()
-def find_modes(logdensity: Any, positions: jax.Array) -> jax.Array:
+def climb_all(logdensity: Any, positions: jax.Array) -> Summit:
     """The same for several starts, shape `(chain, D)`."""
-    return jax.vmap(lambda position: find_mode(logdensity, position))(positions)
+    return jax.vmap(lambda position: climb(logdensity, position))(positions)
 
 
 def _goes_on(search: _Search) -> jax.Array:

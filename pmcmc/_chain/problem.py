@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from pmcmc._chain.density import FlatLogDensity
-from pmcmc._util.jaxprs import contents_of
+from pmcmc._util.jaxprs import Contents, contents_of
 from pmcmc._util.programs import jit_of_function, memory_of
 from pmcmc.kernels import Kernel
 
@@ -59,15 +59,16 @@ class Problem(NamedTuple):
         return jax.tree.unflatten(treedef, events)
 
 
-def has_loops(problem: Problem) -> bool:
-    """Whether the log density has loops inside, as far as JAX can see."""
+def contents(problem: Problem) -> Contents:
+    """What there is in the log density, as far as JAX can see."""
     if problem.logdensity is None:
-        return False
-    known, position = memory_of(problem.logdensity, has_loops), problem.positions[0]
+        return Contents(has_loop=False, has_callback=False)
+    known, position = memory_of(problem.logdensity, contents), problem.positions[0]
     kind = (position.shape, position.dtype)
     if kind not in known:
-        known[kind] = contents_of(jax.make_jaxpr(problem.logdensity)(position)).has_loop
-    return bool(known[kind])
+        known[kind] = contents_of(jax.make_jaxpr(problem.logdensity)(position))
+    found: Contents = known[kind]
+    return found
 
 
 @jit_of_function()

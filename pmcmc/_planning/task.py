@@ -12,7 +12,7 @@ from pmcmc._chain.blocks import Programs
 from pmcmc._chain.fitting import Fitting
 from pmcmc._chain.layout import Layout, Layouts, candidates
 from pmcmc._chain.mesh import check_solver
-from pmcmc._chain.problem import Problem, has_loops
+from pmcmc._chain.problem import Problem, contents
 from pmcmc._chain.recursion import calls_back
 from pmcmc._chain.runner import Runner
 from pmcmc._chain.setting import ChainSetting
@@ -32,8 +32,8 @@ def layouts_to_try(problem: Problem, chain_method: str, n_steps: float) -> tuple
     """
     n_chains = len(problem.positions)
     is_cpu = problem.device.platform == "cpu"
-    has_loop = n_chains > 1 and has_loops(problem)
-    return candidates(chain_method, n_chains, n_steps, is_cpu, n_cores(), has_loop)
+    inside = contents(problem._replace(logdensity=problem.logdensity if n_chains > 1 else None))
+    return candidates(chain_method, n_chains, n_steps, is_cpu, n_cores(), inside)
 
 
 class Task(NamedTuple):

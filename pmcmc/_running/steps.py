@@ -1,7 +1,6 @@
 """Taking the steps, and what becomes of them."""
 
 import time
-import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -15,6 +14,7 @@ from pmcmc._running.request import Request
 from pmcmc._running.start import Start
 from pmcmc._store.record import Record
 from pmcmc._store.storage import Checkpoint
+from pmcmc._util.callers import warn_user
 
 # After each part of a run it may be written down. A part evaluates its first state once more.
 _PARTS, _LEAST_STEPS = 50, 64
@@ -67,7 +67,7 @@ class Steps:
         except KeyboardInterrupt:
             if self.at.moments is None and self.at.n_steps < request.spacing:
                 raise  # there is nothing to return
-            warnings.warn(f"stopped by Ctrl-C; {self._remark(record)}", stacklevel=5)
+            warn_user(f"stopped by Ctrl-C; {self._remark(record)}")
         except Exception as error:
             error.add_note(self._remark(record))
             raise

@@ -1,5 +1,6 @@
 """What there is in a traced function."""
 
+import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -15,10 +16,12 @@ class Contents(NamedTuple):
     Args:
         has_loop: whether a `scan` or a `while` loop.
         has_callback: whether something that is seen from outside, such as a call of the host.
+        n_operations: on numbers, roughly; of loops one round.
     """
 
     has_loop: bool
     has_callback: bool
+    n_operations: int = 0
 
 
 def contents_of(traced: ClosedJaxpr) -> Contents:
@@ -27,18 +30,29 @@ def contents_of(traced: ClosedJaxpr) -> Contents:
     Args:
         traced: as `jax.make_jaxpr` returns it.
     """
-    names = set(_names(traced.jaxpr))
+    equations = list(_equations(traced.jaxpr))
+    names = {equation.primitive.name for equation in equations}
     has_callback = bool(traced.effects) or any("callback" in name for name in names)
-    return Contents(bool(names & _LOOPS), has_callback)
+    n_operations = sum(map(_n_operations, equations))
+    return Contents(bool(names & _LOOPS), has_callback, n_operations)
 
 
-def _names(jaxpr: Jaxpr) -> Iterator[str]:
-    """Of all operations, those of branches, bodies of loops and rules of the user's included."""
+def _equations(jaxpr: Jaxpr) -> Iterator[Any]:
+    """All of them, those of branches, bodies of loops and rules of the user's included."""
     for equation in jaxpr.eqns:
-        yield equation.primitive.name
+        yield equation
         for inner in jax.tree.leaves(list(equation.params.values()), is_leaf=_is_jaxpr):
             if _is_jaxpr(inner):
-                yield from _names(inner.jaxpr if isinstance(inner, ClosedJaxpr) else inner)
+                yield from _equations(inner.jaxpr if isinstance(inner, ClosedJaxpr) else inner)
+
+
+def _n_operations(equation: Any) -> int:
+    """One for each number that comes out, or those of the sums of a product of matrices."""
+    n_results = sum(math.prod(getattr(out.aval, "shape", ())) for out in equation.outvars)
+    if equation.primitive.name != "dot_general":
+        return n_results
+    (contracted, _), _ = equation.params["dimension_numbers"]
+    return n_results * math.prod(equation.invars[0].aval.shape[i] for i in contracted)
 
 
 def _is_jaxpr(value: Any) -> bool:

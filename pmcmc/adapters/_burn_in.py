@@ -1,9 +1,9 @@
 """What both libraries ask of a burn-in that they go on from."""
 
-import warnings
 from typing import Any
 
 from pmcmc._burn_in import BurnIn
+from pmcmc._util.callers import warn_user
 
 
 def check_burn_in(burn_in: Any, settings: dict[str, Any]) -> None:
@@ -27,8 +27,7 @@ def check_burn_in(burn_in: Any, settings: dict[str, Any]) -> None:
             "step_size=0.1, say, or give the kernel a method leapfrog_step_size(dim)."
         )
     if not burn_in.is_stationary:
-        warnings.warn(
+        warn_user(
             f"the burn-in is not stationary yet (largest R-hat {burn_in.rhat[-1]:.3g}): raise its "
-            "max_rounds or n_steps, or give the sampler a warm-up of its own.",
-            stacklevel=3,
+            "max_rounds or n_steps, or give the sampler a warm-up of its own."
         )

@@ -117,8 +117,8 @@ class Convergence(NamedTuple):
         sizes = f"smallest ESS {self.bulk.min():,.0f} (bulk) and {self.tail.min():,.0f} (tail)"
         return [*rhat, sizes]
 
-    @property
-    def findings(self) -> list[Finding]:
+    def findings(self, metrics: tuple[str, ...]) -> list[Finding]:
+        """What is wrong with draws of a kernel that takes these kinds of metrics."""
         found = []
         if self.n_chains == 1:
             found.append(
@@ -140,7 +140,9 @@ class Convergence(NamedTuple):
             -np.minimum(self.bulk, self.tail),
             lambda size: ~(-size >= least),
             f"fewer than {least} effective draws (bulk or tail)",
-            "Draw longer, tune step size and metric (pmcmc.warmup), or take kernel='hmc'.",
+            "Draw longer, or take kernel='mala' or 'hmc', whose metric follows correlations."
+            if metrics == ("diagonal",)
+            else "Draw longer, tune step size and metric (pmcmc.warmup), or take kernel='hmc'.",
         )
         return found
 

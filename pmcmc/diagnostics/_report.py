@@ -63,17 +63,18 @@ def report(result: Any) -> Report:
     with np.errstate(all="ignore"):  # chains that stand still have no R-hat
         convergence = Convergence.of(draws)
     info, stats = result.info, result.stats
+    strays = lost(stats)  # to whom the step size does not belong
     findings = [
         *unsolved(info),
         *not_finite(draws),
-        *lost(stats),
+        *strays,
         *coarse_logdensity(stats),
         *divergences(info, stats),
         *surrogate(info),
         *standstill(draws),
         *lost_in_rounding(result),
-        *convergence.findings,
-        *acceptance(info, stats, len(list(series(draws)))),
+        *convergence.findings(info.kernel.metrics),
+        *([] if strays else acceptance(info, stats, len(list(series(draws))))),
         *sweeps(info),
     ]
     figures = [

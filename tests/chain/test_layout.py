@@ -10,12 +10,18 @@ import pmcmc
 from pmcmc._arguments import as_task
 from pmcmc._chain.chain_method import check_device
 from pmcmc._chain.layout import Layout, Layouts, Measured, candidates, choose
+from pmcmc._util.jaxprs import Contents
 from pmcmc._util.threads import n_cores
 
 from ..helpers.densities import gaussian
 
 ONE, HALF, WHOLE = Layout(1, 2), Layout(2, 2), Layout(4, 1)
 LONG = 10**6
+LOOP, CHEAP, HEAVY = (
+    Contents(True, False, 10),
+    Contents(False, False, 10),
+    Contents(False, False, 10**5),
+)
 
 
 def known(seconds_per_step, compile_seconds=1.0, n_trials=2):
@@ -40,7 +46,7 @@ def known(seconds_per_step, compile_seconds=1.0, n_trials=2):
     ],
 )
 def test_options(method, n_chains, n_steps, is_cpu, n_cores, with_loop):
-    found = candidates(method, n_chains, n_steps, is_cpu, n_cores, True)
+    found = candidates(method, n_chains, n_steps, is_cpu, n_cores, LOOP)
     assert [*map(tuple, found)] == with_loop
 
 
@@ -53,14 +59,20 @@ def test_without_loops_batches_come_first_of_all_chains_unless_there_are_many():
         (7, 2, (4, 2)),
         (32, 8, (4, 8)),
     ]:
-        found = candidates("auto", n_chains, LONG, True, cores, False)
-        assert [*map(tuple, found)] == [batch, (1, min(n_chains, cores))]
+        found = candidates("auto", n_chains, LONG, True, cores, CHEAP)
+        one = (1, min(n_chains, cores))
+        assert [*map(tuple, found)] == [batch, one]
+        # Many operations for few chains are spread over threads first.
+        first = candidates("auto", n_chains, LONG, True, cores, HEAVY)[0]
+        assert first == (one if batch[1] == 1 else batch)
 
 
-@pytest.mark.parametrize(("has_loop", "expected"), [(True, Layout(1, 4)), (False, Layout(4, 1))])
-def test_short_runs_measure_nothing(has_loop, expected):
-    assert candidates("auto", 4, 499, True, 8, has_loop) == (expected,)
-    assert len(candidates("auto", 4, 500, True, 8, has_loop)) == 2
+@pytest.mark.parametrize(
+    ("inside", "expected"), [(LOOP, Layout(1, 4)), (CHEAP, WHOLE), (HEAVY, WHOLE)]
+)
+def test_short_runs_measure_nothing(inside, expected):
+    assert candidates("auto", 4, 499, True, 8, inside) == (expected,)
+    assert len(candidates("auto", 4, 500, True, 8, inside)) == 2
 
 
 @pytest.mark.parametrize(

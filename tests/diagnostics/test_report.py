@@ -83,6 +83,9 @@ def test_a_chain_that_got_lost(good):
     assert what.endswith(
         f" there, and {levels.mean(axis=1).max():.1f} in the mean of the best chain."
     )
+    # The step size belongs to the others.
+    rates = np.full_like(levels, 0.99)
+    assert len(found(planted(good, {"logdensity": levels, "acceptance_rate": rates}))) == 1
     # A mode of less mass is no place to be lost in, and without log densities nothing tells.
     assert found(planted(good, {"logdensity": levels + np.array([[0], [0], [97], [0]])})) == []
     assert found(planted(good, {"logdensity": np.full_like(levels, np.nan)})) == []
@@ -149,6 +152,17 @@ def test_numbers_whose_steps_are_lost_in_rounding():
     assert found(run(0.2)) == []
     # What is kept in the place of positions may be constant.
     assert found(run(0.01, keep=lambda x: jnp.append(x, 1.0))) == []
+
+
+def test_what_to_do_about_few_effective_draws_follows_from_the_kernel(good):
+    walk = np.cumsum(np.random.default_rng(0).normal(size=good.positions.shape), axis=1)
+
+    def remedies(kernel):
+        report = diagnostics.report(planted(good, positions=walk, kernel=kernel))
+        return [x.remedy for x in report.findings if "effective draws" in x.what]
+
+    assert remedies(good.info.kernel)[0].endswith("(pmcmc.warmup), or take kernel='hmc'.")
+    assert "kernel='mala' or 'hmc', whose metric" in remedies(pmcmc.Barker(0.5))[0]
 
 
 def test_chains_that_do_not_agree(good):

@@ -16,12 +16,15 @@ from pmcmc._adaptation.criteria.base import (
     Window,
     with_tuned,
 )
+from pmcmc._adaptation.curvature import metric_of_values
 from pmcmc._adaptation.estimates import (
     LEAST_PLACES,
     dense_estimate,
     diagonal_estimate,
     for_precision,
 )
+from pmcmc._adaptation.rows import Rows, joined
+from pmcmc._adaptation.stationarity import lost_chains
 from pmcmc._chain.density import FlatLogDensity
 from pmcmc._util.checks import is_among, short
 from pmcmc._util.programs import jit_of_function
@@ -32,18 +35,16 @@ _GRADIENTS = 200  # draws of a phase at which gradients are evaluated again, or
 _GRADIENTS_PER_DIM = 4  # times D for a matrix
 
 
-class Draws(NamedTuple):
-    """Draws of the windows of one phase.
+class Phase(NamedTuple):
+    """Steps of the windows of one phase.
 
     Args:
-        phase: its number.
-        parts: shape `(chain, step, D)` each.
-        is_accepted: shape `(chain, step)` each.
+        number: of the phase.
+        parts: rows of each window.
     """
 
-    phase: int
-    parts: tuple[np.ndarray, ...]
-    is_accepted: tuple[np.ndarray, ...]
+    number: int
+    parts: tuple[Rows, ...]
 
 
 @dataclass(frozen=True)
@@ -87,62 +88,86 @@ class Metric(Criterion):
             start = np.diag(start).copy()
         return with_tuned(kernel, inverse_mass_matrix=start)
 
-    def init(self, kernel: Kernel, context: Context) -> tuple[Draws, Kernel]:
-        return Draws(0, (), ()), kernel
+    def init(self, kernel: Kernel, context: Context) -> tuple[Phase, Kernel]:
+        return Phase(0, ()), kernel
 
-    def update(self, state: Draws, kernel: Kernel, window: Window) -> tuple[Draws, Kernel]:
-        if window.phase != state.phase:
-            state = Draws(window.phase, (), ())
-        parts = (*state.parts, window.rows["positions"])
-        is_accepted = (*state.is_accepted, window.rows["is_accepted"])
-        return Draws(state.phase, parts, is_accepted), kernel
+    def update(self, state: Phase, kernel: Kernel, window: Window) -> tuple[Phase, Kernel]:
+        before = state.parts if window.phase == state.number else ()
+        return Phase(window.phase, (*before, window.rows)), kernel
 
-    def final(self, state: Draws, kernel: Kernel, context: Context) -> Final:
+    def final(self, state: Phase, kernel: Kernel, context: Context) -> Final:
         """The kernel with a metric estimated from the steps of a phase.
 
         Where the gradients there are known the estimate does not depend on the distribution of
         the draws, and repeats of rejected steps would only be evaluated again. Where none is
-        finite, evaluated in a batch, the draws alone have to do.
+        finite, evaluated in a batch, the draws and the values there have to do, or the draws alone.
+        Chains that are lost say nothing.
         """
-        draws = np.concatenate(state.parts, axis=1)
-        if kernel.uses_gradient:
-            draws = draws[np.concatenate(state.is_accepted, axis=1)]
-        draws = draws.reshape(-1, draws.shape[-1])
-        draws = draws[np.isfinite(draws).all(axis=1)]
+        draws, chains, values = _draws_of(joined(list(state.parts)), kernel.uses_gradient)
         given = np.asarray(kernel.tunable("inverse_mass_matrix"))
         before = given.astype(float)
         gradients = None
         if kernel.uses_gradient and len(draws):
             size = max(_GRADIENTS, _GRADIENTS_PER_DIM * len(before) if before.ndim == 2 else 0)
-            draws, gradients = _with_gradients(context.logdensity, draws, size)
+            draws, gradients = _with_gradients(context.logdensity, draws, chains, size)
         if len(draws) < 2:
             return Final(state, kernel, "no metric, as too few draws are finite")
         if len(np.unique(draws, axis=0)) < LEAST_PLACES:
             return Final(state, kernel, "no metric, as the chains hardly moved")
-        estimate = diagonal_estimate if before.ndim == 1 else dense_estimate
-        metric = for_precision(estimate(draws.astype(float), gradients, before), given.dtype)
-        source = "draws" if gradients is None else "draws and the gradients there"
+        metric, source = None, "draws and the gradients there"
+        if not kernel.uses_gradient and values is not None and before.ndim == 2:
+            metric, source = metric_of_values(draws, values), "draws and the values there"
+        if metric is None:
+            source = "draws" if gradients is None else source
+            estimate = diagonal_estimate if before.ndim == 1 else dense_estimate
+            metric = estimate(draws.astype(float), gradients, before)
+        found = for_precision(metric, given.dtype)
         return Final(
             state,
             # In units of a good metric lengths are about 1, whatever they were before.
-            with_tuned(kernel, inverse_mass_matrix=metric, step_size=1.0),
+            with_tuned(kernel, inverse_mass_matrix=found, step_size=1.0),
             f"a {self.kind} metric from {len(draws):,} {source}",
             {"n_draws": float(len(draws))},
         )
 
 
+def _draws_of(rows: Rows, is_accepted: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Finite draws `(n, D)`, of accepted steps if so asked, the chain and the value of each."""
+    draws, values = rows["positions"], rows.get("logdensity")
+    is_of_use = np.asarray(np.isfinite(draws).all(axis=2))
+    if is_accepted:
+        is_of_use &= rows["is_accepted"].astype(bool)
+    if values is not None:
+        is_of_use[lost_chains(values)] = False
+        values = values[is_of_use]
+    return draws[is_of_use], np.nonzero(is_of_use)[0], values
+
+
 def _with_gradients(
-    logdensity: FlatLogDensity, draws: np.ndarray, size: int
+    logdensity: FlatLogDensity, draws: np.ndarray, chains: np.ndarray, size: int
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Some of the draws `(n, D)`, at most `size`, and the gradients there.
 
-    Only those where it is finite; `None` where it is so nowhere.
+    Only those where it is finite; `None` where it is so nowhere. Both are about the means of their
+    chain: how far chains are apart that are still on their way says nothing of the target.
     """
-    draws = draws[np.linspace(0, len(draws) - 1, min(size, len(draws))).astype(int)]
+    chosen = np.linspace(0, len(draws) - 1, min(size, len(draws))).astype(int)
+    draws, chains = draws[chosen], chains[chosen]
     padded = np.concatenate([draws, np.repeat(draws[:1], size - len(draws), axis=0)])
     gradients = np.asarray(_all_gradients(logdensity, jnp.asarray(padded)), float)[: len(draws)]
     is_finite = np.isfinite(gradients).all(axis=1)
-    return (draws[is_finite], gradients[is_finite]) if is_finite.any() else (draws, None)
+    if not is_finite.any():
+        return draws, None
+    chains = chains[is_finite]
+    return _centered(draws[is_finite], chains), _centered(gradients[is_finite], chains)
+
+
+def _centered(rows: np.ndarray, chains: np.ndarray) -> np.ndarray:
+    """Rows `(n, D)` without the mean of those of the same chain."""
+    _, places, counts = np.unique(chains, return_inverse=True, return_counts=True)
+    sums = np.zeros((len(counts), rows.shape[1]))
+    np.add.at(sums, places, rows)
+    return rows - (sums / counts[:, None])[places]
 
 
 @jit_of_function()

@@ -1,6 +1,5 @@
 """BlackJAX's own loop over an algorithm, in parallel in time: draw for draw the same chain."""
 
-import warnings
 from typing import Any, NamedTuple
 
 import jax
@@ -8,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from blackjax.base import SamplingAlgorithm
 
+from pmcmc._util.callers import warn_user
 from pmcmc._util.checks import check_count
 from pmcmc._util.keys import check_key, check_keys
 from pmcmc.adapters.blackjax._advance import Transform, Verdict, advance
@@ -117,10 +117,9 @@ def run_inference_algorithm(
             "sample_algorithm returns what was found."
         )
     if run.outcome is Outcome.FINISHED_WITH_SEQUENTIAL_STEPS:
-        warnings.warn(
+        warn_user(
             f"{run.sequential_steps} of {num_steps} steps were taken one at a time: "
-            f"{run.outcome.remedy}.",
-            stacklevel=2,
+            f"{run.outcome.remedy}."
         )
     return run.final_state, run.history
 

@@ -1,6 +1,5 @@
 """What `sample_model` returns."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from pmcmc._html import write
 from pmcmc._result import Result
 from pmcmc._run_info import RunInfo
 from pmcmc._util import arviz_compat
+from pmcmc._util.callers import warn_user
 from pmcmc._util.keys import as_key
 from pmcmc.adapters.numpyro._model import UnconstrainedModel
 
@@ -146,7 +146,7 @@ class ModelResult:
             ImportError: ArviZ is not installed.
         """
         if not self.info.converged.all():
-            warnings.warn(repr(self.unconstrained), stacklevel=2)
+            warn_user(repr(self.unconstrained))
         return arviz_compat.summary(self.to_arviz())
 
     def report_html(self, path: Any) -> Path:

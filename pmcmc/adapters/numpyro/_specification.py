@@ -1,13 +1,13 @@
 """NumPyro's HMC and NUTS read as specifications of a chain of our kernels."""
 
 import math
-import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from numpyro.infer import HMC, NUTS, init_to_uniform
 
 from pmcmc import kernels
+from pmcmc._util.callers import warn_user
 from pmcmc.adapters.numpyro._compat import is_euclidean, is_forward_mode, trajectory_of
 from pmcmc.adapters.numpyro._state import Adapted
 
@@ -82,18 +82,16 @@ def check_sampler(sampler: Any) -> None:
             "give inverse_mass_matrix."
         )
     if is_forward_mode(sampler):
-        warnings.warn(
+        warn_user(
             "forward_mode_differentiation=True is used in NumPyro's warm-up only: our chains take "
-            "gradients in reverse mode.",
-            stacklevel=3,
+            "gradients in reverse mode."
         )
     if type(sampler) is NUTS:
-        warnings.warn(
+        warn_user(
             "max_tree_depth of NUTS does not carry over: after its own warm-up, trajectories have "
             f"lengths of {1 - _NUTS_JITTER} to {1 + _NUTS_JITTER} times pi/2 in the metric that it "
             "found, like those of pmcmc.HMC with jitter. To choose the length write "
-            "numpyro.infer.HMC(model, num_steps=10, trajectory_length=None).",
-            stacklevel=3,
+            "numpyro.infer.HMC(model, num_steps=10, trajectory_length=None)."
         )
 
 

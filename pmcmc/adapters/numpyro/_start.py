@@ -13,6 +13,7 @@ from numpyro.infer import init_to_uniform, init_to_value
 from numpyro.infer.util import initialize_model
 from numpyro.primitives import Messenger
 
+from pmcmc._util.callers import warn_user
 from pmcmc.adapters.numpyro._compat import values_of
 from pmcmc.adapters.numpyro._sites import Sites, Trace, seeded
 
@@ -76,8 +77,9 @@ class Start:
             self._initialize(rng_key)
         except RuntimeError as error:
             raise ValueError(
-                f"model could not be started ({error}): check for data outside of the support of "
-                "their distribution, or write init_strategy=numpyro.infer.init_to_median."
+                f"model could not be started ({error}): check for NaN in the data and for data "
+                "outside of the support of their distribution, or write "
+                "init_strategy=numpyro.infer.init_to_median."
             ) from error
 
 
@@ -131,10 +133,9 @@ def as_strategy(init_strategy: Any, sites: Sites) -> Any:
         return init_strategy
     unknown = [name for name in values if name not in (*sites.latent, *sites.discrete)]
     if unknown:
-        warnings.warn(
+        warn_user(
             f"init_to_value has values for {_listed(unknown)}, which are not latent sites of the "
-            f"model and are ignored; the latent sites are {_listed(sites.latent)}.",
-            stacklevel=4,
+            f"model and are ignored; the latent sites are {_listed(sites.latent)}."
         )
     cast = {
         name: jnp.asarray(value, jnp.result_type(float)) if name in sites.latent else value

@@ -1,0 +1,115 @@
+"""Which chains of a warm-up are sent elsewhere, and where to."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import pmcmc
+from pmcmc._adaptation.rescue import rescue
+from pmcmc._adaptation.stationarity import is_climbing
+from pmcmc._arguments import as_task
+
+RNG = np.random.default_rng(0)
+
+
+def found(logdensity, draws):
+    """What is done about chains that have seen `draws`, shape `(chain, step, D)`."""
+    flat = as_task(
+        logdensity, draws[0, -1], pmcmc.RandomWalkMetropolis(0.1), 1, 0, None
+    ).problem.logdensity
+    rows = {"positions": draws, "logdensity": np.asarray(jax.vmap(jax.vmap(flat))(draws))}
+    return rescue(flat, jnp.asarray(draws[:, -1]), rows)
+
+
+def normals(centers, scale=1.0, dim=2):
+    return np.stack([center + scale * RNG.normal(size=(50, dim)) for center in centers])
+
+
+def two_modes(log_weight):
+    def logdensity(x):
+        squares = jnp.stack([jnp.sum(x**2), jnp.sum((x - 30.0) ** 2) - 2 * log_weight])
+        return jax.nn.logsumexp(-0.5 * squares)
+
+    return logdensity
+
+
+def test_a_mode_without_mass_is_left_and_one_with_some_is_not():
+    draws = normals([0.0, 30.0, 0.0])
+    moved = found(two_modes(-60.0), draws)
+    assert moved.is_moved.tolist() == [False, True, False]
+    np.testing.assert_array_equal(moved.positions[::2], draws[::2, -1])
+    np.testing.assert_allclose(moved.positions[1], 0.0, atol=0.01)
+    for log_weight in (0.0, -5.0):
+        assert found(two_modes(log_weight), draws) is None
+
+
+def test_a_chain_on_its_way_goes_to_the_mode_and_one_that_has_arrived_stays():
+    scales = np.array([1.0, 1e-3])
+
+    def logdensity(x):
+        return -0.5 * jnp.sum((x / scales) ** 2)
+
+    way = np.linspace(300.0, 200.0, 50)[:, None] * np.ones(2)
+    arrived = normals([0.0])[0] * scales
+    moved = found(logdensity, np.stack([way, arrived]))
+    assert moved.is_moved.tolist() == [True, False]
+    np.testing.assert_allclose(moved.positions[0] / scales, 0.0, atol=0.1)
+    assert found(logdensity, np.stack([way, way])).is_moved.all()
+    assert found(logdensity, way[None]).is_moved.all()
+    assert found(logdensity, np.stack([arrived, arrived])) is None
+
+
+def test_no_chain_leaves_the_wide_part_of_a_funnel_for_its_neck():
+    funnel = pmcmc.targets.funnel()
+    dim = funnel.dim
+    wide = RNG.normal(size=(50, dim))
+    wide[:, 0] *= 3.0
+    wide[:, 1:] *= np.exp(wide[:, :1] / 2)
+    neck = RNG.normal(size=(50, dim))
+    neck[:, 0] = -40.0 + 0.01 * neck[:, 0]
+    neck[:, 1:] *= np.exp(-20.0)
+    levels = np.asarray(jax.vmap(jax.vmap(funnel.logdensity))(np.stack([wide, neck])))
+    # The premise: the neck looks like the place to be.
+    assert levels[0].max() < levels[1].mean() - 10 * levels[1].std()
+    assert found(funnel.logdensity, np.stack([wide, neck])) is None
+
+
+def test_a_climb_that_fails_leaves_the_chains_where_they_are():
+    def logdensity(x):  # not to be differentiated
+        shape = jax.ShapeDtypeStruct((), x.dtype)
+        way = jax.pure_callback(lambda x: x.sum(axis=-1), shape, x, vmap_method="expand_dims")
+        return -(way**2)
+
+    assert found(logdensity, np.linspace(300.0, 200.0, 50)[None, :, None] * np.ones(2)) is None
+
+
+@pytest.mark.parametrize(
+    ("levels", "expected"),
+    [
+        (np.linspace(-300, -200, 40), True),
+        (np.linspace(-200, -300, 40), False),
+        (np.concatenate([np.linspace(-300, -2, 5), RNG.normal(size=35)]), False),
+        (RNG.normal(size=40), False),
+        (np.full(40, -7.0), False),
+        (np.array([-1000.0]), False),
+    ],
+)
+def test_which_chains_climb(levels, expected):
+    assert is_climbing(levels[None], 2).tolist() == [expected]
+
+
+def test_a_line_through_years_is_found_from_anywhere():
+    """Slope and intercept correlate by -0.9999, and the log density falls by millions."""
+    years = np.arange(1952.0, 2014.0)
+    warmth = 9.3 + 0.02 * (years - 1983) + 1.1 * np.sin(37 * years)
+
+    def logdensity(x):
+        rest = (warmth - x[0] - x[1] * years) * jnp.exp(-x[2])
+        prior = (x[0] - 9.3) ** 2 / 1e4 + 1e3 * x[1] ** 2
+        return -0.5 * jnp.sum(rest**2) - len(years) * x[2] - 0.5 * prior
+
+    starts = np.random.default_rng(3).uniform(-2, 2, size=(4, 3))
+    result = pmcmc.sample(logdensity, starts, 1000, n_chains=4, solver="sequential")
+    assert result.summary()["r_hat"].max() < 1.05
+    assert any("sent on to a mode" in note.words for note in result.info.warmup.notes)
