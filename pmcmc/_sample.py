@@ -139,7 +139,8 @@ def _as_n_warmup(n_warmup: int | None, kernel: Kernel | str | None, x0: Any, n_c
     is_tuned = isinstance(kernel, Kernel)
     if n_warmup is None:
         dim = sum(map(np.size, jax.tree.leaves(x0))) // n_chains
-        per_dim = _DEFAULT_WALK_PER_DIM if kernel in _WALKS else _DEFAULT_WARMUP_PER_DIM
+        is_walk = isinstance(kernel, str) and kernel in _WALKS
+        per_dim = _DEFAULT_WALK_PER_DIM if is_walk else _DEFAULT_WARMUP_PER_DIM
         return 0 if is_tuned else max(_DEFAULT_WARMUP, per_dim * dim)
     n_warmup = check_count("n_warmup", n_warmup, minimum=0)
     if n_warmup == 0 and not is_tuned:
