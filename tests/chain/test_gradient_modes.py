@@ -71,5 +71,7 @@ def test_errors(call):
     with pytest.raises(ValueError, match=r"gradient_mode must be 'auto', .* got 'back'.*write"):
         call(in_loop, START, gradient_mode="back", **more)
     for logdensity, mode in ((in_while_loop, "reverse"), (with_reverse_rule, "forward")):
-        with pytest.raises(ValueError, match=f"gradient_mode='{mode}' does not work.*write.*'auto'"):
+        with pytest.raises(
+            ValueError, match=f"gradient_mode='{mode}' does not work.*write.*'auto'"
+        ):
             call(logdensity, START, gradient_mode=mode, **more)
