@@ -12,7 +12,7 @@ import numpy as np
 from pmcmc._chain.density import FlatLogDensity
 from pmcmc._chain.gradient_seconds import MODES, rough_seconds, seconds_of_both
 from pmcmc._chain.layout import Layout
-from pmcmc._chain.problem import Problem
+from pmcmc._chain.problem import Problem, contents
 from pmcmc._util.checks import first_line, is_among, short
 from pmcmc._util.jaxprs import Contents, contents_of
 from pmcmc._util.programs import memory_of
@@ -178,9 +178,9 @@ def _evidence(problem: Problem, layout: Layout) -> Evidence:
 def _traced_evidence(problem: Problem) -> Evidence:
     assert problem.logdensity is not None
     start = problem.positions[0]
-    contents = contents_of(jax.make_jaxpr(problem.logdensity)(start))
-    if not contents.has_loop:
-        return Evidence(start.size, contents, ("reverse",), {})
+    found = contents(problem)
+    if not found.has_loop:
+        return Evidence(start.size, found, ("reverse",), {})
     possible = []
     for mode in MODES:
         try:
@@ -188,9 +188,8 @@ def _traced_evidence(problem: Problem) -> Evidence:
         except Exception:  # of whatever kind: rules of the user's take part
             continue
         possible.append(mode)
-        has_callback = contents.has_callback or inside.has_callback
-        contents = contents._replace(has_loop=True, has_callback=has_callback)
-    return Evidence(start.size, contents, tuple(possible), {})
+        found = found._replace(has_callback=found.has_callback or inside.has_callback)
+    return Evidence(start.size, found, tuple(possible), {})
 
 
 def _why_not(problem: Problem, mode: str) -> Exception | None:

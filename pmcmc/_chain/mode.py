@@ -23,12 +23,10 @@ class Summit(NamedTuple):
 
     Args:
         position: shape `(D,)`.
-        value: of the log density.
         covariance: an estimate of the inverse of minus the Hessian, shape `(D, D)`.
     """
 
     position: jax.Array
-    value: jax.Array
     covariance: jax.Array
 
 
@@ -74,7 +72,7 @@ def climb(logdensity: Any, position: jax.Array) -> Summit:
         position, value, gradient, covariance, first, jnp.int32(0), jnp.zeros((), bool)
     )
     search = lax.while_loop(_goes_on, functools.partial(_climb, evaluate), search)
-    return Summit(search.position, search.value, search.covariance)
+    return Summit(search.position, search.covariance)
 
 
 @jit_of_function()

@@ -10,7 +10,7 @@ from jax import lax
 from pmcmc._chain.density import FlatLogDensity
 from pmcmc._chain.problem import Problem
 from pmcmc._util.checks import first_line
-from pmcmc._util.jaxprs import contents_of
+from pmcmc._util.jaxprs import Contents, contents_of
 from pmcmc._util.keys import internal_key
 from pmcmc._util.programs import memory_of
 from pmcmc.kernels import Kernel
@@ -96,19 +96,22 @@ def shared(evaluate: Callable[[jax.Array], Any], axis: str) -> Callable[[jax.Arr
     return evaluate_part
 
 
-def calls_back(problem: Problem, kernel: Kernel) -> bool:
-    """Whether a step calls functions of Python while it runs."""
+def contents_of_step(problem: Problem, kernel: Kernel, is_batch: bool) -> Contents:
+    """What there is in a step, or in a batch of steps."""
     position = problem.positions[0]
     recursion = as_recursion(problem.logdensity, kernel)
 
     def step(position: jax.Array, rng_key: jax.Array) -> Any:
         return recursion.step(position, kernel.draw_noise(rng_key, position))
 
-    known = memory_of(problem.logdensity, calls_back)
-    kind = (jax.tree.structure(kernel), position.shape, position.dtype)
+    known = memory_of(problem.logdensity, contents_of_step)
+    kind = (jax.tree.structure(kernel), position.shape, position.dtype, is_batch)
     if kind not in known:
-        known[kind] = contents_of(jax.make_jaxpr(step)(position, internal_key(0))).has_callback
-    return bool(known[kind])
+        together = jax.vmap(step, (0, None)) if is_batch else step
+        start = jnp.stack([position, position]) if is_batch else position
+        known[kind] = contents_of(jax.make_jaxpr(together)(start, internal_key(0)))
+    found: Contents = known[kind]
+    return found
 
 
 def check_linearizable(problem: Problem, kernel: Kernel) -> None:

@@ -1,5 +1,6 @@
 """What is to be run, and how it is run by a solver."""
 
+import functools
 from collections.abc import Callable, Hashable
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ from pmcmc._chain.fitting import Fitting
 from pmcmc._chain.layout import Layout, Layouts, candidates
 from pmcmc._chain.mesh import check_solver
 from pmcmc._chain.problem import Problem, contents
-from pmcmc._chain.recursion import calls_back
+from pmcmc._chain.recursion import contents_of_step
 from pmcmc._chain.runner import Runner
 from pmcmc._chain.setting import ChainSetting
 from pmcmc._util.programs import memory_of
@@ -32,8 +33,7 @@ def layouts_to_try(problem: Problem, chain_method: str, n_steps: float) -> tuple
     """
     n_chains = len(problem.positions)
     is_cpu = problem.device.platform == "cpu"
-    inside = contents(problem._replace(logdensity=problem.logdensity if n_chains > 1 else None))
-    return candidates(chain_method, n_chains, n_steps, is_cpu, n_cores(), inside)
+    return candidates(chain_method, n_chains, n_steps, is_cpu, n_cores(), contents(problem))
 
 
 class Task(NamedTuple):
@@ -114,11 +114,20 @@ class Task(NamedTuple):
             options = (self.layout,)
         if self.mesh is not None:
             return Layouts((Layout(n_chains, 1),), n_chains, n_steps, {})
+        inside = functools.partial(contents_of_step, self.problem, kernel)
         # A solver that was given states of all chains cannot be divided. Functions of Python run
         # one at a time, wherever they are called from.
         is_whole = any(np.ndim(leaf) == 3 for leaf in jax.tree.leaves(solver))
-        if is_whole or (len(options) > 1 and calls_back(self.problem, kernel)):
+        if is_whole or (len(options) > 1 and inside(is_batch=False).has_callback):
             options = (Layout(n_chains, 1),)
+
+        def alone(layout: Layout) -> Layout:
+            is_batch = layout.block > 1 or solver.is_parallel_in_time
+            if layout.n_threads == 1 or not inside(is_batch).may_deadlock:
+                return layout
+            return Layout(1 if layout.block == 1 else n_chains, 1)
+
+        options = tuple(map(alone, options))
         # What tells one program from another.
         leaves, structure = jax.tree.flatten((solver, kernel, positions))
         about = (structure, *map(jax.typeof, leaves), self.problem.device, length(options[0]))

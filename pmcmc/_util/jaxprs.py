@@ -8,6 +8,9 @@ import jax
 from jax.extend.core import ClosedJaxpr, Jaxpr
 
 _LOOPS = {"scan", "while"}
+# Batches of these wait for XLA's threads on a CPU.
+_FACTORIZATIONS = {"cholesky", "eig", "eigh", "geqrf", "householder_product", "lu", "qr", "schur"}
+_FACTORIZATIONS |= {"svd", "triangular_solve"}
 
 
 class Contents(NamedTuple):
@@ -17,11 +20,15 @@ class Contents(NamedTuple):
         has_loop: whether a `scan` or a `while` loop.
         has_callback: whether something that is seen from outside, such as a call of the host.
         n_operations: on numbers, roughly; of loops one round.
+        may_deadlock: whether two programs of it at once, on a CPU, may wait for each other's
+            threads for good, as they do in factorizations of batches of matrices (jaxlib 0.10.2,
+            without any of this package's code).
     """
 
     has_loop: bool
     has_callback: bool
     n_operations: int = 0
+    may_deadlock: bool = False
 
 
 def contents_of(traced: ClosedJaxpr) -> Contents:
@@ -34,7 +41,8 @@ def contents_of(traced: ClosedJaxpr) -> Contents:
     names = {equation.primitive.name for equation in equations}
     has_callback = bool(traced.effects) or any("callback" in name for name in names)
     n_operations = sum(map(_n_operations, equations))
-    return Contents(bool(names & _LOOPS), has_callback, n_operations)
+    may_deadlock = any(map(_waits_for_threads, equations))
+    return Contents(bool(names & _LOOPS), has_callback, n_operations, may_deadlock)
 
 
 def _equations(jaxpr: Jaxpr) -> Iterator[Any]:
@@ -44,6 +52,11 @@ def _equations(jaxpr: Jaxpr) -> Iterator[Any]:
         for inner in jax.tree.leaves(list(equation.params.values()), is_leaf=_is_jaxpr):
             if _is_jaxpr(inner):
                 yield from _equations(inner.jaxpr if isinstance(inner, ClosedJaxpr) else inner)
+
+
+def _waits_for_threads(equation: Any) -> bool:
+    is_factorization = equation.primitive.name in _FACTORIZATIONS
+    return bool(is_factorization and equation.invars[0].aval.ndim > 2)
 
 
 def _n_operations(equation: Any) -> int:

@@ -3,6 +3,7 @@
 import math
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -213,6 +214,40 @@ def test_functions_of_python_are_called_from_one_program():
 def test_batches_come_first_where_a_log_density_has_no_loops():
     assert layout_of(looped, pmcmc.Sequential(), n_chains=16).block == 1
     assert layout_of(gaussian, pmcmc.Sequential(), n_chains=16).block == -(-16 // n_cores())
+
+
+def factorized(x):
+    return -jnp.sum(jnp.log(jnp.diagonal(jnp.linalg.cholesky((1 + x @ x) * jnp.eye(9)))))
+
+
+def factorized_in_a_batch(x):
+    return jnp.sum(jnp.linalg.cholesky((1 + x @ x) * jnp.stack([jnp.eye(9)] * 3)))
+
+
+SPECULATIVE = pmcmc.Speculative(surrogate=gaussian, window=8)
+
+
+@pytest.mark.parametrize("method", ["auto", "parallel"])
+@pytest.mark.parametrize(
+    ("logdensity", "solver", "is_safe"),
+    [
+        (factorized, pmcmc.Sequential(), True),
+        (factorized, SPECULATIVE, False),
+        (factorized_in_a_batch, pmcmc.Sequential(), False),
+        (gaussian, SPECULATIVE, True),
+    ],
+)
+def test_batches_of_matrices_are_not_factorized_by_two_programs_at_once(
+    monkeypatch, logdensity, solver, is_safe, method
+):
+    """XLA's threads wait for one another for good then."""
+    monkeypatch.setattr("pmcmc._planning.task.n_cores", lambda: 2)
+    task = as_task(logdensity, np.zeros((16, 2)), pmcmc.RandomWalkMetropolis(0.5), 16, 0, None)
+    task = task._replace(chain_method=method)
+    options = task.runner(solver, task.kernel, 1000).layouts._options
+    at_once = {layout.block for layout in options if layout.n_threads > 1}
+    assert (1 in at_once) == is_safe
+    assert (8 in at_once) == (logdensity is gaussian and method == "auto")
 
 
 def test_a_guess_of_all_chains_is_not_divided():
