@@ -34,21 +34,22 @@ class Posterior(NamedTuple):
 
 
 Draws = tuple[np.ndarray, float]  # shape `(chain, draw, D)`, and the acceptance rate
+Sampler = Callable[[int], Draws]  # with this seed; the first call compiles
 
 
-def samplers(posterior: Posterior) -> dict[str, Callable[[], Draws]]:
+def samplers(posterior: Posterior) -> dict[str, Sampler]:
     """All that are installed, by name."""
     found = {
-        "NumPyro NUTS": lambda: numpyro_nuts(posterior, is_dense=True),
-        "NumPyro NUTS, diagonal": lambda: numpyro_nuts(posterior, is_dense=False),
-        "BlackJAX NUTS": lambda: blackjax_nuts(posterior),
+        "NumPyro NUTS": numpyro_nuts(posterior, is_dense=True),
+        "NumPyro NUTS, diagonal": numpyro_nuts(posterior, is_dense=False),
+        "BlackJAX NUTS": blackjax_nuts(posterior),
     }
     if importlib.util.find_spec("nutpie"):
-        found["nutpie"] = lambda: nutpie_nuts(posterior)
+        found["nutpie"] = nutpie_nuts(posterior)
     return found
 
 
-def numpyro_nuts(posterior: Posterior, is_dense: bool) -> Draws:
+def numpyro_nuts(posterior: Posterior, is_dense: bool) -> Sampler:
     """NumPyro's, one chain after another: under `jax.vmap` loops inside are slower still."""
     kernel = NUTS(
         potential_fn=lambda x: -posterior.logdensity(x),
@@ -64,12 +65,16 @@ def numpyro_nuts(posterior: Posterior, is_dense: bool) -> Draws:
         progress_bar=False,
     )
     starts = jnp.asarray(posterior.starts)
-    mcmc.run(jax.random.key(0), init_params=starts, extra_fields=("accept_prob",))
-    draws = np.asarray(mcmc.get_samples(group_by_chain=True))
-    return draws, float(mcmc.get_extra_fields()["accept_prob"].mean())
+
+    def sample(seed: int) -> Draws:
+        mcmc.run(jax.random.key(seed), init_params=starts, extra_fields=("accept_prob",))
+        draws = np.asarray(mcmc.get_samples(group_by_chain=True))
+        return draws, float(mcmc.get_extra_fields()["accept_prob"].mean())
+
+    return sample
 
 
-def blackjax_nuts(posterior: Posterior) -> Draws:
+def blackjax_nuts(posterior: Posterior) -> Sampler:
     """BlackJAX's with its window adaptation of a dense metric, one chain after another."""
     logdensity = _differentiable(posterior)
     adaptation = blackjax.window_adaptation(
@@ -88,13 +93,16 @@ def blackjax_nuts(posterior: Posterior) -> Draws:
 
         return jax.lax.scan(body, state, jax.random.split(key, posterior.n_draws))[1]
 
-    keys = jax.random.split(jax.random.key(0), len(posterior.starts))
-    chains = [chain(key, x) for key, x in zip(keys, jnp.asarray(posterior.starts), strict=True)]
-    draws, rates = (np.stack(rows) for rows in zip(*chains, strict=True))
-    return draws, float(rates.mean())
+    def sample(seed: int) -> Draws:
+        keys = jax.random.split(jax.random.key(seed), len(posterior.starts))
+        chains = [chain(key, x) for key, x in zip(keys, jnp.asarray(posterior.starts), strict=True)]
+        draws, rates = (np.stack(rows) for rows in zip(*chains, strict=True))
+        return draws, float(rates.mean())
+
+    return sample
 
 
-def nutpie_nuts(posterior: Posterior) -> Draws:
+def nutpie_nuts(posterior: Posterior) -> Sampler:
     """Nutpie's with its defaults, a thread a core; gradients by JAX."""
     import nutpie
     from nutpie.compiled_pyfunc import from_pyfunc
@@ -115,17 +123,21 @@ def nutpie_nuts(posterior: Posterior) -> Draws:
         ["x"],
         make_initial_point_fn=lambda seed: starts[(seed or 0) % len(starts)],
     )
-    trace = nutpie.sample(
-        model,
-        tune=posterior.n_warmup,
-        draws=posterior.n_draws,
-        chains=len(starts),
-        cores=n_cores(),
-        seed=0,
-        progress_bar=False,
-    )
-    rates = trace.sample_stats["mean_tree_accept"]
-    return trace.posterior["x"].values, float(rates.mean())
+
+    def sample(seed: int) -> Draws:
+        trace = nutpie.sample(
+            model,
+            tune=posterior.n_warmup,
+            draws=posterior.n_draws,
+            chains=len(starts),
+            cores=n_cores(),
+            seed=seed,
+            progress_bar=False,
+        )
+        rates = trace.sample_stats["mean_tree_accept"]
+        return trace.posterior["x"].values, float(rates.mean())
+
+    return sample
 
 
 def _differentiable(posterior: Posterior) -> Callable[[jax.Array], jax.Array]:

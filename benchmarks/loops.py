@@ -3,9 +3,9 @@
 The same kernel, step size and metric, the same number of steps: our `solver="sequential"` with its
 defaults; BlackJAX in `lax.scan`, with chains under `jax.vmap` and with one chain a process;
 NumPyro's HMC with `chain_method` "sequential" and "vectorized", and up to 4 chains "parallel" with
-a host device each, under `jax.jit`. Microseconds of a
-step of *all* chains, the median of runs that take turns, compilation apart. What `"auto"` chose,
-and what a step of each layout took, is in the file of results.
+a host device each, under `jax.jit`. Microseconds of a step of *all* chains, the median of runs that
+take turns; compilation apart, and the runs before in which ours tries layouts of the chains. What
+`"auto"` chose, and what a step of each layout took, is in the file of results.
 """
 
 import argparse
@@ -46,6 +46,7 @@ N_CHAINS = (1, 4, 32)
 MOST_SEQUENTIAL = 4  # chains one after another, each of which NumPyro compiles
 SECONDS, LEAST_STEPS, MOST_STEPS, N_RUNS = 0.4, 50, 20_000, 3
 MOST_SECONDS = 5.0  # of a way's runs, after which it has no more turns
+SETTLING_SECONDS = 8.0  # of runs at most, in which another layout is worth a trial
 
 
 class Pools(NamedTuple):
@@ -138,6 +139,14 @@ def steps_of(seconds: Callable[[int], float]) -> int:
     return n
 
 
+def settle(run: Callable[[], pmcmc.Result]) -> None:
+    """Repeat a run until more than one layout of its chains has been tried."""
+    started = time.perf_counter()
+    while time.perf_counter() - started < SETTLING_SECONDS:
+        if len(run().info.chain_method.seconds_per_step) > 1:
+            break
+
+
 def row_of(case: Case, pools: Pools) -> dict[str, Any]:
     """Microseconds of a step of all chains, by way, and by how much ours is the faster one."""
     n_chains = len(case.start)
@@ -149,6 +158,8 @@ def row_of(case: Case, pools: Pools) -> dict[str, Any]:
         )
 
     case = case._replace(n=steps_of(lambda n: ours(n).info.seconds_run))
+    if n_chains > 1:
+        settle(lambda: ours(case.n))
     results: list[pmcmc.Result] = []
     ways = {"ours": lambda: results.append(ours(case.n))} | ways_of(case, pools)
     took = seconds_in_turns(ways)

@@ -15,11 +15,12 @@ _SHORT = 2_000  # steps of all chains together, in which no layout loses as much
 _MANY = 64  # chains that always make a batch
 _HEAVY = 8_000  # operations of a log density, from which on a thread for each chain is worth it
 _BATCH = 4  # chains in a block, below which one program of all is faster without loops inside
+_WIDE = 16  # chains in a block, from which it is worth it in spite of loops inside
 _TRIAL_SECONDS = 0.02  # a segment that took so long tells how long a step takes, and
 _TRIALS = 2  # of them tell it although other processes may be busy
 _FIRST_TRIAL, _GROWTH = 32, 4  # steps
 _MOST_OF_CALL = 0.9  # of a segment's time, that the cost of its call is taken for
-_COMPILE_SHARE = 0.25  # of the run, that compiling a layout to try may take
+_COMPILE_SHARE = 0.1  # of the run, or of all runs so far, that compiling a layout to try may take
 _PIECE_SECONDS = 1.0  # of work that may go on behind an interrupt
 _WAITING = 16  # times as many chains may wait for one another with their results
 
@@ -65,6 +66,7 @@ class Measured(NamedTuple):
         n_trials: segments that were long enough to tell.
         next_trial: steps of the next one.
         call_seconds: of a segment without steps, 0 where that is not known.
+        seconds: of all its segments.
     """
 
     seconds_per_step: float = math.inf
@@ -72,6 +74,7 @@ class Measured(NamedTuple):
     n_trials: int = 0
     next_trial: int = _FIRST_TRIAL
     call_seconds: float = 0.0
+    seconds: float = 0.0
 
     @property
     def is_settled(self) -> bool:
@@ -88,10 +91,11 @@ class Measured(NamedTuple):
         of_call = min(self.call_seconds, _MOST_OF_CALL * seconds)
         of_steps = seconds - of_call
         is_long = of_steps >= _TRIAL_SECONDS or n_steps >= length
+        after = self._replace(seconds=self.seconds + seconds)
         if self.n_trials and not is_long:
-            return self
+            return after
         best = self.seconds_per_step if self.n_trials else math.inf
-        return self._replace(
+        return after._replace(
             seconds_per_step=min(best, of_steps / n_steps),
             n_trials=self.n_trials + is_long,
             next_trial=self.next_trial if is_long else max(self.next_trial, _GROWTH * n_steps),
@@ -120,9 +124,9 @@ def candidates(
         n_steps: of each, in the whole run.
         is_cpu: whether the device is one.
         n_cores: threads that can run at once.
-        inside: what there is in the log density. Loops are slow in batches; where there is none,
-            a batch is the better choice where a run is too short to find out, unless few chains
-            have a thread each for many operations.
+        inside: what there is in the log density. Loops are slow in small batches; where there is
+            none, a batch is the better choice where a run is too short to find out, unless few
+            chains have a thread each for many operations.
     """
     whole = Layout(n_chains, 1)
     one = Layout(1, min(n_chains, n_cores))
@@ -139,11 +143,15 @@ def candidates(
     is_heavy = block < _BATCH and inside.n_operations >= _HEAVY
     is_whole = n_chains <= n_cores or (not inside.has_loop and block < _BATCH)
     few = whole if is_whole else Layout(block, n_cores)
-    return (one, few) if inside.has_loop or is_heavy else (few, one)
+    is_slow = inside.has_loop and block < _WIDE
+    return (one, few) if is_slow or is_heavy else (few, one)
 
 
 def choose(layouts: tuple[Layout, ...], seen: Mapping[Layout, Measured], n_steps: int) -> Layout:
     """The layout of the next steps.
+
+    A run that is too short to find out whether another layout is faster still counts: in the end
+    many such runs are worth it.
 
     Args:
         layouts: to choose from, in order.
@@ -152,12 +160,13 @@ def choose(layouts: tuple[Layout, ...], seen: Mapping[Layout, Measured], n_steps
     """
     # No other block compiles much faster.
     compile_seconds = max((known.compile_seconds for known in seen.values()), default=0.0)
+    spent = sum(known.seconds for known in seen.values())
     best = layouts[0]
     for layout in layouts:
         of_best, known = seen.get(best, Measured()), seen.get(layout, Measured())
-        most = _COMPILE_SHARE * n_steps * of_best.seconds_per_step
+        most = _COMPILE_SHARE * max(n_steps * of_best.seconds_per_step, spent)
         if layout != best and not known.is_used and compile_seconds > most:
-            break  # the run is not worth it
+            break  # it is not worth it yet
         if not known.is_settled:
             return layout
         if known.seconds_per_step < of_best.seconds_per_step:

@@ -68,6 +68,11 @@ def test_without_loops_batches_come_first_of_all_chains_unless_there_are_many():
         assert first == (one if batch[1] == 1 else batch)
 
 
+@pytest.mark.parametrize(("n_chains", "expected"), [(30, (1, 2)), (31, (16, 2)), (32, (16, 2))])
+def test_loops_are_fast_enough_in_wide_blocks(n_chains, expected):
+    assert candidates("auto", n_chains, LONG, True, 2, LOOP)[0] == expected
+
+
 @pytest.mark.parametrize(
     ("inside", "expected"), [(LOOP, Layout(1, 4)), (CHEAP, WHOLE), (HEAVY, WHOLE)]
 )
@@ -88,13 +93,25 @@ def test_short_runs_measure_nothing(inside, expected):
         ({ONE: known(1e-4), WHOLE: known(5e-5)}, LONG, WHOLE),
         # What compiling takes is weighed against the whole run, and only as long as it has not
         # been done.
-        ({ONE: known(1e-4)}, 30_000, ONE),
-        ({ONE: known(1e-4)}, 50_000, WHOLE),
+        ({ONE: known(1e-4)}, 90_000, ONE),
+        ({ONE: known(1e-4)}, 110_000, WHOLE),
         ({ONE: known(1e-4), WHOLE: known(5e-5)}, 1, WHOLE),
     ],
 )
 def test_choice(seen, n_steps, expected):
     assert choose((ONE, WHOLE), seen, n_steps) == expected
+
+
+def test_many_short_runs_pay_for_a_trial_of_another_layout():
+    seen = {}
+    Layouts((ONE, WHOLE), 4, 1000, seen).took(ONE, 0, 0.495, 8192)  # compiles
+    chosen = []
+    for _ in range(60):  # runs of 0.1 s, where a step takes 0.1 ms
+        layouts = Layouts((ONE, WHOLE), 4, 1000, seen)
+        chosen.append(layouts.current)
+        per_step = {ONE: 1e-4, WHOLE: 2e-5}[layouts.current]
+        layouts.took(layouts.current, 1000, 1000 * per_step, 8192)
+    assert chosen == [ONE] * 50 + [WHOLE] * 10
 
 
 def test_a_fixed_layout_has_segments_that_no_clock_decides():
