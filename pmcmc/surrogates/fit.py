@@ -26,7 +26,7 @@ from pmcmc.surrogates.polynomial import PolynomialSurrogate
 from pmcmc.surrogates.whitening import Whitening, whitening_of
 
 MOST_DIM = max(dim for dim in range(100) if degrees_of(dim))
-_MOST_EQUATIONS_PER_TERM = 12
+_MOST_EQUATIONS_PER_TERM = 15  # held-out ones included
 _HELD_OUT = 0.2
 _RIDGE = 1e-9
 _OF_USE, _TRUSTED = 0.03, 0.999  # weights, and share of them, up to the radius
@@ -82,6 +82,33 @@ class _Points(NamedTuple):
         return 1 if self.gradient is None else 1 + self.z.shape[1]
 
 
+class _Normal(NamedTuple):
+    """Normal equations of the coefficients; those of more evaluations are sums."""
+
+    gram: np.ndarray
+    right: np.ndarray
+
+    @classmethod
+    def of(cls, points: _Points, degree: int) -> "_Normal":
+        """By weighted least squares."""
+        root = np.sqrt(points.weight)
+        rows, right = design(points.z, degree) * root[:, None], points.value * root
+        if points.gradient is not None:
+            of_slopes = slopes(points.z, degree) * root[:, None, None]
+            rows = np.concatenate([rows, of_slopes.reshape(-1, rows.shape[1])])
+            right = np.concatenate([right, (points.gradient * root[:, None]).ravel()])
+        return cls(rows.T @ rows, rows.T @ right)
+
+    def solved(self) -> np.ndarray:
+        """Coefficients of the monomials, with a slight ridge."""
+        scale = np.sqrt(np.diag(self.gram))
+        scale = np.where(scale > 0, scale, 1.0)
+        gram = self.gram / scale / scale[:, None] + _RIDGE * np.eye(len(scale))
+        right = self.right / scale
+        solution = scipy.linalg.solve(gram, right, assume_a="pos", overwrite_a=True)
+        return np.asarray(solution / scale)
+
+
 def fit_polynomial(
     positions: Any, logdensity: Any, gradients: Any = None, *, max_degree: int = 4
 ) -> Fit:
@@ -113,16 +140,22 @@ def fit_polynomial(
     is_held_out = np.zeros(n_points, bool)
     chosen = np.random.default_rng(0).permutation(n_points)[: math.ceil(_HELD_OUT * n_points)]
     is_held_out[chosen] = True
-    inside, outside = points.take(~is_held_out), points.take(is_held_out)
+    outside = points.take(is_held_out)
     squares: dict[int, np.ndarray] = {}
     errors: dict[int, float] = {}
+    equations: dict[int, _Normal] = {}
     for degree in degrees:
-        squares[degree] = _squares(_solved(inside, degree), outside, degree)
+        inside = points.take(_best(points, degree) & ~is_held_out)
+        equations[degree] = _Normal.of(inside, degree)
+        squares[degree] = _squares(equations[degree].solved(), outside, degree)
         errors[degree] = mean_error(squares[degree], outside.weight)
         if errors[degree] <= GOOD_ENOUGH:
             break
     degree = choose_degree(errors)
-    table = as_table(_solved(points, degree), dim, degree)
+    rest = _Normal.of(points.take(_best(points, degree) & is_held_out), degree)
+    known = equations[degree]
+    together = _Normal(known.gram + rest.gram, known.right + rest.right)
+    table = as_table(together.solved(), dim, degree)
     radius = _radius(points)
     surrogate = PolynomialSurrogate(
         degree, whitening.center, whitening.matrix, radius, table, level
@@ -184,25 +217,16 @@ def _entered(whitening: Whitening, gradient: np.ndarray | None) -> np.ndarray | 
     return None if gradient is None else whitening.enter_gradients(gradient)
 
 
-def _solved(points: _Points, degree: int) -> np.ndarray:
-    """Coefficients of the monomials by weighted least squares with a slight ridge."""
-    n_terms = n_monomials(points.z.shape[1], degree)
-    most = math.ceil(_MOST_EQUATIONS_PER_TERM * n_terms / points.equations_per_point)
-    if len(points.z) > most:  # the best, evenly spread among equals
-        order = np.lexsort((np.random.default_rng(1).random(len(points.z)), -points.weight))
-        points = points.take(order[:most])
-    root = np.sqrt(points.weight)
-    rows, right = design(points.z, degree) * root[:, None], points.value * root
-    if points.gradient is not None:
-        of_slopes = slopes(points.z, degree) * root[:, None, None]
-        rows = np.concatenate([rows, of_slopes.reshape(-1, n_terms)])
-        right = np.concatenate([right, (points.gradient * root[:, None]).ravel()])
-    scale = np.sqrt(np.sum(rows**2, axis=0))
-    scale = np.where(scale > 0, scale, 1.0)
-    rows /= scale
-    gram = rows.T @ rows + _RIDGE * np.eye(n_terms)
-    solution = scipy.linalg.solve(gram, rows.T @ right, assume_a="pos", overwrite_a=True)
-    return np.asarray(solution / scale)
+def _best(points: _Points, degree: int) -> np.ndarray:
+    """Which evaluations to use: those with the largest weights, evenly spread among equals."""
+    n_points, dim = points.z.shape
+    n_equations = _MOST_EQUATIONS_PER_TERM * n_monomials(dim, degree)
+    most = math.ceil(n_equations / points.equations_per_point)
+    shuffled = np.random.default_rng(1).permutation(n_points)
+    order = shuffled[np.argsort(-points.weight[shuffled], kind="stable")]
+    is_used = np.zeros(n_points, bool)
+    is_used[order[:most]] = True
+    return is_used
 
 
 def _squares(coefficients: np.ndarray, points: _Points, degree: int) -> np.ndarray:
