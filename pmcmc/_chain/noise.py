@@ -62,5 +62,7 @@ def draw_noise(
 
 
 # Apart from the chain: drawing takes longer to compile than many a chain does, and the program
-# serves all log densities and solvers.
-chain_noise = jit_of_kinds(5)(draw_noise)
+# serves all log densities and solvers. More optimization than this takes LLVM 60 % longer, for
+# programs that are no faster.
+_OPTIONS = {"xla_backend_optimization_level": 2}
+chain_noise = jit_of_kinds(5, compiler_options=_OPTIONS)(draw_noise)

@@ -89,10 +89,16 @@ class _OfFunction:
 class _OfKinds:
     """What `jit_of_kinds` makes."""
 
-    def __init__(self, implementation: _Function, static: tuple[int, ...]) -> None:
+    def __init__(
+        self,
+        implementation: _Function,
+        static: tuple[int, ...],
+        compiler_options: dict[str, Any] | None = None,
+    ) -> None:
         functools.update_wrapper(self, implementation)
         self._implementation = implementation
         self._static = static
+        self._compiler_options = compiler_options
 
     def __call__(self, *arguments: Any) -> Any:
         return self._find(arguments)(*arguments)
@@ -109,7 +115,9 @@ class _OfKinds:
                 own = functools.update_wrapper(
                     functools.partial(self._implementation), self._implementation
                 )
-                _KINDS[kind] = jax.jit(own, static_argnums=self._static)
+                _KINDS[kind] = jax.jit(
+                    own, static_argnums=self._static, compiler_options=self._compiler_options
+                )
             _KINDS.move_to_end(kind)
             if len(_KINDS) > _MOST_KINDS:
                 _KINDS.popitem(last=False)
@@ -132,7 +140,9 @@ def jit_of_function(*static_argnums: int) -> Callable[[_Function], _OfFunction]:
     return lambda implementation: _OfFunction(implementation, others)
 
 
-def jit_of_kinds(*static_argnums: int) -> Callable[[_Function], _OfKinds]:
+def jit_of_kinds(
+    *static_argnums: int, compiler_options: dict[str, Any] | None = None
+) -> Callable[[_Function], _OfKinds]:
     """`jax.jit` for functions of pytrees that may hold functions of users; few programs are kept.
 
     Programs are found again for arguments of the same structure. Those that were not used for
@@ -140,8 +150,9 @@ def jit_of_kinds(*static_argnums: int) -> Callable[[_Function], _OfKinds]:
 
     Args:
         *static_argnums: which of the arguments are static.
+        compiler_options: as for `jax.jit`.
     """
-    return lambda implementation: _OfKinds(implementation, static_argnums)
+    return lambda implementation: _OfKinds(implementation, static_argnums, compiler_options)
 
 
 def memory_of(of: Any, *about: Hashable) -> dict[Any, Any]:
