@@ -54,13 +54,12 @@ def write(result: Any, path: Any) -> Path:
 
 def _warnings(result: Any) -> str:
     found = report(result)
-    looked_at = parts.paragraph(f"Looked at: {found.figures}.")
+    looked_at = parts.paragraph(f"Figures: {found.figures}.")
     if not found.findings:
-        return parts.section(
-            "No problems found", looked_at, parts.paragraph("All checks passed.", "good")
-        )
+        passed = parts.paragraph("All checks passed.", "good")
+        return parts.section(found.verdict.capitalize(), looked_at, passed)
     return parts.section(
-        f"{len(found.findings)} to look at",
+        found.verdict.capitalize(),
         *(parts.paragraph(f"{what} {remedy}", "bad") for what, remedy in found.findings),
         looked_at,
     )
