@@ -66,7 +66,8 @@ def test_the_page_has_the_figures(result, tmp_path):
     assert "MALA(step_size=0.6)" in words
     mean = float(result.summary().loc["plain", "mean"])
     assert f"{mean:.3f}".rstrip("0") in words
-    for text in ("problem found", "What was run", "Summary", "Draws", "Evidence", "Time", "Versions"):
+    sections = ("problem found", "What was run", "Summary", "Draws", "Evidence", "Time", "Versions")
+    for text in sections:
         assert text in words
 
 

@@ -80,9 +80,7 @@ def test_a_chain_that_got_lost(good):
     levels[2] -= 100.0
     (what,) = found(planted(good, {"logdensity": levels}))
     assert what.startswith("Chain 2 got lost: the log density is at most -100.")
-    assert what.endswith(
-        f" there; the best chain has a mean of {levels.mean(axis=1).max():.1f}."
-    )
+    assert what.endswith(f" there; the best chain has a mean of {levels.mean(axis=1).max():.1f}.")
     # The step size belongs to the others.
     rates = np.full_like(levels, 0.99)
     assert len(found(planted(good, {"logdensity": levels, "acceptance_rate": rates}))) == 1
