@@ -146,7 +146,7 @@ class _Tuner:
         if found is not None:
             self._context = context._replace(positions=found.positions)
             n_moved = int(found.is_moved.sum())
-            words = f"{n_moved} of {len(found.is_moved)} chains sent on to a mode"
+            words = f"{n_moved} of {len(found.is_moved)} chains moved to a mode"
             self._record.add_note("position", False, words, {"n_chains": float(n_moved)})
 
     def _that_act(self, acts: Acts) -> tuple[Criterion, ...]:

@@ -9,7 +9,6 @@ import jax
 
 from pmcmc import __version__
 from pmcmc._demo import picture, story, table, ways
-from pmcmc._util.checks import first_line
 
 _DESCRIPTION = """\
 Sample one posterior in four ways, and report the cost of each:
@@ -39,7 +38,7 @@ def main(argv: list[str] | None = None) -> None:
                 rows.append(table.Row(told, run))
                 print(rows[-1], flush=True)
         except ValueError as error:
-            left_out.append(f"{name} is left out: {first_line(error)}")
+            left_out.append(f"{name} is left out: {error}")
     print()
     for line in (*left_out, *table.notes(rows, here)):
         print(line, flush=True)

@@ -15,7 +15,7 @@ _N_CURVES, _N_SHOWN = 400, 12
 def curves(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Years `(t,)`, and hares and lynxes of each position, `(n, t, 2)`, in thousands.
 
-    The equations of `targets.lotka_volterra`, by classical Runge-Kutta steps on all positions
+    Classical Runge-Kutta steps solve the equations of `targets.lotka_volterra` for all positions
     together, up to the year 1932.
     """
     alpha, beta, gamma, delta, hares, lynxes, *_ = np.exp(positions).T
@@ -38,7 +38,7 @@ def curves(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def next_peak(positions: np.ndarray) -> np.ndarray:
-    """Year of the first peak of the hares after 1920, by position; NaN where there is none."""
+    """Year of the first peak of the hares after 1920 for each position; NaN if there is none."""
     years, numbers = curves(positions)
     hares = numbers[:, :, 0]
     is_peak = (hares[:, 1:-1] > hares[:, :-2]) & (hares[:, 1:-1] >= hares[:, 2:])
@@ -47,7 +47,7 @@ def next_peak(positions: np.ndarray) -> np.ndarray:
 
 
 def draw(ax: Any, positions: np.ndarray) -> None:
-    """The counts, what the model says of them, and the next peak."""
+    """Draw the counts, the curves of the model, and the next peak."""
     positions = positions[:: max(1, len(positions) // _N_CURVES)]
     years, numbers = curves(positions)
     data = read_numbers("hudson_lynx_hare.csv")

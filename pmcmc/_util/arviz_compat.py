@@ -40,10 +40,10 @@ def to_arviz(
         posterior: draws by name, leading axes `(chain, draw)`.
         stats: statistics by name, axes `(chain, draw)`.
         attrs: attributes of the posterior group.
-        groups: more variables, by group and name, with the same leading axes but for data.
-        axes: names that axes should have, by group and variable, `None` for those without.
-        dims: names that a user gave to axes, by variable.
-        coords: coordinates that a user gave, by axis.
+        groups: more variables, by group and name; all but data have the same leading axes.
+        axes: proposed names of axes, by group and variable; `None` for axes without.
+        dims: names of axes from the user, by variable.
+        coords: coordinates from the user, by axis.
 
     Raises:
         ImportError: ArviZ, a dependency of pmcmc, is not installed.
@@ -82,7 +82,7 @@ def _all_dims(
     """Names of all axes, by group and ArviZ's name of the variable."""
     dims: dict[str, dict[str, list[str]]] = {group: {} for group in groups}
     arrays = [(group, name) for group, variables in groups.items() for name in variables]
-    # What a user named comes first, for other names to give way.
+    # Names from the user come first, so that others give way.
     for group, name in sorted(arrays, key=lambda array: not labels.are_given(names[array[1]])):
         event = _event(group, groups[group][name])
         proposed = axes.get(group, {}).get(name, ())
@@ -132,7 +132,7 @@ def summary(data: Any) -> Any:
 
 
 def posterior(data: Any) -> Any:
-    """Draws as an `xarray.Dataset`, of any container of ArviZ's; `None` where there are none."""
+    """Draws of any ArviZ container as an `xarray.Dataset`; `None` if it has none."""
     group = getattr(data, "posterior", data)
     if hasattr(group, "to_dataset"):  # a node of a DataTree
         group = group.to_dataset()
@@ -155,7 +155,7 @@ def stat_name(name: str) -> str:
 
 
 def name_of_stat(label: str) -> str:
-    """What ArviZ's sample statistic of a name is called here."""
+    """Our name of one of ArviZ's sample statistics."""
     return {theirs: ours for ours, theirs in _STAT_NAMES.items()}.get(label, label)
 
 
@@ -163,7 +163,7 @@ def import_arviz() -> Any:
     """The installed ArviZ.
 
     Raises:
-        ImportError: there is none, or it cannot be imported.
+        ImportError: ArviZ is not installed, or cannot be imported.
     """
     try:
         with warnings.catch_warnings():

@@ -110,9 +110,9 @@ class Metric(Criterion):
             size = max(_GRADIENTS, _GRADIENTS_PER_DIM * len(before) if before.ndim == 2 else 0)
             draws, gradients = _with_gradients(context.logdensity, draws, chains, size)
         if len(draws) < 2:
-            return Final(state, kernel, "no metric, as too few draws are finite")
+            return Final(state, kernel, "no metric, because too few draws are finite")
         if len(np.unique(draws, axis=0)) < LEAST_PLACES:
-            return Final(state, kernel, "no metric, as the chains hardly moved")
+            return Final(state, kernel, "no metric, because the chains hardly moved")
         metric, source = None, "draws and the gradients there"
         if not kernel.uses_gradient and values is not None and before.ndim == 2:
             metric, source = metric_of_values(draws, values), "draws and the values there"
