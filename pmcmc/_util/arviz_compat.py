@@ -4,8 +4,10 @@ ArviZ is a dependency: it is installed with pmcmc. It is imported only when a re
 so that sampling runs where only JAX and NumPy are installed.
 """
 
+import contextlib
+import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -128,7 +130,29 @@ def _is_new(arviz: Any) -> bool:
 
 def summary(data: Any) -> Any:
     """ArviZ's table of moments, effective sample sizes and R-hat."""
-    return import_arviz().summary(data)
+    arviz = import_arviz()
+    with _silent_about_one_chain(_logger(arviz)):
+        return arviz.summary(data)
+
+
+@contextlib.contextmanager
+def _silent_about_one_chain(logger: logging.Logger) -> Iterator[None]:
+    """Drop ArviZ's log record that one chain has no R-hat: the table shows that as NaN."""
+
+    def is_other(record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        return "input_shape: (1," not in text or "chains=2" not in text
+
+    logger.addFilter(is_other)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_other)
+
+
+def _logger(arviz: Any) -> logging.Logger:
+    """The logger of ArviZ's statistics; older versions do not register theirs by name."""
+    return logging.getLogger("arviz_stats.utils") if _is_new(arviz) else arviz._log
 
 
 def posterior(data: Any) -> Any:
