@@ -26,7 +26,7 @@ def test_demo_answers_and_draws(tmp_path):
     assert [name for name, _ in rows] == ["loop", "speculation"]
     assert rows[0][1] == rows[1][1]
     assert "The same decisions in all 800 steps of the walk" in done.stdout
-    assert 'For this walk "auto" would choose the loop' in done.stdout
+    assert 'For a walk of this length "auto" would choose the loop' in done.stdout
     assert done.stderr == ""  # bars are for terminals
     assert (tmp_path / "hares.png").read_bytes().startswith(b"\x89PNG")
 

@@ -105,7 +105,11 @@ def _of_the_walk(loop: Run, ahead: Run, ways: Ways) -> list[str]:
         f"Once compiled, a step of all chains takes the loop {seconds[0]:.0f} us and speculation "
         f"{seconds[1]:.0f} us: {words}."
     )
-    return [first, second, f'For this walk "auto" would choose {ways.plan(loop).reason}.']
+    return [
+        first,
+        second,
+        f'For a walk of this length "auto" would choose {ways.plan(loop).reason}.',
+    ]
 
 
 def _aligned(cells: tuple[str, ...]) -> str:
