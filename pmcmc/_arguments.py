@@ -1,4 +1,4 @@
-"""What all front doors take: a log density, a start, a kernel and a key, checked."""
+"""The arguments that all front doors share, checked: log density, start, kernel, key."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ from pmcmc._util.checks import short
 from pmcmc._util.keys import as_key
 from pmcmc.kernels import HMC, MALA, Barker, Kernel, RandomWalkMetropolis, SurrogateHMC
 
-# The first step size of the warm-up is a start for its search only.
+# These step sizes are only where the search of the warm-up starts.
 _TUNED_KERNELS: dict[str, Kernel] = {
     "mala": MALA(step_size=0.1),
     "hmc": HMC(step_size=0.1, num_integration_steps=8, jitter=0.75),
@@ -43,7 +43,7 @@ def as_task(
     n_steps: float = 0,
     mesh: Any = None,
 ) -> Task:
-    """Check what users wrote, and choose how gradients are taken.
+    """Check the arguments, and choose the gradient mode.
 
     Args:
         logdensity: as in `sample`.
@@ -55,7 +55,7 @@ def as_task(
         target_acceptance_rate: as in `warmup`.
         chain_method: as in `sample`.
         gradient_mode: as in `sample`.
-        n_steps: of each chain that may be taken, warm-up included.
+        n_steps: most steps that a chain may take, warm-up included.
         mesh: as in `sample`.
 
     Raises:
@@ -88,7 +88,7 @@ def as_task(
             f"x0 seems to hold {n_starts} starts: with n_chains=1 all of its axes belong to one "
             f"position, which does not fit ({error}). Write n_chains={n_starts}."
         ) from error
-    # Clocks of several processes would not agree.
+    # Several processes would measure different times and disagree.
     if gradient_mode == "auto" and not spans_processes(mesh):
         problem = with_faster_mode(problem, flat, n_steps, layout)
     if problem.positions.committed:

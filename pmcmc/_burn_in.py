@@ -166,7 +166,7 @@ def burn_in(
 
 
 def _logdensity(rows: Rows) -> np.ndarray:
-    """Log densities, NaN where the kernel does not report them."""
+    """Log densities, NaN if the kernel does not report them."""
     return rows.get("logdensity", np.full(rows["positions"].shape[:2], math.nan))
 
 

@@ -89,7 +89,7 @@ def plan(
 def _seconds_per_step(
     runner: Runner, kernel: Kernel, positions: jax.Array, rng_key: jax.Array
 ) -> float:
-    """Of the loop, in the layout of the chains that is fastest."""
+    """Seconds per step of the loop, in the fastest layout of the chains."""
     runner.compile(kernel, positions, rng_key)
     seconds, done = math.inf, 0
     while not done or not runner.layouts.is_settled:

@@ -21,7 +21,7 @@ from pmcmc.solvers import Auto, Solver, as_solver
 
 _DEFAULT_WARMUP = 2000
 _DEFAULT_WARMUP_PER_DIM = 10
-_DEFAULT_WALK_PER_DIM = 100  # a random walk takes that many times longer to get anywhere
+_DEFAULT_WALK_PER_DIM = 100  # a random walk needs a longer warm-up
 _WALKS = ("random_walk", "surrogate_hmc")  # the second one begins with the first
 
 

@@ -100,7 +100,7 @@ def warmup(
 def tune(
     task: Task, solver: Solver | Auto, n_steps: int, init_to_mode: bool, progress: bool | None
 ) -> Tuned:
-    """The windows of a warm-up on a checked task."""
+    """Run the windows of a warm-up on a checked task."""
     positions = task.problem.positions
     with Progress(progress, len(positions)) as line:
         line.say("preparing")

@@ -2,6 +2,7 @@ import json
 import re
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ def test_demo_answers_and_draws(tmp_path):
     assert [name for name, _ in rows] == ["loop", "speculation"]
     assert rows[0][1] == rows[1][1]
     assert "The same decisions in all 800 steps of the walk" in done.stdout
-    assert 'For this walk "auto" would choose the loop' in done.stdout
+    assert 'For a walk of this length "auto" would choose the loop' in done.stdout
     assert done.stderr == ""  # bars are for terminals
     assert (tmp_path / "hares.png").read_bytes().startswith(b"\x89PNG")
 
@@ -52,6 +53,22 @@ def test_a_way_that_does_not_suit_is_left_out(tmp_path, capsys):
     with pytest.raises(SystemExit, match="1"):
         _demo.main(["--target", "german_credit", *options])
     assert "surrogate_hmc is left out: " in capsys.readouterr().out
+
+
+def test_warnings_of_a_way_are_told_below_the_table(tmp_path, capsys, monkeypatch):
+    from pmcmc import _demo
+
+    def warn(_):
+        warnings.warn("be careful", UserWarning, stacklevel=1)
+        raise ValueError("no luck")
+
+    monkeypatch.setattr(ways.Ways, "surrogate_hmc", warn)
+    picture = str(tmp_path / "none.png")
+    with pytest.raises(SystemExit, match="1"):
+        _demo.main(["--target", "banana", "--ways", "surrogate_hmc", "--output", picture])
+    told = capsys.readouterr()
+    assert "surrogate_hmc is left out: no luck\nsurrogate_hmc warns: be careful\n" in told.out
+    assert told.err == ""
 
 
 @pytest.mark.parametrize(

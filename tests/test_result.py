@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import pmcmc
+from pmcmc._util import arviz_compat
 
 
 def logdensity(x):
@@ -57,6 +58,30 @@ def test_summary_is_arviz_s_table(result):
     }
     assert float(table.loc["scale.log", "mean"]) == pytest.approx(1.0, abs=0.2)
     assert (table["ess_bulk"].astype(float) > 100).all()
+
+
+def test_one_chain_has_a_table_without_log_records(caplog):
+    def summarized(n_steps):
+        one = pmcmc.sample(
+            lambda x: -0.5 * x**2, 0.0, n_steps, kernel=pmcmc.MALA(0.6), solver="sequential"
+        )
+        caplog.clear()
+        table = one.summary()
+        return table, [record for record in caplog.records if record.name.startswith("arviz")]
+
+    logger = arviz_compat._logger(arviz)
+    filters = logger.filters[:]
+    logger.addHandler(caplog.handler)
+    try:
+        table, records = summarized(201)  # ArviZ does not repeat a record of the same shape
+        assert float(table.loc["x", "ess_bulk"]) > 10
+        assert np.isnan(float(table.loc["x", "r_hat"]))
+        assert records == []
+        _, records = summarized(3)  # too few draws for any estimate
+        assert records or int(arviz.__version__.split(".")[0]) >= 1
+    finally:
+        logger.removeHandler(caplog.handler)
+    assert logger.filters == filters
 
 
 @pytest.mark.parametrize(

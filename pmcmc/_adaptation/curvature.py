@@ -1,22 +1,22 @@
-"""A metric from values of the log density, where no gradient is to be taken."""
+"""A metric from values of the log density, for when gradients are not available."""
 
 import numpy as np
 
 from pmcmc.surrogates import fit_polynomial
 
-_MOST_ERROR = 0.5  # of a quadratic, in the log density
-_LEAST_CURVATURE = 0.25  # beside that error, of a direction in units of the spread of the draws
+_MOST_ERROR = 0.5  # of a quadratic fit, in units of the log density
+_LEAST_CURVATURE = 0.25  # relative to that error; directions in units of the draws' spread
 
 
 def metric_of_values(draws: np.ndarray, values: np.ndarray) -> np.ndarray | None:
-    """Inverse mass matrix `(D, D)` of a quadratic fitted to values; `None` where that says nothing.
+    """Inverse mass matrix `(D, D)` of a quadratic fitted to values; `None` if the fit is poor.
 
-    For a normal target it is the covariance, however few of its directions the draws have been
-    along: a random walk has not, for long, where numbers are correlated.
+    For a normal target it is the covariance, even if the draws have not explored all directions
+    yet. A random walk on correlated numbers takes long to do that.
 
     Args:
-        draws: shape `(n, D)`; repeats do not count.
-        values: of the log density there, shape `(n,)`.
+        draws: shape `(n, D)`; repeats are ignored.
+        values: log densities there, shape `(n,)`.
     """
     try:
         fit = fit_polynomial(draws, values, max_degree=2)

@@ -11,11 +11,11 @@ class DualAveraging:
 
     Args:
         target: acceptance rate to aim at.
-        shrink_towards: logarithm of the step size that the search keeps near.
-        log_step_size: to try next.
+        shrink_towards: logarithm of the step size that the search is drawn to.
+        log_step_size: the next one to try.
         averaged_log_step_size: the result so far.
-        mean_error: of the rates seen.
-        count: of updates.
+        mean_error: mean error of the rates so far.
+        count: number of updates.
     """
 
     target: float
@@ -27,14 +27,14 @@ class DualAveraging:
 
     @classmethod
     def start(cls, step_size: float, target: float) -> "DualAveraging":
-        """Before the first update."""
+        """The state before the first update."""
         log_step_size = math.log(step_size)
         return cls(target, log_step_size, log_step_size, log_step_size, 0.0, 0)
 
     def update(self, acceptance_rate: float) -> "DualAveraging":
-        """With the mean acceptance rate of one more window taken into account."""
-        # Section 3.2.1 of Hoffman & Gelman (2014), but for gamma: their 0.05, for single steps,
-        # makes step sizes go to and fro where mean rates of whole windows fall steeply.
+        """The state after one more window with this mean acceptance rate."""
+        # Section 3.2.1 of Hoffman & Gelman (2014), except for gamma. Their 0.05 is for single
+        # steps. Mean rates of whole windows fall steeply, and step sizes would oscillate.
         t0, gamma, kappa = 10.0, 0.25, 0.75
         count = self.count + 1
         weight = 1 / (count + t0)

@@ -1,20 +1,20 @@
 """Estimates of a metric from draws, and from the gradients there.
 
-For a normal target with covariance `S` a position `x` has the gradient `-S^-1 (x - mean)`, so that
-draws of covariance `V` have gradients of covariance `W = S^-1 V S^-1`, and the geometric mean of
-`V` and `W^-1` is `S`: whatever the distribution of the draws, far from stationarity too. That makes
-it the estimate to take in a warm-up (Seyboldt, Carlson & Carpenter, "Preconditioning Hamiltonian
-Monte Carlo by minimizing Fisher divergence", 2026, come to the same matrix).
+For a normal target with covariance `S`, the gradient at `x` is `-S^-1 (x - mean)`. Draws with
+covariance `V` then have gradients with covariance `W = S^-1 V S^-1`, and the geometric mean of `V`
+and `W^-1` is `S`. This holds for any distribution of the draws, also far from stationarity, which
+makes it a good estimate during a warm-up. Seyboldt, Carlson & Carpenter ("Preconditioning
+Hamiltonian Monte Carlo by minimizing Fisher divergence", 2026) arrive at the same matrix.
 """
 
 from typing import Any
 
 import numpy as np
 
-_PRIOR_DRAWS = 5.0  # what an estimate of before counts for
+_PRIOR_DRAWS = 5.0  # the previous estimate counts as this many draws
 _RIDGE = 1e-3
-_ROUNDINGS = 4.0  # times D: of a correlation matrix, the least eigenvalue that rounding leaves one
-LEAST_PLACES = 3  # with fewer the scale of a direction is that of rounding
+_ROUNDINGS = 4.0  # times D and eps: smaller eigenvalues of a correlation matrix may be rounding
+LEAST_PLACES = 3  # distinct draws; with fewer, the scale of a direction is only rounding
 
 
 def diagonal_estimate(
@@ -41,8 +41,8 @@ def dense_estimate(
 ) -> np.ndarray:
     """Inverse mass matrix, shape `(D, D)`.
 
-    Directions in which the draws tell nothing keep the scale that `before` has, relative to the
-    others; few draws change little.
+    Directions without information in the draws keep their scale in `before`, relative to the
+    others. A small number of draws changes little.
 
     Args:
         draws: shape `(n, D)`.
@@ -53,7 +53,7 @@ def dense_estimate(
     factor = np.linalg.cholesky(before)
     centered = np.linalg.solve(factor, (draws - draws.mean(axis=0)).T).T  # before is the identity
     pull = None if gradients is None else (gradients - gradients.mean(axis=0)) @ factor
-    # First the scales, which may differ by orders of magnitude, then what is left to correct.
+    # First the scales, which may differ by orders of magnitude, then the correlations.
     scale = np.sqrt(diagonal_estimate(centered, pull, np.ones(dim)))
     with np.errstate(all="ignore"):
         spread, level = _second_moments(centered / scale)
@@ -88,14 +88,14 @@ def metric_of_draws(draws: np.ndarray, before: np.ndarray) -> np.ndarray | None:
 
 
 def for_precision(metric: np.ndarray, dtype: Any) -> np.ndarray:
-    """The metric, with its diagonal raised where rounded to `dtype` it has no Cholesky factor.
+    """The metric; its diagonal is raised if it has no Cholesky factor after rounding to `dtype`.
 
-    Directions in which a target is nearly flat, as of parameters of which data tell only the sum,
-    differ from the others by more than float32 tells apart.
+    A target can be nearly flat in some directions, for example if the data determine only the sum
+    of two parameters. Their scales may then differ by more than float32 can represent.
 
     Args:
         metric: shape `(D,)` or `(D, D)`.
-        dtype: that it is going to have.
+        dtype: the dtype that it will have.
     """
     if metric.ndim == 1:
         return metric

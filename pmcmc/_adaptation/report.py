@@ -11,12 +11,12 @@ from pmcmc.solvers import Outcome
 
 
 class Note(NamedTuple):
-    """What a criterion says of what it did at the end of a phase.
+    """What a criterion did at the end of a phase.
 
     Args:
-        tunes: the field of the kernel that it tunes.
-        window: number of the window after which it did.
-        is_changed: whether the kernel is another one now.
+        tunes: field of the kernel that the criterion tunes.
+        window: number of the last window before.
+        is_changed: whether the kernel changed.
         words: what was done.
         figures: the numbers behind it, by name.
     """
@@ -29,19 +29,19 @@ class Note(NamedTuple):
 
 
 class WarmupReport(NamedTuple):
-    """Record of a warm-up; arrays have one entry a window, or one a chain.
+    """Record of a warm-up; arrays have one entry per window, or one per chain.
 
     Args:
         n_steps: length of each window.
-        step_size: step size used in each window, NaN where there is none.
+        step_size: step size used in each window, NaN if there is none.
         acceptance_rate: mean over the steps of each window, pooled over chains.
         metric_updates: windows after which the metric changed.
         sweeps: parallel sweeps taken, per chain.
         sequential_steps: steps taken one at a time, per chain.
         outcome: how the solver ended, per chain, integers of `pmcmc.solvers.Outcome`.
-        notes: what was done at the ends of phases: `tunes`, the field of the kernel; `window`, the
-            number of the window before; `is_changed`, whether the kernel changed; `words`; and
-            `figures` by name.
+        notes: what criteria did at the ends of phases. A note has `tunes`, a field of the kernel;
+            `window`, the number of the last window before; `is_changed`, whether the kernel
+            changed; `words`; and `figures` by name.
     """
 
     n_steps: np.ndarray
@@ -59,7 +59,7 @@ class WarmupReport(NamedTuple):
         return self.outcome <= Outcome.FINISHED_WITH_SEQUENTIAL_STEPS
 
     def followed_by(self, other: "WarmupReport") -> "WarmupReport":
-        """The record of this and of what came after it."""
+        """The record of this warm-up and of another that continued it."""
         n_windows = len(self.n_steps)
         of_windows = ("n_steps", "step_size", "acceptance_rate", "metric_updates")
         joined = {
@@ -76,20 +76,20 @@ class WarmupReport(NamedTuple):
 
 
 class Record:
-    """A report that is being written."""
+    """Collects a report during a warm-up."""
 
     def __init__(self) -> None:
         self._windows: list[tuple[int, float, float]] = []
         self._notes: list[Note] = []
 
     def add_window(self, n_steps: int, kernel: Kernel, acceptance_rate: float) -> None:
-        """Note a window, run with this kernel."""
+        """Record a window and the kernel that ran it."""
         step_size = kernel.tunable("step_size")
         used = math.nan if step_size is None else float(step_size)
         self._windows.append((n_steps, used, acceptance_rate))
 
     def add_note(self, tunes: str, is_changed: bool, words: str, figures: dict[str, float]) -> None:
-        """Note what a criterion did after the last window."""
+        """Record what a criterion did after the last window."""
         self._notes.append(Note(tunes, len(self._windows) - 1, is_changed, words, figures))
 
     def report(self, evidence: Evidence) -> WarmupReport:

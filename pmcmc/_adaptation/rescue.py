@@ -1,7 +1,7 @@
-"""Chains that do not get to the mass by themselves, and where they should go on.
+"""Chains that do not reach the bulk of the target by themselves, and where to restart them.
 
-With one step size for all, a chain on a steep slope far away keeps it small, and creeps. A climb
-from there takes few evaluations; where it ends is judged by a bound on the mass around it.
+All chains share one step size, so a chain on a steep slope far away keeps it small, and creeps. A
+climb from there takes few evaluations. A bound on the mass around its end says how good that is.
 """
 
 import math
@@ -16,18 +16,18 @@ from pmcmc._adaptation.stationarity import is_climbing, lost_chains
 from pmcmc._chain.mode import Summit, climb_all
 from pmcmc._util.programs import jit_of_function
 
-_MOST_DIM = 200  # climbs hold matrices, and normals around their ends hardly fit beyond
-_N_DRAWS = 16  # of a normal around the end of a climb, as wide as its curvature says or less
+_MOST_DIM = 200  # climbs hold matrices, and in more dimensions normals fit poorly
+_N_DRAWS = 16  # of a normal around the end of a climb, as wide as its curvature or narrower
 _WIDTHS = (1.0, 0.1, 0.01)
-_NO_MASS = 10.0  # difference of the logarithms of masses, from which on a mode has none
+_NO_MASS = 10.0  # a mode has no mass if its log mass is this far below the best
 
 
 class Rescue(NamedTuple):
-    """Where chains go on.
+    """Where chains continue.
 
     Args:
         positions: shape `(chain, D)`.
-        is_moved: which chains go on elsewhere, shape `(chain,)`.
+        is_moved: which chains were moved, shape `(chain,)`.
     """
 
     positions: jax.Array
@@ -35,17 +35,18 @@ class Rescue(NamedTuple):
 
 
 def rescue(logdensity: Any, positions: jax.Array, rows: Rows) -> Rescue | None:
-    """Send chains that are lost, or still climb, to where a climb leads; `None` if there are none.
+    """Move chains that are lost or still climbing to the end of a climb; `None` if there are none.
 
-    A chain is sent away only if there is more mass around its goal than what it has seen: its mean
-    log density and the entropy of a normal with its variances, which is too much for a chain on its
-    way. So no chain leaves the wide part of a funnel for its neck. Its goal is the end of its own
-    climb, unless the mode there has no mass beside that of another climb.
+    A chain moves only if there is more mass around its goal than around the chain so far. The mass
+    around the chain is its mean log density plus the entropy of a normal with its variances, an
+    overestimate for a chain on its way. So no chain leaves the wide part of a funnel for its neck.
+    The goal is the end of the chain's own climb, unless the mode there has negligible mass
+    compared with the end of another climb.
 
     Args:
         logdensity: of a flat position.
-        positions: last ones of the chains, shape `(chain, D)`.
-        rows: steps before, see `pmcmc._adaptation.rows`, `"logdensity"` among them.
+        positions: the current ones, shape `(chain, D)`.
+        rows: recent steps, see `pmcmc._adaptation.rows`, including `"logdensity"`.
     """
     levels, (n_chains, dim) = rows["logdensity"], positions.shape
     is_stray = lost_chains(levels) | is_climbing(levels, dim)
@@ -54,7 +55,7 @@ def rescue(logdensity: Any, positions: jax.Array, rows: Rows) -> Rescue | None:
     try:
         summits = jax.tree.map(np.asarray, climb_all(logdensity, positions))
         masses = _log_masses(logdensity, summits)
-    except Exception:  # of whatever kind: chains may never come to where a climb does
+    except Exception:  # of any kind: a climb may evaluate where no chain would go
         return None
     best = int(np.argmax(masses))
     goals = np.where(masses < masses[best] - _NO_MASS, best, np.arange(n_chains))
@@ -67,10 +68,10 @@ def rescue(logdensity: Any, positions: jax.Array, rows: Rows) -> Rescue | None:
 
 
 def _log_masses(logdensity: Any, summits: Summit) -> np.ndarray:
-    """A lower bound on the logarithm of the mass around each summit, `-inf` where there is none.
+    """A lower bound on the log mass around each summit, `-inf` if there is none.
 
-    The evidence lower bound of a normal there, by draws (Zhang, Carpenter, Gelman & Vehtari,
-    "Pathfinder", 2022, compare places on the way to a mode so).
+    It is a Monte Carlo estimate of the evidence lower bound of a normal there. Pathfinder (Zhang,
+    Carpenter, Gelman & Vehtari, 2022) compares places on the way to a mode by the same bound.
     """
     dim = summits.position.shape[1]
     normals = np.random.default_rng(0).normal(size=(_N_DRAWS, dim))
@@ -88,7 +89,7 @@ def _log_masses(logdensity: Any, summits: Summit) -> np.ndarray:
 
 
 def _log_masses_seen(rows: Rows) -> np.ndarray:
-    """The same for what each chain has seen, at the most."""
+    """An upper estimate of the log mass around what each chain has seen."""
     draws, levels = rows["positions"].astype(float), rows["logdensity"].astype(float)
     with np.errstate(all="ignore"):
         masses = levels.mean(axis=1) + _entropy(
@@ -98,7 +99,7 @@ def _log_masses_seen(rows: Rows) -> np.ndarray:
 
 
 def _entropy(log_determinant: np.ndarray, dim: int) -> np.ndarray:
-    """Of a normal."""
+    """Entropy of a normal."""
     return np.asarray(log_determinant / 2 + dim / 2 * (1 + math.log(2 * math.pi)))
 
 

@@ -1,4 +1,4 @@
-"""Some of the steps of a warm-up, kept for what is estimated from them."""
+"""Steps of a warm-up that are kept for estimates."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ Rows = dict[str, np.ndarray]  # arrays `(chain, step, ...)` by name
 
 
 def rows_of(segment: Segment, names: tuple[str, ...], stride: int) -> Rows:
-    """Every `stride`-th step of a segment: its positions, and its statistics of these names.
+    """Every `stride`-th step of a segment: positions, and the named statistics.
 
     Statistics that the kernel does not report are left out.
     """

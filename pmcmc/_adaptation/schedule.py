@@ -1,4 +1,4 @@
-"""The windows of a warm-up, in which nothing is tuned."""
+"""The windows of a warm-up; tuning happens only between them."""
 
 from typing import NamedTuple
 
@@ -6,8 +6,8 @@ import numpy as np
 
 from pmcmc._adaptation.criteria.base import Acts
 
-# Shares of the warm-up: fast, slow and growing, fast (the pattern of Stan's), and the windows of
-# each. What takes many draws to estimate, such as a metric, changes at the end of a slow phase.
+# Shares of the warm-up, in Stan's pattern: a fast phase, slow phases that grow, a fast phase. What
+# takes many draws to estimate, such as a metric, changes only at the end of a slow phase.
 _FAST_FIRST, _SLOW, _FAST_LAST = 0.05, (0.05, 0.10, 0.20, 0.40), 0.20
 _WINDOWS_OF_PHASE = 10
 _WINDOWS_OF_ONE_PHASE = 40
@@ -17,8 +17,8 @@ class Phase(NamedTuple):
     """A stretch of the warm-up.
 
     Args:
-        windows: lengths of its windows; what acts after windows changes between them.
-        is_slow: whether what acts after slow phases changes at its end.
+        windows: lengths of its windows, between which `AFTER_WINDOWS` criteria act.
+        is_slow: whether `AFTER_SLOW_PHASES` criteria act at its end.
     """
 
     windows: list[int]
@@ -26,7 +26,7 @@ class Phase(NamedTuple):
 
 
 def phases(n_steps: int, acts: set[Acts]) -> list[Phase]:
-    """The phases of a warm-up of `n_steps`, with criteria that act so."""
+    """The phases of a warm-up of `n_steps`, for criteria with these `acts`."""
     if not acts:
         return [Phase([n_steps], False)]
     if Acts.AFTER_SLOW_PHASES not in acts:
@@ -43,7 +43,7 @@ def phases(n_steps: int, acts: set[Acts]) -> list[Phase]:
 
 
 def _growing(n_steps: int, n_windows: int) -> list[int]:
-    """Lengths that grow linearly and add up to `n_steps`: frequent at first, precise later."""
+    """Lengths that grow linearly and add up to `n_steps`: short at first, precise later."""
     n_windows = min(n_windows, n_steps)
     ends = np.arange(1, n_windows + 1) * np.arange(2, n_windows + 2)
     ends = -(-ends * n_steps // ends[-1])  # rounded up, in integers

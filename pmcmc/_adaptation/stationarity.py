@@ -1,27 +1,27 @@
-"""Whether chains have forgotten where they came from, and whether they got to the mass."""
+"""Whether chains have forgotten their starts, and whether they reached the bulk of the target."""
 
 import numpy as np
 from scipy.special import ndtri
 
-_LOST = 10.0  # standard deviations of the log density, and
-_LEAST_DEVIATION = 0.7  # that of a normal of one number, for a chain that hardly moved
-_CLIMB = 2.5  # of them from quarter to quarter; in a steady climb it is 3.5
+_LOST = 10.0  # standard deviations of the log density
+_LEAST_DEVIATION = 0.7  # for a chain that hardly moved: that of a one-dimensional normal
+_CLIMB = 2.5  # standard deviations from quarter to quarter; a steady climb has 3.5
 
 
 def rhat(draws: np.ndarray) -> np.ndarray:
     """Rank-normalized split R-hat of each coordinate, ArviZ's method `"rank"`.
 
-    The spread between the halves of all chains beside the spread within them: 1 if no half can be
-    told from the others. Draws are replaced by normal scores of their ranks, and the larger one is
-    taken of the R-hat of the scores and of those of the distances from the median, so that halves
-    that differ in scale only show too (Vehtari, Gelman, Simpson, Carpenter & Buerkner, 2021,
-    section 4). ArviZ has none for one chain; here its halves are compared.
+    It compares the spread between half chains with the spread within them, and is 1 if all halves
+    look alike. Draws are replaced by normal scores of their ranks. The result is the larger R-hat
+    of two: of these scores, and of the scores of the distances from the median, which detects
+    halves that differ only in scale (Vehtari, Gelman, Simpson, Carpenter & Buerkner, 2021, section
+    4). ArviZ returns none for a single chain; here its two halves are compared.
 
     Args:
         draws: shape `(chain, draw, D)`, at least 4 draws.
 
     Returns:
-        Shape `(D,)`; infinite where draws are not finite, or where halves that do not move differ.
+        Shape `(D,)`; infinite if draws are not finite, or if halves are constant but differ.
     """
     half = draws.shape[1] // 2
     halves = np.concatenate([draws[:, :half], draws[:, -half:]]).astype(float)
@@ -29,7 +29,7 @@ def rhat(draws: np.ndarray) -> np.ndarray:
 
 
 def lost_chains(logdensity: np.ndarray) -> np.ndarray:
-    """Whether each chain is in a mode without mass, as far as the others tell.
+    """Whether each chain is in a mode without mass, judged by the best chain.
 
     Args:
         logdensity: shape `(chain, step)`.
@@ -46,11 +46,11 @@ def lost_chains(logdensity: np.ndarray) -> np.ndarray:
 
 
 def is_climbing(logdensity: np.ndarray, dim: int) -> np.ndarray:
-    """Whether the log density of each chain is still rising, by much more than it varies.
+    """Whether the log density of each chain still rises by much more than it varies.
 
     Args:
         logdensity: shape `(chain, step)`.
-        dim: numbers in a position; that of a normal varies by `sqrt(dim / 2)`.
+        dim: numbers in a position; the log density of a normal varies by `sqrt(dim / 2)`.
 
     Returns:
         Shape `(chain,)`.
@@ -82,6 +82,6 @@ def _basic_rhat(halves: np.ndarray) -> float:
     n_draws = halves.shape[1]
     within = halves.var(axis=1, ddof=1).mean()
     between = halves.mean(axis=1).var(ddof=1)
-    if np.ptp(halves, axis=1).max() == 0:  # rounding aside, there is no variance within
+    if np.ptp(halves, axis=1).max() == 0:  # no variance within, apart from rounding
         return 1.0 if np.ptp(halves) == 0 else float(np.inf)
     return float(np.sqrt((n_draws - 1) / n_draws + between / within))

@@ -19,15 +19,15 @@ _KEPT_STEPS = 1000  # of a chain in a phase
 
 
 class Tuned(NamedTuple):
-    """What comes out of the windows.
+    """The result of the windows.
 
     Args:
         runner: adapted to the kernel.
-        kernel: with what was tuned.
+        kernel: the tuned kernel.
         positions: the last ones, shape `(chain, D)`.
         report: the record.
-        kept: steps of the longest phase, at most about 1,000 of a chain: `"positions"`,
-            `(chain, step, D)`, and `"logdensity"`, `(chain, step)`, where there is one.
+        kept: steps of the longest phase, at most about 1,000 per chain: `"positions"`,
+            `(chain, step, D)`, and `"logdensity"`, `(chain, step)`, if there is one.
     """
 
     runner: Any
@@ -46,21 +46,21 @@ def run_windows(
     criteria: tuple[Criterion, ...],
     on_segment: Callable[[Segment], None],
 ) -> Tuned:
-    """Take `n_steps`, and let criteria tune the kernel between windows of them.
+    """Take `n_steps` in windows, and let criteria tune the kernel between them.
 
-    Chains share what is tuned.
+    All chains share the tuned values.
 
     Args:
         runner: of the chains.
-        kernel: to begin with, prepared by the criteria.
+        kernel: the initial one, prepared by the criteria.
         positions: starts, shape `(chain, D)`.
         rng_key: of the noise.
         n_steps: of each chain.
-        criteria: in the order in which they act.
-        on_segment: told of each segment of steps that were taken.
+        criteria: in the order in which they run.
+        on_segment: called with each segment of finished steps.
 
     Raises:
-        ValueError: a criterion finds no value that suits the chains.
+        ValueError: a criterion finds no value that works for the chains.
     """
     tuner = _Tuner(runner, kernel, positions, rng_key, criteria, on_segment)
     acts = {criterion.acts for criterion in criteria}
@@ -70,7 +70,7 @@ def run_windows(
 
 
 class _Tuner:
-    """Where a warm-up is: the chains, the kernel, the states of the criteria, the record."""
+    """The state of a warm-up: chains, kernel, states of the criteria, record."""
 
     def __init__(
         self,
@@ -95,7 +95,7 @@ class _Tuner:
 
     @property
     def tuned(self) -> Tuned:
-        """What has come out so far."""
+        """The result so far."""
         context = self._context
         report = self._record.report(self._evidence)
         return Tuned(context.runner, self._kernel, context.positions, report, self._kept)
@@ -138,7 +138,7 @@ class _Tuner:
         return Window(phase, rate, joined(parts))
 
     def _rescue(self, rows: Rows) -> None:
-        """Send chains that did not get to the mass to where they should go on."""
+        """Move chains that did not reach the bulk of the target."""
         context = self._context
         if not self._kernel.uses_gradient or "logdensity" not in rows:
             return
@@ -146,7 +146,7 @@ class _Tuner:
         if found is not None:
             self._context = context._replace(positions=found.positions)
             n_moved = int(found.is_moved.sum())
-            words = f"{n_moved} of {len(found.is_moved)} chains sent on to a mode"
+            words = f"{n_moved} of {len(found.is_moved)} chains moved to a mode"
             self._record.add_note("position", False, words, {"n_chains": float(n_moved)})
 
     def _that_act(self, acts: Acts) -> tuple[Criterion, ...]:

@@ -17,9 +17,9 @@ from pmcmc.solvers.newton.bases import PILOT_STEPS, eigenbasis, jacobian_basis
 
 
 def hessian_basis(logdensity: Any, position: jax.Array, is_asked_for: bool) -> jax.Array | None:
-    """The basis of a log density whose mode is searched from `position`.
+    """The eigenbasis at the mode of a log density, searched for from `position`.
 
-    `None`, with a warning, where the search fails and the basis was not asked for by its name.
+    Returns `None`, with a warning, if the search fails and nobody asked for the basis by name.
 
     Raises:
         ValueError: the search fails and the basis was asked for.
@@ -29,11 +29,11 @@ def hessian_basis(logdensity: Any, position: jax.Array, is_asked_for: bool) -> j
 
 
 def found_hessian(logdensity: Any, start: jax.Array, is_asked_for: bool) -> jax.Array | None:
-    """The Hessian at the mode, as `hessian_basis` finds it."""
+    """The Hessian at the mode; failures are handled as in `hessian_basis`."""
     try:
         return jax.block_until_ready(_hessian_at_mode(logdensity, start))
     except Exception as error:
-        cause = f"no basis, as the search for the mode from x0 failed ({first_line(error)})"
+        cause = f"no basis, because the search for the mode from x0 failed ({first_line(error)})"
         if is_asked_for:
             raise ValueError(f"{cause}: write basis=None.") from error
         warn_user(f"{cause}; write basis=None to skip the search")
@@ -48,12 +48,13 @@ def _hessian_at_mode(logdensity: Any, position: jax.Array) -> jax.Array:
 
 @jax.jit
 def basis_of_hessian(hessian: jax.Array, inverse_mass_matrix: jax.Array | None) -> jax.Array:
-    """Directions in which Hessian and metric are diagonal, columns of a `(D, D)` matrix.
+    """Directions that diagonalize both Hessian and metric, the columns of a `(D, D)` matrix.
 
-    With `C = L L^T` the inverse mass matrix and `Q` the eigenvectors of `L^T H L`, where `H` is the
-    Hessian of the log density at its mode, they are those of `L Q`. In these coordinates the
-    Jacobian of a Langevin-type step, `I + step_size * C H`, is diagonal at the mode and nearly so
-    around it. Any invertible matrix is valid: where the Hessian is not finite, `L` is returned.
+    Let `C = L L^T` be the inverse mass matrix, `H` the Hessian of the log density at its mode, and
+    `Q` the eigenvectors of `L^T H L`. The directions are the columns of `L Q`. In these coordinates
+    the Jacobian of a Langevin-type step, `I + step_size * C H`, is diagonal at the mode and nearly
+    diagonal around it. Any invertible matrix is valid: if the Hessian is not finite, the result is
+    `L`.
     """
     if inverse_mass_matrix is None:
         return eigenbasis(hessian)
@@ -74,8 +75,8 @@ def pilot_basis(
 ) -> jax.Array:
     """Eigenbasis of the mean Jacobian of the first steps of a chain from `position`.
 
-    Rejected steps have the identity for a Jacobian and tell nothing: where a tuned kernel is not
-    known yet, the Hessian at the mode is the better guide.
+    The Jacobian of a rejected step is the identity, which says nothing. So if the kernel is not
+    tuned yet, the Hessian at the mode is the better guide.
     """
     noise = draw_noise(kernel, position[None], rng_key, jnp.uint32(0), PILOT_STEPS, PILOT_STEPS)
     recursion: Any = as_recursion(logdensity, kernel)

@@ -1,4 +1,4 @@
-"""Log densities that are no numbers in a batch, where they are one alone: callbacks of the host."""
+"""Log densities that are finite alone but not in a batch, as happens with host callbacks."""
 
 from typing import Any
 
@@ -10,18 +10,18 @@ from pmcmc._chain.problem import init_states
 from pmcmc._chain.segment import Segment
 from pmcmc._util.callers import warn_user
 
-_LEAST_STEPS = 16  # all rejected: a chain that does not move
-_ROWS = 32  # as many as a window has, about
+_LEAST_STEPS = 16  # shorter segments say nothing
+_ROWS = 32  # about as many as in a window
 
 
 def warn_of_batches(logdensity: Any, kernel: Any, positions: jax.Array, segment: Segment) -> None:
     """Warn of chains that do not move because their log density is not finite in a batch.
 
-    Where every proposal is rejected, the log density is asked again at the start of the chain:
-    alone, and at as many copies of it as a window has.
+    If every proposal was rejected, it evaluates the log density at the start of the chain once
+    more: alone, and in a batch of as many copies as a window has rows.
 
     Args:
-        logdensity: of a flat position, `None` where there is none.
+        logdensity: of a flat position, `None` if there is none.
         kernel: for flat positions.
         positions: starts, shape `(chain, D)`.
         segment: the steps from there, by sweeps.

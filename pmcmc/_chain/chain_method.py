@@ -1,4 +1,4 @@
-"""How chains share a device, as users name it."""
+"""How chains share a device, by the names that users write."""
 
 from typing import Any, NamedTuple
 
@@ -28,10 +28,10 @@ class ChainMethod(NamedTuple):
 
 
 def check_chain_method(chain_method: Any) -> str:
-    """The name of a layout, checked.
+    """Check the name of a layout, and return it.
 
     Raises:
-        ValueError: there is none of that name.
+        ValueError: there is no layout with that name.
     """
     if isinstance(chain_method, str) and is_among(chain_method, *CHAIN_METHODS):
         return chain_method
@@ -43,10 +43,10 @@ def check_chain_method(chain_method: Any) -> str:
 
 
 def check_device(chain_method: str, device: Any) -> None:
-    """Check that chains can be laid out so on a device.
+    """Check that a device supports a layout.
 
     Raises:
-        ValueError: they cannot.
+        ValueError: it does not.
     """
     if chain_method == "parallel" and device.platform != "cpu":
         raise ValueError(

@@ -1,4 +1,4 @@
-"""What users give to be sampled, checked and flattened."""
+"""Checking and flattening what is to be sampled."""
 
 from collections.abc import Callable
 from typing import Any
@@ -42,7 +42,7 @@ def as_problem(
                     f"{leaf.shape}: write x0=jnp.stack([start] * {n_chains}), or better, different "
                     "starts."
                 )
-    # By way of NumPy, which has no weak types: they would compile another program.
+    # Through NumPy, which has no weak types: those would compile another program.
     with np.errstate(over="ignore"):
         chains = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)), x0)
     if not has_chain_axis:
@@ -76,7 +76,7 @@ def check_start(problem: Problem, kernel: Kernel) -> None:
         ValueError: the kernel does not fit the positions, or the log density has no gradient
             there, or one that is not finite.
     """
-    # It may raise an error of the kernel's own.
+    # The kernel may raise its own error here.
     jax.eval_shape(kernel.draw_noise, internal_key(0), problem.positions[0])
     try:
         with callbacks_raise(lambda: "at x0."):

@@ -8,7 +8,7 @@ import numpy as np
 
 from pmcmc._chain.segment import Segment
 
-# What is kept of positions, leaves `(chain, n, *event)`, and statistics `(chain, n)` by name.
+# Kept parts of positions, leaves `(chain, n, *event)`, and statistics `(chain, n)` by name.
 DrawnRows = tuple[Any, dict[str, np.ndarray]]
 
 
@@ -16,9 +16,9 @@ class Thinning:
     """Takes every `thin`-th step of the segments it is given.
 
     Args:
-        thin: steps for one draw.
-        keep: from flat positions `(chain, n, D)` to what is kept of them.
-        n_seen: steps that went by already.
+        thin: number of steps per draw.
+        keep: maps flat positions `(chain, n, D)` to what is kept of them.
+        n_seen: number of steps taken before.
     """
 
     def __init__(self, thin: int, keep: Callable[[np.ndarray], Any], n_seen: int = 0) -> None:
@@ -36,7 +36,7 @@ class Draws:
     """Keeps draws in memory.
 
     Args:
-        n_draws: of the whole run.
+        n_draws: number of draws of the whole run.
     """
 
     def __init__(self, n_draws: int) -> None:
@@ -45,7 +45,7 @@ class Draws:
         self._kept: DrawnRows | None = None
 
     def append(self, rows: DrawnRows) -> None:
-        """Take over the next draws."""
+        """Add the next draws."""
         if self._kept is None:
             self._kept = jax.tree.map(
                 lambda x: np.empty((x.shape[0], self._n_draws, *x.shape[2:]), x.dtype), rows

@@ -1,4 +1,4 @@
-"""What the solver reports of all segments of a run, added up."""
+"""The solver's reports, combined over all segments of a run."""
 
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ from pmcmc.solvers import Outcome, SweepLog
 
 
 class Evidence(NamedTuple):
-    """Arrays with one entry a chain; the fields are explained in `RunInfo`."""
+    """Arrays with one entry per chain; `RunInfo` explains the fields."""
 
     n_steps: int
     sweeps: np.ndarray
@@ -25,12 +25,12 @@ class Evidence(NamedTuple):
 
     @classmethod
     def none(cls, n_chains: int) -> "Evidence":
-        """Of no steps at all."""
+        """The evidence of a run without steps."""
         count, zero = np.zeros(n_chains, int), np.zeros(n_chains)
         return cls(0, count, count, zero, zero, count, zero, zero, count, [])
 
     def add(self, segment: Segment) -> "Evidence":
-        """With the next segment taken into account."""
+        """The evidence including the next segment."""
         report = segment.report
         is_finite = np.isfinite(segment.positions).all(axis=(1, 2))
         return Evidence(

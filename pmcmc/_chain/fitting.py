@@ -1,4 +1,4 @@
-"""The surrogate of a run, fitted to what its steps have evaluated."""
+"""The surrogate of a run, fitted to the evaluations of its steps."""
 
 import contextlib
 import math
@@ -11,22 +11,24 @@ from pmcmc.solvers.setting import Sweeps
 from pmcmc.surrogates import Fit, Surrogate, fit_polynomial
 from pmcmc.surrogates.degree import enough_for
 
-_MOST_ROWS = 20_000  # evaluations to fit to; beyond, the later half
-_FIRST_FIT, _ROWS_PER_TERM = 500, 4  # evaluations, and those for each term of a quadratic
-_PARTS = 3  # segments of the steps before a fit
-_GROWTH = 8  # times as many evaluations before the next fit, or enough for another degree if
-_LEAST_GROWTH, _SPARE = 2, 1.1  # these are so many times as many, repeats that will be dropped too
+_MOST_ROWS = 20_000  # most evaluations to fit to; the earliest ones are dropped
+_FIRST_FIT, _ROWS_PER_TERM = 500, 4  # evaluations before the first fit, or per quadratic term
+_PARTS = 3  # number of segments before a fit
+# The next fit is due with 8 times as many evaluations. It comes earlier, but not before twice as
+# many, if that is enough for a higher degree (plus a tenth, since a fit drops repeats).
+_GROWTH = 8
+_LEAST_GROWTH, _SPARE = 2, 1.1
 
 
 class Fitting:
-    """Evaluations of a run, rejected proposals included, and the surrogate fitted to them.
+    """Evaluations of a run, including rejected proposals, and the surrogate fitted to them.
 
-    It is fitted anew whenever there are several times as many evaluations, or enough for a higher
-    degree: each fit may compile.
+    Each fit may compile, so a new one waits until there are several times as many evaluations, or
+    enough for a higher degree.
 
     Args:
         dim: numbers in a position.
-        is_scheduled: whether fits are due by themselves.
+        is_scheduled: whether fits become due by themselves.
     """
 
     def __init__(self, dim: int, is_scheduled: bool = True) -> None:
@@ -47,16 +49,16 @@ class Fitting:
         return self.is_scheduled and self._n_seen >= self._next_fit
 
     def piece(self, n_steps: int, n_chains: int) -> int:
-        """How many of `n_steps` of each chain to take at once."""
+        """How many of the next `n_steps` of each chain to take at once."""
         if not self.is_scheduled:
             return n_steps
-        # In parts, of which the later ones tell how long sweeps take.
+        # In parts: the later ones show how long sweeps take.
         whole = self._next_fit - self._last_fit
         left = max(self._next_fit - self._n_seen, 1)
         return min(n_steps, -(-min(left, -(-whole // _PARTS)) // n_chains))
 
     def add(self, segment: Segment, seconds: float) -> None:
-        """Take note of what steps have evaluated, of how well they were predicted, and when."""
+        """Record evaluations of steps, how well they were predicted, and the time they took."""
         report = segment.report
         if np.any(report.sweeps):
             self._sweeps += int(np.sum(report.sweeps))
@@ -73,25 +75,25 @@ class Fitting:
             self._n_rows -= len(self._rows.pop(0)[0])
 
     def sweeps_so_far(self) -> Sweeps | None:
-        """What sweeps have shown since the last fit."""
+        """Statistics of the sweeps since the last fit."""
         if self.fit is None or not self._sweeps:
             return None
         window = round(self._evaluations / self._sweeps)
         return Sweeps(window, self._steps / self._sweeps, dict(self._seconds))
 
     def surrogate(self) -> Surrogate | None:
-        """The newest fit, `None` before the first one that can be made."""
+        """The newest fit; `None` before the first."""
         if self.is_due:
             self._last_fit = self._n_seen
             least, most = (factor * self._n_seen for factor in (_LEAST_GROWTH, _GROWTH))
             self._next_fit = min((n for n in self._enough if least <= n), default=most)
             self._next_fit = min(self._next_fit, most)
-            with contextlib.suppress(ValueError):  # too few evaluations: go on as before
+            with contextlib.suppress(ValueError):  # too few evaluations: continue as before
                 self.refit()
         return None if self.fit is None else self.fit.surrogate
 
     def refit(self) -> Fit:
-        """A fit to all evaluations, with a table of the shape that every fit has.
+        """A fit to all evaluations, with a table of the same shape for every fit.
 
         Raises:
             ValueError: there are too few.

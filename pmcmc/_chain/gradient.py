@@ -1,4 +1,4 @@
-"""How the gradient of a log density is taken: in reverse or in forward mode, by what is faster."""
+"""The faster mode for the gradient of a log density: reverse or forward."""
 
 import dataclasses
 import time
@@ -18,21 +18,20 @@ from pmcmc._util.jaxprs import Contents, contents_of
 from pmcmc._util.programs import memory_of
 from pmcmc.kernels import Kernel
 
-_MOST_DIM = 30  # forward mode carries as many derivatives along
-_WORTH_SECONDS = 3.0  # of all gradients of a run: to find out takes the compiling of two programs
-_MARGIN = 1.2  # by which forward mode has to be faster
+_MOST_DIM = 30  # forward mode carries D derivatives
+_WORTH_SECONDS = 3.0  # for all gradients of a run: timing compiles two programs
+_MARGIN = 1.2  # factor by which forward mode has to be faster
 
 
 class Evidence(NamedTuple):
-    """What is known of the gradient of a log density.
+    """What is known about the gradient of a log density.
 
     Args:
         dim: numbers in a position.
-        contents: of the traced log density; a callback in a derivative counts.
-        possible: ways in which JAX can take it.
-        seconds: of one gradient, of the chains of one program together, by way, where it was
-            measured.
-        rough_seconds: of one gradient of all chains in reverse mode, where that was measured.
+        contents: of the traced log density and its derivatives.
+        possible: modes in which JAX can compute it.
+        seconds: for one gradient of all chains in one program, by mode; empty if not measured.
+        rough_seconds: for one reverse-mode gradient of all chains, if measured.
     """
 
     dim: int
@@ -43,7 +42,7 @@ class Evidence(NamedTuple):
 
 
 def check_gradient_mode(value: Any) -> None:
-    """Raise unless it is one."""
+    """Raise unless `value` is a gradient mode."""
     if not is_among(value, "auto", "reverse", "forward"):
         raise ValueError(
             f"gradient_mode must be 'auto', 'reverse' or 'forward', got {short(value)}: write "
@@ -52,23 +51,23 @@ def check_gradient_mode(value: Any) -> None:
 
 
 def may_gain(evidence: Evidence) -> bool:
-    """Whether forward mode may be faster, and both can be timed."""
+    """Whether both modes can be timed, and forward mode may be faster."""
     inside, both = evidence.contents, len(evidence.possible) == 2
     return both and inside.has_loop and not inside.has_callback and evidence.dim <= _MOST_DIM
 
 
 def is_worth_timing(seconds: float, n_gradients: float) -> bool:
-    """Whether a run is long enough for finding out which way is faster.
+    """Whether a run is long enough to find out which mode is faster.
 
     Args:
-        seconds: of a gradient in reverse mode.
-        n_gradients: as many follow one another in the run.
+        seconds: for a gradient in reverse mode.
+        n_gradients: number of gradients in the run, one after another.
     """
     return seconds * n_gradients >= _WORTH_SECONDS
 
 
 def chosen_mode(evidence: Evidence) -> str:
-    """The way to go: reverse mode, unless it cannot be or forward mode is clearly faster."""
+    """Reverse mode, unless it is impossible or forward mode is clearly faster."""
     if "reverse" not in evidence.possible:
         return "forward" if evidence.possible else "reverse"
     if not may_gain(evidence) or not evidence.seconds:
@@ -78,16 +77,16 @@ def chosen_mode(evidence: Evidence) -> str:
 
 
 def with_possible_mode(problem: Problem, kernel: Kernel, asked: str, layout: Layout) -> Problem:
-    """The problem with a way of the gradient that JAX can take, found by tracing.
+    """The problem with a gradient mode that works, found by tracing.
 
     Args:
         problem: what is sampled.
         kernel: for flat positions.
-        asked: `"auto"`, or the way to go.
+        asked: `"auto"`, or a mode.
         layout: of the chains.
 
     Raises:
-        ValueError: JAX cannot go the way that was asked for, but the other one.
+        ValueError: the requested mode does not work, but the other one does.
     """
     if problem.logdensity is None or not (kernel.uses_gradient or asked != "auto"):
         return problem
@@ -110,11 +109,11 @@ def with_faster_mode(
     layout: Layout,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Problem:
-    """The problem with the faster way of the gradient, where it is worth finding out.
+    """The problem with the faster gradient mode, if the run is long enough to find out.
 
-    What was measured is remembered as long as the user's function lives. Gradients are timed as
-    the chain takes them: inside of a loop, where some are several times slower or faster than on
-    their own, and of as many chains as are in one program, since loops lose most under `jax.vmap`.
+    Measurements are kept for as long as the user's function lives. Gradients are timed the way the
+    chain uses them. They run inside a loop, where some are several times slower or faster than on
+    their own, and for as many chains as are in one program, since `jax.vmap` slows loops down.
 
     Args:
         problem: from `with_possible_mode`, its start checked.
@@ -130,7 +129,7 @@ def with_faster_mode(
         inner = kernel.inner_steps(problem.logdensity)
         n_gradients = n_steps * (1 if inner is None else inner.length)
         n_in_turn = n_gradients * layout.n_rounds(len(problem.positions))
-        # First by a program that is there already: of all chains, whatever their layout.
+        # First with a program that exists already: of all chains, whatever their layout.
         rough = evidence.rough_seconds
         if rough is None:
             rough = rough_seconds(problem, kernel, clock)
@@ -159,7 +158,7 @@ def _notes(problem: Problem) -> dict[Any, Evidence]:
 
 
 def _key(problem: Problem, layout: Layout) -> Any:
-    """What the evidence depends on, beside the user's function."""
+    """What the evidence depends on, apart from the user's function."""
     density, positions = problem.logdensity, problem.positions
     assert density is not None
     data = tuple((np.shape(leaf), jnp.result_type(leaf)) for leaf in jax.tree.leaves(density.data))
@@ -168,7 +167,7 @@ def _key(problem: Problem, layout: Layout) -> Any:
 
 
 def _evidence(problem: Problem, layout: Layout) -> Evidence:
-    """What tracing tells, and what was measured before."""
+    """What tracing shows, and earlier measurements."""
     notes, key = _notes(problem), _key(problem, layout)
     if key not in notes:
         notes[key] = _traced_evidence(problem)
@@ -185,7 +184,7 @@ def _traced_evidence(problem: Problem) -> Evidence:
     for mode in MODES:
         try:
             inside = contents_of(_trace(problem, mode))
-        except Exception:  # of whatever kind: rules of the user's take part
+        except Exception:  # of any kind: the user's own rules run here
             continue
         possible.append(mode)
         found = found._replace(has_callback=found.has_callback or inside.has_callback)
@@ -201,6 +200,6 @@ def _why_not(problem: Problem, mode: str) -> Exception | None:
 
 
 def _trace(problem: Problem, mode: str) -> Any:
-    # Batched, as programs do it: some rules lack only that.
+    # Batched, as in programs: some rules lack only that.
     gradient = jax.vmap(_in_mode(problem.logdensity, mode).value_and_grad)
     return jax.make_jaxpr(gradient)(problem.positions[:1])

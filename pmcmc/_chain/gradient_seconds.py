@@ -1,4 +1,4 @@
-"""How long a gradient takes, in reverse and in forward mode."""
+"""How long a gradient takes in reverse and in forward mode."""
 
 import dataclasses
 from collections.abc import Callable
@@ -16,21 +16,21 @@ from pmcmc.kernels import Kernel
 
 MODES = ("reverse", "forward")
 _TURNS = 5
-_LOOP_SECONDS, _MOST_REPEATS = 0.01, 100  # of a loop that is timed
+_LOOP_SECONDS, _MOST_REPEATS = 0.01, 100  # length of a timed loop
 
 
 def _free(logdensity: FlatLogDensity) -> FlatLogDensity:
-    """A log density of the same positions that costs no more than the call of a program."""
+    """A log density of the same positions that costs nothing beyond the call of a program."""
 
     def total(position: Any) -> jax.Array:
         return jnp.sum(ravel_pytree(position)[0])
 
-    # The function is a new one each time, and what is compiled for it goes with it.
+    # A new function each time: its compiled code is freed with it.
     return FlatLogDensity(total, logdensity.unravel)
 
 
 def rough_seconds(problem: Problem, kernel: Kernel, clock: Callable[[], float]) -> float:
-    """Of a gradient of all chains in reverse mode, by the program that has checked the start."""
+    """Seconds for a reverse-mode gradient of all chains, by the program that checks the start."""
     assert problem.logdensity is not None
 
     def fastest(logdensity: FlatLogDensity) -> float:
@@ -46,13 +46,13 @@ def rough_seconds(problem: Problem, kernel: Kernel, clock: Callable[[], float]) 
 def seconds_of_both(
     problem: Problem, clock: Callable[[], float], is_worth: Callable[[float], bool]
 ) -> dict[str, float]:
-    """Of a gradient of all chains, by mode: the fastest of several loops, in turns.
+    """Seconds for a gradient of all chains by mode: the fastest of several loops, in turns.
 
     Args:
         problem: with the chains of one program.
         clock: seconds.
-        is_worth: whether a reverse gradient takes so many seconds that forward mode is worth
-            compiling; nothing is returned where it is not.
+        is_worth: takes the seconds of a reverse gradient, and says whether forward mode is worth
+            compiling; if not, the result is empty.
     """
     positions = problem.positions
 
@@ -80,11 +80,11 @@ def _timed(call: Callable[[], None], clock: Callable[[], float]) -> float:
 
 @jit_of_function()
 def _repeated(logdensity: FlatLogDensity, positions: jax.Array, n: jax.Array) -> jax.Array:
-    """Take the gradients at the same positions several times, one after another."""
+    """Compute the gradients at the same positions several times, one after another."""
 
     def again(_: jax.Array, positions: jax.Array) -> jax.Array:
         values, gradients = jax.vmap(logdensity.value_and_grad)(positions)
-        # Compilers do not know that this is nothing, and take nothing out of the loop.
+        # Adds zero, but compilers cannot tell, and so do not drop the loop.
         return positions + 0 * (gradients + values[:, None])
 
     return jax.lax.fori_loop(0, n, again, positions)

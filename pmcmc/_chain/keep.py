@@ -10,7 +10,7 @@ from pmcmc._chain.problem import Problem
 from pmcmc._util.checks import check_hashable, first_line, short
 
 MOMENTS = "moments"
-_BLOCK = 256  # positions at once, whatever the number of draws: one program
+_BLOCK = 256  # positions per call, whatever the number of draws: one program serves all
 
 
 def check_keep(keep: Any) -> None:
@@ -25,7 +25,7 @@ def check_keep(keep: Any) -> None:
 
 
 def keeper(keep: Any, problem: Problem) -> Callable[[np.ndarray], Any]:
-    """From flat positions `(chain, n, D)` to what is kept of them, leaves `(chain, n, *event)`.
+    """A map from flat positions `(chain, n, D)` to what is kept, leaves `(chain, n, *event)`.
 
     Raises:
         ValueError: the function does not fit the positions.
@@ -50,7 +50,7 @@ def keeper(keep: Any, problem: Problem) -> Callable[[np.ndarray], Any]:
 
 
 def no_rows(keep: Any, problem: Problem) -> Any:
-    """What is kept of no draws at all, leaves `(chain, 0, *event)`."""
+    """What is kept of zero draws: leaves `(chain, 0, *event)`."""
     layout = (
         problem.layout
         if keep is None or isinstance(keep, str)
@@ -61,7 +61,7 @@ def no_rows(keep: Any, problem: Problem) -> Any:
 
 
 class _Kept:
-    """A function of the position, of many at once."""
+    """A function of one position, applied to many at once."""
 
     def __init__(self, keep: Callable[[Any], Any], problem: Problem) -> None:
         self._device = problem.device if problem.positions.committed else None

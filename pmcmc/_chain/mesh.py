@@ -22,10 +22,10 @@ CHAIN, TIME = "chain", "time"
 def checked_mesh(
     mesh: Any, n_chains: int, logdensity: FlatLogDensity | None, chain_method: str
 ) -> Mesh:
-    """A mesh that chains can be spread over, whatever the types of its axes.
+    """Check a mesh that chains are spread over, whatever the types of its axes.
 
     Raises:
-        ValueError: they cannot; the message says what to write.
+        ValueError: it cannot be used; the message says what to write.
     """
     example = "jax.make_mesh((jax.device_count(),), ('time',))"
     if not isinstance(mesh, Mesh):
@@ -54,10 +54,10 @@ def checked_mesh(
 
 
 def check_solver(mesh: Mesh, solver: Solver) -> None:
-    """Check that a solver has a use for the axes of a mesh.
+    """Check that a solver can use the axes of a mesh.
 
     Raises:
-        ValueError: it has not.
+        ValueError: it cannot.
     """
     if size(mesh, TIME) > 1 and not solver.is_parallel_in_time:
         raise ValueError(
@@ -68,12 +68,12 @@ def check_solver(mesh: Mesh, solver: Solver) -> None:
 
 
 def size(mesh: Mesh | None, axis: str) -> int:
-    """How many devices an axis has; 1 where there is none."""
+    """Number of devices of an axis; 1 if there is no such axis."""
     return 1 if mesh is None else int(mesh.shape.get(axis, 1))
 
 
 def spans_processes(mesh: Any) -> bool:
-    """Whether a mesh has devices of other processes, with which all has to be agreed."""
+    """Whether a mesh has devices of other processes, which all have to make the same choices."""
     return isinstance(mesh, Mesh) and mesh.is_multi_process
 
 
@@ -97,21 +97,21 @@ def advance_on_mesh(
     length: int,
     keeps_proposals: bool,
 ) -> tuple[jax.Array, Trajectories]:
-    """Last positions and trajectories of all chains, which every process gets whole.
+    """Last positions and trajectories of all chains; every process gets all of them.
 
     Args:
         mesh: devices.
         logdensity: of a flat position.
-        parameters: what evaluates the chains, and the flat kernel.
+        parameters: the object that evaluates the chains, and the flat kernel.
         positions: shape `(chain, D)`, the same in every process, as are all arguments.
-        rng_key: of the noise, which each device draws for its chains.
+        rng_key: of the noise; each device draws it for its own chains.
         first_step: number of the first step.
-        n_steps: to take, at most `length`.
-        length: of the program.
-        keeps_proposals: whether they come out, too.
+        n_steps: number of steps to take, at most `length`.
+        length: number of steps that the program is compiled for.
+        keeps_proposals: whether to return proposals too.
     """
     key = jax.random.key_data(rng_key)
-    # From NumPy: arrays of this process's first device are not those of all devices.
+    # Through NumPy: arrays on this process's first device are not on all devices.
     call = jax.tree.map(np.asarray, (*parameters, positions, key, first_step, n_steps))
     impl = str(jax.random.key_impl(rng_key))
     out: tuple[jax.Array, Trajectories] = _advance(
@@ -153,14 +153,14 @@ def _advance(
         return advanced(solver, recursion, positions, noise, n_steps)
 
     leaves, structure = jax.tree.flatten(solver)
-    # What a solver was given for all chains has three axes, as states of chains have.
+    # What a solver was given for all chains has three axes, like the states of chains.
     specs = [of_chains if jnp.ndim(leaf) == 3 else whole for leaf in leaves]
     spread = jax.shard_map(
         on_device,
         mesh=mesh,
         in_specs=(whole, specs, whole, of_chains, whole, whole, whole),
         out_specs=of_chains,
-        # Loops inside of log densities, such as those of adaptive solvers, would fail the check.
+        # Loops inside log densities, such as adaptive solvers, would fail the check.
         check_vma=False,
     )
     data = () if logdensity is None else logdensity.data

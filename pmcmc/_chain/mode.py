@@ -11,11 +11,11 @@ from pmcmc._util.programs import jit_of_function
 from pmcmc.kernels import value_and_grad
 
 _MOST_STEPS = 500  # near the mode is good enough
-# Of the first step, as nothing is known of the scale yet: what it may gain, and its length beside
-# that of the position.
+# Limits of the first step, since the scale is not known yet: its expected gain, and its length
+# relative to that of the position.
 _FIRST_GAIN, _FIRST_LENGTH = 1e-4, 1e-6
-_LEAST_GAIN = 1e-10  # expected of a step, below which the search ends
-_LEAST_SHARE = 1e-4  # of what is expected of a step, to be taken
+_LEAST_GAIN = 1e-10  # the search ends if a step is expected to gain less
+_LEAST_SHARE = 1e-4  # a step is taken if it gains at least this share of what was expected
 
 
 class Summit(NamedTuple):
@@ -35,7 +35,7 @@ class _Search(NamedTuple):
     value: jax.Array
     gradient: jax.Array  # (D,)
     covariance: jax.Array  # estimate of the inverse of minus the Hessian, (D, D)
-    longest: jax.Array  # that the next step may be
+    longest: jax.Array  # most length of the next step
     n_steps: jax.Array
     is_bent: jax.Array  # whether a curvature has been seen
 
@@ -46,12 +46,12 @@ def find_mode(logdensity: Any, position: jax.Array) -> jax.Array:
 
 
 def climb(logdensity: Any, position: jax.Array) -> Summit:
-    """Climb from `position` toward a mode; end at `position` itself where no other place is better.
+    """Climb from `position` toward a mode; stay at `position` if nothing better is found.
 
-    BFGS with one evaluation a step. A step that is not better, or whose value or gradient is not
-    finite, is not taken, and the next one is at most a quarter of it; else at most twice as long.
-    Line searches go any distance, and where a log density is an equation solved adaptively, it may
-    not come back from there.
+    This is BFGS with one evaluation per step. A step that does not improve, or whose value or
+    gradient is not finite, is not taken, and the next one is at most a quarter as long. Otherwise
+    the next one is at most twice as long. There is no line search: it may go any distance, and a
+    log density that solves an equation adaptively may never return from there.
 
     Args:
         logdensity: of a flat position.
@@ -77,7 +77,7 @@ def climb(logdensity: Any, position: jax.Array) -> Summit:
 
 @jit_of_function()
 def climb_all(logdensity: Any, positions: jax.Array) -> Summit:
-    """The same for several starts, shape `(chain, D)`."""
+    """`climb` from several starts, shape `(chain, D)`."""
     return jax.vmap(lambda position: climb(logdensity, position))(positions)
 
 
@@ -129,7 +129,7 @@ def _climb(evaluate: Any, search: _Search) -> _Search:
 
 
 def _updated(covariance: jax.Array, move: jax.Array, bend: jax.Array) -> jax.Array:
-    """The estimate after BFGS has seen the gradient bend along a move."""
+    """The BFGS update of the covariance for a move and the change of the gradient along it."""
     curvature = _dot(move, bend)
     image = _dot(covariance, bend)
     cross = jnp.outer(move, image)

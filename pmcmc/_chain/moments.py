@@ -7,11 +7,11 @@ import numpy as np
 
 from pmcmc._chain.segment import Segment
 
-_BATCHES = 64  # at most; then pairs of them become one
+_BATCHES = 64  # most batches; then pairs are merged
 
 
 class Moments(NamedTuple):
-    """Moments of all steps of a run without draws; leaves have a leading chain axis.
+    """Moments over all steps of a run that keeps no draws; leaves have a leading chain axis.
 
     Args:
         n_steps: number of steps per chain.
@@ -19,7 +19,7 @@ class Moments(NamedTuple):
         variance: the same, with divisor `n_steps - 1`.
         mcse: the same, the Monte Carlo standard error of the mean from 32 to 63 batch means (Flegal
             & Jones, Annals of Statistics 38, 2010); NaN for fewer steps.
-        stats: means of the statistics of the steps by name, shape `(chain,)`.
+        stats: means over steps of each statistic by name, shape `(chain,)`.
     """
 
     n_steps: int
@@ -38,14 +38,14 @@ class RunningMoments(NamedTuple):
     """Sums over the steps so far, from which `Moments` follow.
 
     Args:
-        n_steps: so far.
+        n_steps: number of steps so far.
         mean: shape `(chain, D)`.
         squares: sums of squared distances from it, shape `(chain, D)`.
-        size: steps in a batch, a power of 2.
-        batches: sums of whole batches, less `size` times `center`, shape `(chain, n, D)`.
-        rest: of the batch that is not whole, shape `(chain, D)`.
-        center: first state, which keeps sums small, shape `(chain, D)`.
-        stats: sums by name, shape `(chain,)`.
+        size: number of steps in a batch, a power of 2.
+        batches: sums of complete batches, minus `size` times `center`, shape `(chain, n, D)`.
+        rest: sum of the batch that is not complete, shape `(chain, D)`.
+        center: the first state, subtracted to keep sums small, shape `(chain, D)`.
+        stats: sums of statistics by name, shape `(chain,)`.
     """
 
     n_steps: int
@@ -59,12 +59,12 @@ class RunningMoments(NamedTuple):
 
     @classmethod
     def none(cls, starts: np.ndarray) -> "RunningMoments":
-        """Of no steps, from starts `(chain, D)`."""
+        """The sums before the first step, from starts `(chain, D)`."""
         zero = np.zeros(starts.shape)
         return cls(0, zero, zero, 1, zero[:, None][:, :0], zero, np.asarray(starts, float), {})
 
     def add(self, segment: Segment) -> "RunningMoments":
-        """With the steps of a segment."""
+        """The sums including the steps of a segment."""
         rows = np.asarray(segment.positions, float)
         n_new = rows.shape[1]
         n = self.n_steps + n_new
@@ -86,11 +86,11 @@ class RunningMoments(NamedTuple):
         )
 
     def _batched(self, rows: np.ndarray) -> tuple[int, np.ndarray, np.ndarray]:
-        """Size, sums and rest of the batches with more rows."""
+        """Size, sums and rest of the batches after more rows."""
         size, batches, rest = self.size, self.batches, self.rest
         n = self.n_steps + rows.shape[1]
         while n // size >= _BATCHES:
-            if batches.shape[1] % 2:  # the last one begins a larger batch, not yet whole
+            if batches.shape[1] % 2:  # the last one starts a larger batch, not yet complete
                 rest = rest + batches[:, -1]
                 batches = batches[:, :-1]
             batches = batches[:, ::2] + batches[:, 1::2]
@@ -103,7 +103,7 @@ class RunningMoments(NamedTuple):
         return size, np.concatenate([batches, sums[:, is_whole]], axis=1), rest
 
     def moments(self, unravel: Any) -> Moments:
-        """The moments, vectors in them with the structure that `unravel` gives to `(chain, D)`."""
+        """The moments; `unravel` gives their vectors `(chain, D)` the structure of `x0`."""
         n_batches = self.batches.shape[1]
         variance, mcse = np.full_like(self.mean, np.nan), np.full_like(self.mean, np.nan)
         if self.n_steps > 1:

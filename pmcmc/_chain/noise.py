@@ -30,7 +30,7 @@ def draw_noise(
     drawn in blocks, only as far as `n_steps`.
 
     Raises:
-        ValueError: the noise is made of keys that cannot be used in batches.
+        ValueError: the noise contains keys, which cannot be used in batches.
     """
     n_chains = positions.shape[0]
     block = min(_NOISE_BLOCK, length)
@@ -61,8 +61,8 @@ def draw_noise(
     return lax.fori_loop(0, -(-n_steps // block), body, store)
 
 
-# Apart from the chain: drawing takes longer to compile than many a chain does, and the program
-# serves all log densities and solvers. More optimization than this takes LLVM 60 % longer, for
-# programs that are no faster.
+# Its own program: drawing often takes longer to compile than the chain does, and one program serves
+# all log densities and solvers. At the default level LLVM takes 60 % longer, for programs that are
+# no faster.
 _OPTIONS = {"xla_backend_optimization_level": 2}
 chain_noise = jit_of_kinds(5, compiler_options=_OPTIONS)(draw_noise)

@@ -17,13 +17,13 @@ class Problem(NamedTuple):
     """What is to be sampled, from where.
 
     Args:
-        logdensity: of a flat position `(D,)`, `None` where there is none.
-        positions: starts, shape `(chain, D)`, on the device of the user's.
-        unravel_one: from a flat position to one as the user wrote it, under `jax.jit`.
-        layout: shapes and dtypes of one position, a pytree as the user wrote it.
+        logdensity: of a flat position `(D,)`, `None` if there is none.
+        positions: starts, shape `(chain, D)`, on the user's device.
+        unravel_one: maps a flat position to the user's structure, under `jax.jit`.
+        layout: shapes and dtypes of one position in the user's structure.
         has_chain_axis: whether the user's positions have a leading chain axis.
-        gradient_seconds: of a gradient by `gradient_mode`, where both were timed, for as many
-            chains as are in one program.
+        gradient_seconds: time of a gradient by mode, if both were timed, for as many chains as are
+            in one program.
     """
 
     logdensity: FlatLogDensity | None
@@ -34,18 +34,18 @@ class Problem(NamedTuple):
     gradient_seconds: Mapping[str, float] = MappingProxyType({})
 
     def gradient_mode(self, kernel: Kernel) -> str | None:
-        """How the gradient of the log density is taken; `None` where the kernel takes none."""
+        """The mode of the gradient of the log density; `None` if the kernel uses no gradient."""
         if self.logdensity is None or not kernel.uses_gradient:
             return None
         return self.logdensity.gradient_mode
 
     @property
     def device(self) -> Any:
-        """Where the positions live."""
+        """The device of the positions."""
         return self.positions.device
 
     def unravel(self, flat: np.ndarray) -> Any:
-        """From flat positions `(*axes, D)` to the user's pytree, leaves `(*axes, *event)`.
+        """Map flat positions `(*axes, D)` to the user's pytree, leaves `(*axes, *event)`.
 
         On the host, since a whole chain may not fit on the device.
         """
@@ -60,7 +60,7 @@ class Problem(NamedTuple):
 
 
 def contents(problem: Problem) -> Contents:
-    """What there is in the log density, as far as JAX can see."""
+    """The contents of the log density, as far as JAX can see them."""
     if problem.logdensity is None:
         return Contents(has_loop=False, has_callback=False)
     known, position = memory_of(problem.logdensity, contents), problem.positions[0]
@@ -78,10 +78,10 @@ def init_states(logdensity: FlatLogDensity | None, kernel: Kernel, positions: ja
 
 
 def with_dtype(tree: Any, dtype: Any) -> Any:
-    """A kernel, or another pytree, with numbers of one type, whatever the user wrote.
+    """A kernel, or another pytree, with all numbers cast to one dtype.
 
-    Compiled code is found again by the types of its arguments. Kernels are cast where a task is
-    made; whoever changes them keeps the type.
+    Compiled code is reused only for arguments of the same dtypes. Kernels are cast when a task is
+    made; code that changes them later must keep the dtype.
     """
 
     def cast(leaf: Any) -> Any:
@@ -95,7 +95,7 @@ def with_dtype(tree: Any, dtype: Any) -> Any:
 
 
 def exported_state(problem: Problem, kernel: Kernel, positions: jax.Array) -> Any:
-    """The kernel's state at positions `(chain, D)`, vectors in it with the structure of `x0`."""
+    """The kernel's state at positions `(chain, D)`; its vectors get the structure of `x0`."""
 
     def unravel(leaf: jax.Array) -> Any:
         array = np.asarray(leaf)

@@ -1,4 +1,4 @@
-"""The chain of a kernel as the recursion that a solver sees."""
+"""The chain of a kernel as a recursion for solvers."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +16,7 @@ from pmcmc._util.programs import memory_of
 from pmcmc.kernels import Kernel
 from pmcmc.solvers import Calls, Parts, Recursion, Stages
 
-PROPOSAL = "proposal"  # what describes a step has the evaluated proposal by this name, if asked to
+PROPOSAL = "proposal"  # name of the evaluated proposal in the info of a step, if requested
 
 
 def as_recursion(
@@ -30,9 +30,9 @@ def as_recursion(
     Args:
         logdensity: of a flat position.
         kernel: for flat positions.
-        keeps_proposals: whether the proposal and what the log density says of it describe a step
-            too, as `PROPOSAL`, where a kernel has three parts.
-        time_axis: of a mesh, under `jax.shard_map`, whose devices share the rows of a window.
+        keeps_proposals: whether the info of a step includes the proposal and its evaluation, as
+            `PROPOSAL`, if the kernel has three parts.
+        time_axis: axis of a mesh whose devices share the rows of a window, under `jax.shard_map`.
     """
     inner, parts = kernel.inner_steps(logdensity), kernel.parts()
 
@@ -83,7 +83,7 @@ def as_recursion(
 
 
 def shared(evaluate: Callable[[jax.Array], Any], axis: str) -> Callable[[jax.Array], Any]:
-    """A function of points `(W, D)` of which each device of a mesh axis evaluates a part."""
+    """A function of points `(W, D)`, each device of a mesh axis evaluating a part of them."""
 
     def evaluate_part(points: jax.Array) -> Any:
         n_devices = int(lax.psum(1, axis))
@@ -97,7 +97,7 @@ def shared(evaluate: Callable[[jax.Array], Any], axis: str) -> Callable[[jax.Arr
 
 
 def contents_of_step(problem: Problem, kernel: Kernel, is_batch: bool) -> Contents:
-    """What there is in a step, or in a batch of steps."""
+    """The contents of a traced step, or of a batch of steps."""
     position = problem.positions[0]
     recursion = as_recursion(problem.logdensity, kernel)
 
@@ -115,10 +115,10 @@ def contents_of_step(problem: Problem, kernel: Kernel, is_batch: bool) -> Conten
 
 
 def check_linearizable(problem: Problem, kernel: Kernel) -> None:
-    """Check that a step can be differentiated, as sweeps do.
+    """Check that sweeps can differentiate a step.
 
     Raises:
-        ValueError: it cannot.
+        ValueError: they cannot.
     """
     position = problem.positions[0]
     recursion = as_recursion(problem.logdensity, kernel)
@@ -128,7 +128,7 @@ def check_linearizable(problem: Problem, kernel: Kernel) -> None:
         return jax.jvp(lambda x: recursion.step(x, noise)[0], (position,), (position,))
 
     try:
-        # Batched, as sweeps do: only then does JAX miss what some rules of its users' lack.
+        # Batched, as in sweeps: some users' rules lack only that.
         jax.eval_shape(jax.vmap(derivative, (0, None)), position[None], internal_key(0))
     except Exception as error:
         raise ValueError(

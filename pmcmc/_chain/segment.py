@@ -1,4 +1,4 @@
-"""A stretch of finished steps, of all chains or of some."""
+"""A stretch of finished steps, of all chains or some of them."""
 
 from typing import Any, NamedTuple
 
@@ -17,9 +17,9 @@ class Segment(NamedTuple):
         positions: shape `(chain, step, D)`.
         stats: arrays `(chain, step)` by name.
         last: positions at the end, shape `(chain, D)`, on the device.
-        report: what the solver says of the stretch, without its states.
-        proposals: with what the log density says of them, arrays `(chain, step, ...)`, where they
-            were kept.
+        report: the solver's report on the stretch, without its states.
+        proposals: proposals and their evaluations, arrays `(chain, step, ...)`, if they were
+            kept.
     """
 
     positions: np.ndarray
@@ -29,12 +29,12 @@ class Segment(NamedTuple):
     proposals: Any = None
 
     def here(self) -> "Segment":
-        """The same with the positions at its end on one device of this process."""
+        """The segment with its last positions on one device of this process."""
         return self._replace(last=jnp.asarray(np.asarray(self.last)))
 
     @classmethod
     def fetched(cls, last: jax.Array, result: Any, n_steps: int) -> "Segment":
-        """The first `n_steps` of what a solver returned, copied to the host once they are there."""
+        """The first `n_steps` of a solver's result, copied to the host when they are ready."""
         states, stats = jax.tree.map(
             lambda rows: np.asarray(rows)[:, :n_steps], (result.states, result.aux)
         )

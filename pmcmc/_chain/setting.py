@@ -1,4 +1,4 @@
-"""The chain of a kernel, as a solver that is being prepared asks about it."""
+"""The chain of a kernel, for solvers that prepare for it."""
 
 import copy
 from typing import Any
@@ -23,21 +23,21 @@ from pmcmc.surrogates import GaussianSurrogate
 from pmcmc.surrogates.fit import MOST_DIM
 
 _MAX_HESSIAN_DIM = 1000
-_CPU_ROWS, _ACCELERATOR_ROWS = 32, 512  # of a window, on each device of a mesh
+_CPU_ROWS, _ACCELERATOR_ROWS = 32, 512  # rows of a window on each device of a mesh
 
 
 class ChainSetting(Setting):
     """The chain of a kernel on a log density.
 
-    What does not depend on the metric of the kernel is found once, where it is first asked for.
+    Whatever does not depend on the metric is computed once, on first use.
 
     Args:
-        problem: what is sampled, from where.
+        problem: what is sampled, and the starts.
         kernel: for flat positions.
         rng_key: of the noise.
         n_steps: length of the chain.
-        fitting: of a surrogate, where the solver asks for one.
-        mesh: of devices that the chain is spread over.
+        fitting: of a surrogate, if the solver uses one.
+        mesh: devices that the chain is spread over.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class ChainSetting(Setting):
         self._found: dict[str, Any] = {}
 
     def with_kernel(self, kernel: Kernel) -> "ChainSetting":
-        """The same with another metric."""
+        """The same setting with the metric of another kernel."""
         other = copy.copy(self)
         other._kernel = kernel
         return other
@@ -101,14 +101,14 @@ class ChainSetting(Setting):
         return size(self._mesh, TIME)
 
     def evaluations_at_once(self) -> int | None:
-        if self._mesh is not None:  # no clock: processes have to agree
+        if self._mesh is not None:  # no timing: processes have to agree
             is_cpu = self._mesh.devices.flat[0].platform == "cpu"
             return self.time_devices() * (_CPU_ROWS if is_cpu else _ACCELERATOR_ROWS)
         at_once = evaluations_at_once(self._problem.logdensity)
         return None if at_once is None else -(-at_once // len(self._problem.positions))
 
     def _own_surrogate(self) -> Any:
-        """What the kernel has itself, the newest fit, or a normal with the metric of the kernel."""
+        """The kernel's own surrogate, the newest fit, or a normal with the kernel's metric."""
         surrogate = self._kernel.surrogate_of_logdensity()
         if surrogate is None and self._fitting is not None:
             surrogate = self._fitting.surrogate()
@@ -119,14 +119,14 @@ class ChainSetting(Setting):
         dim = positions.shape[1]
         spread = np.ones(dim) if metric is None else np.asarray(metric)
         normal = GaussianSurrogate.from_metric(positions.mean(axis=0), spread)
-        # Where a polynomial is to take its place, the program is to stay.
+        # A polynomial will replace it later, and should fit the same program.
         return normal if self._fitting is None or dim > MOST_DIM else normal.as_polynomial()
 
     def basis(self, name: str, structure: Structure) -> jax.Array | None:
-        """The basis of a name; `None` where `"auto"` wants none.
+        """The basis with this name; `None` if `"auto"` decides against one.
 
-        Also, with a warning, where `"auto"` finds none because the log density raises on the way to
-        its mode.
+        The result is also `None`, with a warning, if `"auto"` finds none because the log density
+        raises an exception on the way to its mode.
         """
         problem, start = self._problem, self._problem.positions[0]
         kernel = self._kernel
@@ -146,14 +146,14 @@ class ChainSetting(Setting):
         return None if hessian is None else basis_of_hessian(hessian, metric)
 
     def _gains_by_a_basis(self, structure: Structure) -> bool:
-        # The parts of an inner state are position and momentum, which share the basis.
+        # An inner state has two parts, position and momentum, which share the basis.
         is_of_position = (structure.n_parts == 2) == self._is_of_inner_steps
         is_small = self._problem.positions.shape[1] <= _MAX_HESSIAN_DIM
         return is_small and structure.uses_basis and is_of_position and self._kernel.uses_gradient
 
 
 def _check_surrogate(surrogate: Any, position: jax.Array) -> None:
-    """Raise unless a surrogate says something of a position."""
+    """Raise unless a surrogate accepts a position and returns a real scalar."""
     try:
         value = jax.eval_shape(surrogate, position)
     except Exception as error:

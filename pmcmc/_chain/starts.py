@@ -1,4 +1,4 @@
-"""What a start tells: the device to use, the number of chains it may be meant for, its scale."""
+"""What a start reveals: the device to use, the number of chains that was meant, its scale."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +12,7 @@ from pmcmc.kernels import Kernel
 
 
 def placed_like(x0: Any, positions: jax.Array) -> jax.Array:
-    """The positions, on the device on which the start was put, if it was put on one."""
+    """The positions on the device of the start, if the user put it on one."""
     leaves = [leaf for leaf in jax.tree.leaves(x0) if isinstance(leaf, jax.Array)]
     devices = {leaf.device for leaf in leaves if leaf.committed and len(leaf.devices()) == 1}
     if len(devices) > 1:
@@ -24,7 +24,7 @@ def placed_like(x0: Any, positions: jax.Array) -> jax.Array:
 
 
 def scale_hint(positions: jax.Array) -> str:
-    """For messages: the scale of the numbers where it may be what is wrong, else nothing."""
+    """For messages: the scale of the numbers if that may be the problem, otherwise nothing."""
     largest = float(np.abs(np.asarray(positions)).max())
     if largest == 0 or 1e-8 < largest < 1e8:
         return ""
@@ -37,7 +37,7 @@ def scale_hint(positions: jax.Array) -> str:
 def forgotten_n_chains(
     logdensity: Callable[[Any], jax.Array] | None, x0: Any, kernel: Kernel
 ) -> int | None:
-    """The number of chains that `x0` is meant for, where kernel and log density refuse it as one.
+    """The number of chains that `x0` was probably meant for, if it does not work for one.
 
     Args:
         logdensity: as given to `sample`.
@@ -45,7 +45,7 @@ def forgotten_n_chains(
         kernel: as given.
 
     Returns:
-        `None` where they do not refuse it, or refuse its parts too.
+        `None` if `x0` works for one chain, or if its parts do not work either.
     """
     lengths = {np.shape(leaf)[:1] for leaf in jax.tree.leaves(x0)}
     if len(lengths) != 1 or () in lengths:
@@ -70,6 +70,6 @@ def _fits(logdensity: Callable[[Any], jax.Array] | None, position: Any, kernel: 
 
     try:
         value = jax.eval_shape(step, position)[0]
-    except Exception:  # of whatever kind: it is a user's function
+    except Exception:  # of any kind: it is a user's function
         return False
     return value is None or value.shape == ()

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,6 @@ import jax
 
 from pmcmc import __version__
 from pmcmc._demo import picture, story, table, ways
-from pmcmc._util.checks import first_line
 
 _DESCRIPTION = """\
 Sample one posterior in four ways, and report the cost of each:
@@ -20,7 +20,8 @@ Sample one posterior in four ways, and report the cost of each:
   NumPyro NUTS   for comparison, where NumPyro is installed
 
 By default it answers a question about hares and lynxes. --target takes any target of
-pmcmc.targets, and asks for the mean of its first number."""
+pmcmc.targets, and asks for the mean of its first number. Targets with hundreds of
+unknowns or slow gradients take several minutes: choose fewer --steps or --ways."""
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -32,16 +33,20 @@ def main(argv: list[str] | None = None) -> None:
     print(f"pmcmc {__version__} on {jax.devices()[0]}\n{told.question}\n{told.title}\n")
     print(table.head(told), flush=True)
     here = ways.Ways(told.target, arguments.steps, arguments.seed)
-    rows, left_out = [], []
+    rows: list[table.Row] = []
+    remarks: list[str] = []
     for name in arguments.ways:
-        try:
-            for run in getattr(here, name)():
-                rows.append(table.Row(told, run))
-                print(rows[-1], flush=True)
-        except ValueError as error:
-            left_out.append(f"{name} is left out: {first_line(error)}")
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("default", UserWarning)
+            try:
+                for run in getattr(here, name)():
+                    rows.append(table.Row(told, run))
+                    print(rows[-1], flush=True)
+            except ValueError as error:
+                remarks.append(f"{name} is left out: {error}")
+        remarks += [f"{name} warns: {warning.message}" for warning in caught]
     print()
-    for line in (*left_out, *table.notes(rows, here)):
+    for line in (*remarks, *table.notes(rows, here)):
         print(line, flush=True)
     if not rows:
         sys.exit(1)

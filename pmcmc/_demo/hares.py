@@ -15,7 +15,7 @@ _N_CURVES, _N_SHOWN = 400, 12
 def curves(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Years `(t,)`, and hares and lynxes of each position, `(n, t, 2)`, in thousands.
 
-    The equations of `targets.lotka_volterra`, by classical Runge-Kutta steps on all positions
+    Classical Runge-Kutta steps solve the equations of `targets.lotka_volterra` for all positions
     together, up to the year 1932.
     """
     alpha, beta, gamma, delta, hares, lynxes, *_ = np.exp(positions).T
@@ -38,7 +38,7 @@ def curves(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def next_peak(positions: np.ndarray) -> np.ndarray:
-    """Year of the first peak of the hares after 1920, by position; NaN where there is none."""
+    """Year of the first peak of the hares after 1920 for each position; NaN if there is none."""
     years, numbers = curves(positions)
     hares = numbers[:, :, 0]
     is_peak = (hares[:, 1:-1] > hares[:, :-2]) & (hares[:, 1:-1] >= hares[:, 2:])
@@ -47,7 +47,7 @@ def next_peak(positions: np.ndarray) -> np.ndarray:
 
 
 def draw(ax: Any, positions: np.ndarray) -> None:
-    """The counts, what the model says of them, and the next peak."""
+    """Draw the counts, the curves of the model, and the next peak."""
     positions = positions[:: max(1, len(positions) // _N_CURVES)]
     years, numbers = curves(positions)
     data = read_numbers("hudson_lynx_hare.csv")
@@ -57,12 +57,13 @@ def draw(ax: Any, positions: np.ndarray) -> None:
         ax.plot(years, numbers[:_N_SHOWN, :, i].T, color=color, linewidth=0.6, alpha=0.6)
         ax.plot(data[:, 0], data[:, 1 + i], "o", color=color, markersize=4, label=name)
     peaks = next_peak(positions)
-    top = 1.08 * np.quantile(numbers[:, :, 0], 0.95, axis=0).max()
+    highest = np.quantile(numbers[:, :, 0], 0.95, axis=0).max()
+    top = 1.06 * max(highest, numbers[:_N_SHOWN].max())  # above everything that is drawn
     mean, spread = np.nanmean(peaks), np.nanquantile(peaks, [0.05, 0.95])
     ax.plot(spread, [top, top], color=_HARES, linewidth=3)
     ax.plot(mean, top, "v", color=_HARES, markersize=8)
     ax.text(mean, 1.05 * top, f"next peak: {mean:.1f}", ha="center", color=_HARES)
     ax.axvline(_LAST_YEAR, color=_GREY, linewidth=0.8, linestyle=":")
     ax.set(xlabel="year", ylabel="thousands", ylim=(0, 1.2 * top), xlim=(years[0] - 0.5, years[-1]))
-    ax.set_title("Hares and lynxes: counts, 90 % of the curves, and 12 of them")
+    ax.set_title(f"Hares and lynxes: counts, 90% band, {_N_SHOWN} posterior curves")
     ax.legend(loc="upper left", frameon=False)

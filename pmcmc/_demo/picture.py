@@ -7,8 +7,9 @@ from pmcmc._demo.story import Story
 from pmcmc._demo.table import Row, positions_of
 from pmcmc.plots._style import COLORS, import_pyplot
 
-# Text and frames that stand out on white and on black alike (contrast of at least 4).
+# Gray that is readable on white and on black (contrast of at least 4).
 _TEXT = "#777777"
+_PARTS = ((0.35, "compilation, warm-up"), (1.0, "draws"), (0.65, "all in one call"))
 _COLORED = ("text.color", "axes.labelcolor", "axes.titlecolor", "axes.edgecolor")
 _STYLE: dict[str, Any] = {
     **dict.fromkeys((*_COLORED, "xtick.color", "ytick.color"), _TEXT),
@@ -21,7 +22,7 @@ _STYLE: dict[str, Any] = {
 
 
 def draw(story: Story, rows: list[Row], path: Path) -> None:
-    """Write the answer, and who was done when, on transparent ground.
+    """Write the answer and the time line of all ways, on a transparent background.
 
     Raises:
         ImportError: matplotlib is not installed.
@@ -46,7 +47,9 @@ def _time_line(ax: Any, rows: list[Row]) -> None:
     ax.set_yticks(range(len(rows)), [row.run.name for row in rows])
     ax.invert_yaxis()
     longest = max(row.run.seconds_to_last for row in rows)
-    ax.set(xlabel="seconds", xlim=(0, 1.3 * longest), title="Who was done when")
-    for alpha, words in ((0.35, "compiles, warms up"), (1.0, "draws"), (0.65, "all in one call")):
+    ax.set(
+        xlabel="seconds", xlim=(0, 1.3 * longest), title="Seconds to the first and to the last draw"
+    )
+    for alpha, words in _PARTS:
         ax.bar(0, 0, color=COLORS[0], alpha=alpha, linewidth=0, label=words)
     ax.legend(ncols=3, loc="upper center", bbox_to_anchor=(0.4, -0.16), fontsize=9)

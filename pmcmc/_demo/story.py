@@ -20,11 +20,11 @@ class Story(NamedTuple):
 
     Args:
         target: what is sampled.
-        title: what the model is, in a line.
-        question: in words.
-        column: what is answered, for the head of a column.
-        answer: from positions `(n, D)` to the quantity in question, `(n,)`.
-        draw: draws positions `(n, D)` on axes of matplotlib, and the answer.
+        title: the model, in one line.
+        question: the question, in words.
+        column: header of the column with the answer.
+        answer: maps positions `(n, D)` to the quantity in question, `(n,)`.
+        draw: plots positions `(n, D)` and the answer on matplotlib axes.
     """
 
     target: Target
@@ -36,13 +36,13 @@ class Story(NamedTuple):
 
 
 def story_of(name: str) -> Story:
-    """The story of a target, by the name of the function in `pmcmc.targets` that makes it."""
+    """The story of a target, by the name of its function in `pmcmc.targets`."""
     if name == "lotka_volterra":
         target = targets.lotka_volterra(SLOW_STEPS_PER_YEAR)
         return Story(
             target,
             f"Lotka-Volterra equations, {target.dim} unknowns, {20 * SLOW_STEPS_PER_YEAR:,} "
-            "Runge-Kutta steps an evaluation, one after another",
+            "Runge-Kutta steps per evaluation, one after another",
             "Hares and lynxes, counted from 1900 to 1920: when do the hares peak next?",
             "hares peak in",
             hares.next_peak,
@@ -64,10 +64,11 @@ def _mean_of_the_first_number(target: Target) -> Story:
 
     def draw(ax: Any, positions: np.ndarray) -> None:
         ax.hist(answer(positions), bins=60, density=True, color="#0072B2", alpha=0.7)
-        ax.axvline(np.ravel(mean)[0], color="#D55E00", label="mean of the reference")
+        ax.axvline(known, color="#D55E00", label="reference mean")
         ax.set(xlabel=label, ylabel="density", title=f"{target.name}: posterior of {label}")
         ax.legend(loc="upper right", frameon=False)
 
-    title = f"{target.dim} unknowns; {target.reference.origin}"
+    known = float(np.ravel(mean)[0])
+    title = f"{target.dim} unknowns; reference mean {known:.5g} ({target.reference.origin})"
     question = f"{target.name}: what is {label}?"
     return Story(target, title, question, label, answer, draw)

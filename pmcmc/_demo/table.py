@@ -8,8 +8,8 @@ from pmcmc.diagnostics._convergence import Convergence
 from pmcmc.diagnostics._draws import as_dataset
 
 _GOOD_R_HAT = 1.01  # Vehtari, Gelman, Simpson, Carpenter & Buerkner (2021)
-_N_ANSWERED = 2_000  # draws, of which the answer is computed
-# Of benchmarks/results/slow-cpu.json, four chains: a test compares.
+_N_ANSWERED = 2_000  # draws from which the answer is computed
+# From benchmarks/results/slow-cpu.json, four chains: a test compares.
 LOSS = ("eight_schools", 0.33)
 HEAD = ("", "draws", "values", "gradients", "first draw", "last draw", "ESS", "ESS/s", "R-hat")
 _WIDTHS = (14, 9, 9, 10, 11, 10, 8, 7, 7)
@@ -19,8 +19,8 @@ class Row:
     """The figures of a run.
 
     Args:
-        story: whose question is answered.
-        run: of one way.
+        story: the story that the run answers.
+        run: the run of one way.
     """
 
     def __init__(self, story: Story, run: Run) -> None:
@@ -34,7 +34,7 @@ class Row:
 
     @property
     def ess_per_second(self) -> float:
-        """Of the quantity that is known worst, with everything included."""
+        """Smallest ESS of all quantities per second, with everything included."""
         return self.ess / self.run.seconds_to_last
 
     def __str__(self) -> str:
@@ -65,7 +65,7 @@ def head(story: Story) -> str:
 
 
 def notes(rows: list[Row], ways: Ways) -> list[str]:
-    """What the table does not say: the calls, the same decisions, the loop's turn."""
+    """What the table does not show: the calls, the same decisions, a case where the loop wins."""
     by_name = {row.run.name: row.run for row in rows}
     lines = [f"{name:14} {run.call}" for name, run in by_name.items()]
     if {"loop", "speculation"} <= {*by_name}:
@@ -77,10 +77,13 @@ def notes(rows: list[Row], ways: Ways) -> list[str]:
     name, ratio = LOSS
     lines.append(
         f"Where the loop wins: on {name}, which is cheap to evaluate, speculation reached {ratio} "
-        "of its speed."
+        "of the loop's speed."
     )
-    if any(row.rhat > _GOOD_R_HAT for row in rows):
-        lines.append(f"R-hat is above {_GOOD_R_HAT}: raise --steps for reliable results.")
+    poor = [row.run.name for row in rows if row.rhat > _GOOD_R_HAT]
+    if poor:
+        lines.append(
+            f"R-hat is above {_GOOD_R_HAT} ({', '.join(poor)}): raise --steps for reliable results."
+        )
     return lines
 
 
@@ -102,7 +105,11 @@ def _of_the_walk(loop: Run, ahead: Run, ways: Ways) -> list[str]:
         f"Once compiled, a step of all chains takes the loop {seconds[0]:.0f} us and speculation "
         f"{seconds[1]:.0f} us: {words}."
     )
-    return [first, second, f'For this walk "auto" would choose {ways.plan(loop).reason}.']
+    return [
+        first,
+        second,
+        f'For a walk of this length "auto" would choose {ways.plan(loop).reason}.',
+    ]
 
 
 def _aligned(cells: tuple[str, ...]) -> str:

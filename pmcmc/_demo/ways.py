@@ -1,4 +1,4 @@
-"""Ways to sample a target, each with its clock."""
+"""Ways to sample a target, each with its own timing."""
 
 import dataclasses
 import importlib.util
@@ -22,23 +22,23 @@ from pmcmc.targets import Target
 N_CHAINS = 4
 NAMES = ("walk", "surrogate_hmc", "nuts")
 _N_WARMUP, _NUTS_WARMUP = 1_000, 300
-# Steps of the random walk for one draw of the others, whose draws depend on each other less.
+# Steps of the random walk per draw of the others, whose draws are less correlated.
 _WALK_PER_SURROGATE, _WALK_PER_NUTS = 3, 75
-_FEW = 8  # parameters, of which JAX differentiates loops faster in forward mode
+_FEW = 8  # up to this many parameters, forward mode differentiates loops faster
 
 
 class Run(NamedTuple):
-    """What a way brought, and when.
+    """The result of one way, and its times.
 
     Args:
-        name: of the way.
+        name: name of the way.
         call: the line of code behind it.
         draws: positions `(chain, draw, D)`.
-        seconds_to_first: compilation and warm-up included; `None` where one call does it all.
-        seconds_to_last: the same.
+        seconds_to_first: including compilation and warm-up; `None` if one call does everything.
+        seconds_to_last: likewise, to the last draw.
         values: evaluations of the log density after the warm-up, all chains together.
-        gradients: how many of them came with the gradient.
-        result: where it was made with `pmcmc`.
+        gradients: how many of them included the gradient.
+        result: the result, if `pmcmc` made it.
     """
 
     name: str
@@ -57,8 +57,8 @@ class Ways:
 
     Args:
         target: what is sampled.
-        n_steps: of each chain of the random walk; the others take fewer.
-        seed: of starts and noise.
+        n_steps: number of steps of each random walk; the other ways take fewer.
+        seed: seed of starts and noise.
     """
 
     target: Target
@@ -67,12 +67,12 @@ class Ways:
 
     @property
     def starts(self) -> np.ndarray:
-        """Shape `(chain, D)`."""
+        """Starts of all chains, shape `(chain, D)`."""
         noise = np.random.default_rng(self.seed).normal(size=(N_CHAINS, self.target.dim))
         return self.target.initial_position + 0.1 * noise
 
     def walk(self) -> Iterator[Run]:
-        """A random walk by the loop, and the same walk by speculation."""
+        """Run a random walk with the loop, and the same walk with speculation."""
         started = time.perf_counter()
         warm = warmup(
             self.target.logdensity,
@@ -90,14 +90,14 @@ class Ways:
             yield self._ours(name, call, warm.state.position, warm.kernel, solver, seconds)
 
     def surrogate_hmc(self) -> Iterator[Run]:
-        """Hamiltonian proposals along a fitted polynomial."""
+        """Run Hamiltonian proposals along a fitted polynomial."""
         n_steps = max(self.n_steps // _WALK_PER_SURROGATE, 4)
         call = f'sample(logdensity, x0, {n_steps:_}, kernel="surrogate_hmc")'
         ways = dataclasses.replace(self, n_steps=n_steps)
         yield ways._ours("surrogate_hmc", call, self.starts, "surrogate_hmc", "auto")
 
     def nuts(self) -> Iterator[Run]:
-        """NumPyro's, where it is installed; all chains under one `vmap`, its fastest way here."""
+        """Run NumPyro's NUTS with all chains under one `vmap`, its fastest way here."""
         if importlib.util.find_spec("numpyro") is None:
             raise ValueError("NumPyro is not installed: pip install 'pmcmc[numpyro]'")
         from numpyro.infer import MCMC, NUTS
@@ -128,7 +128,7 @@ class Ways:
         yield Run("NumPyro NUTS", call, draws, None, last, n, n)
 
     def seconds_per_step(self, run: Run) -> float:
-        """Of further steps of all chains, when everything is compiled."""
+        """Seconds per further step of all chains, once everything is compiled."""
         assert run.result is not None
         last, info = run.result.final_state.position, run.result.info
         for n_steps in (_N_WARMUP, max(self.n_steps // 3, _N_WARMUP)):  # the first ones compile
@@ -137,7 +137,7 @@ class Ways:
         return seconds / n_steps
 
     def plan(self, run: Run) -> Plan:
-        """What `"auto"` would take for these steps."""
+        """The choice of `"auto"` for these steps."""
         assert run.result is not None
         return plan(
             self.target.logdensity,

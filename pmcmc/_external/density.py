@@ -15,9 +15,9 @@ from pmcmc._util.threads import n_cores
 
 
 class ExternalLogDensity:
-    """A log density that calls a Python function, for many positions at once.
+    """A log density that calls a Python function at many positions at once.
 
-    JAX sees one function that takes a batch, as `external` explains.
+    To JAX it is one function of a batch; see `external`.
     """
 
     def __init__(self, evaluator: Evaluator, n_workers: int, has_gradient: bool, name: str) -> None:
@@ -29,7 +29,7 @@ class ExternalLogDensity:
         self._value.defvjp(self._forward, self._backward)
 
     def __call__(self, position: Any) -> jax.Array:
-        """The log density at a position, under any transformation of JAX but forward mode."""
+        """The log density at a position, under any transformation of JAX except forward mode."""
         value: jax.Array = self._value(position)
         return value
 
@@ -58,7 +58,7 @@ class ExternalLogDensity:
         return (jax.tree.map(lambda leaf: cotangent * leaf, gradient),)
 
     def _called(self, position: Any) -> tuple[jax.Array, Any]:
-        """Value and gradient (`None` where there is none) by a callback."""
+        """Value and gradient (`None` if there is none), by a callback."""
         shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(jnp.shape(x), x.dtype), position)
         dtype = jnp.result_type(*jax.tree.leaves(shapes))
         result = (jax.ShapeDtypeStruct((), dtype), shapes if self._has_gradient else None)

@@ -1,4 +1,4 @@
-"""Calling a function at many positions at once, wherever an executor takes it."""
+"""Calls a function at many positions at once, wherever an executor runs it."""
 
 import collections
 import threading
@@ -14,17 +14,17 @@ import numpy as np
 from pmcmc._util.callbacks import ExplainedError
 from pmcmc._util.checks import first_line
 
-_REMEMBERED = 4096  # evaluations: states of chains are asked for again and again
+_REMEMBERED = 4096  # evaluations: chains ask for the same states again and again
 _TRIES = 2
 
 
 class Evaluator:
-    """A function of a position, evaluated by workers and remembered.
+    """A function of a position, evaluated by workers, with a cache.
 
     Args:
         function: called with a position, in a worker.
-        executor: `None` for processes of our own, started when they are first needed.
-        n_workers: that the executor has.
+        executor: `None` for our own processes, started on first use.
+        n_workers: number of workers of the executor.
         timeout: seconds for one evaluation; `None` to wait for as long as it takes.
     """
 
@@ -53,7 +53,7 @@ class Evaluator:
             ExplainedError: an evaluation failed twice; the message has its position.
         """
         missing = dict(zip(keys, positions, strict=True))
-        with self._lock:  # what an interrupt left behind may still run
+        with self._lock:  # calls from before an interrupt may still run
             found = {key: self._known[key] for key in missing if key in self._known}
         missing = {key: at for key, at in missing.items() if key not in found}
         for n_left in reversed(range(_TRIES)):
@@ -100,7 +100,7 @@ class Evaluator:
         return self._executor.submit(self._function, position)
 
     def _replace_workers(self) -> None:
-        """Let the next call start new processes, where they are ours."""
+        """Let the next call start new processes, if they are our own."""
         if self._is_ours and self._executor is not None:
             _end(self._executor)
             self._executor = None
@@ -115,7 +115,7 @@ def _outcome(future: Future[Any], until: float | None) -> Any:
 
 
 def _processes(n_workers: int) -> Executor:
-    """Processes that take functions of notebooks too, and do not fork this one.
+    """Processes that also accept functions from notebooks, and are not forks of this one.
 
     Raises:
         ImportError: loky is not installed.

@@ -1,4 +1,4 @@
-"""The page: what was run, what is wrong, the draws, the evidence, the versions."""
+"""The page: problems, what was run, the draws, the evidence, the versions."""
 
 import importlib.metadata
 import platform
@@ -22,11 +22,11 @@ _LIBRARIES = ("pmcmc", "jax", "jaxlib", "numpy", "arviz", "numpyro", "blackjax",
 
 
 def write(result: Any, path: Any) -> Path:
-    """Write the page of a result, self-contained: no script, no font, nothing from elsewhere.
+    """Write the page of a result as one file without scripts, fonts or anything from elsewhere.
 
     Args:
         result: of `pmcmc.sample` or `pmcmc.adapters.numpyro.sample_model`.
-        path: of the file, which is replaced if there is one.
+        path: path of the file; an existing one is replaced.
 
     Returns:
         The path.
@@ -54,13 +54,12 @@ def write(result: Any, path: Any) -> Path:
 
 def _warnings(result: Any) -> str:
     found = report(result)
-    looked_at = parts.paragraph(f"Looked at: {found.figures}.")
+    looked_at = parts.paragraph(f"Figures: {found.figures}.")
     if not found.findings:
-        return parts.section(
-            "No problems found", looked_at, parts.paragraph("All checks passed.", "good")
-        )
+        passed = parts.paragraph("All checks passed.", "good")
+        return parts.section(found.verdict.capitalize(), looked_at, passed)
     return parts.section(
-        f"{len(found.findings)} to look at",
+        found.verdict.capitalize(),
         *(parts.paragraph(f"{what} {remedy}", "bad") for what, remedy in found.findings),
         looked_at,
     )
@@ -88,7 +87,7 @@ def _run(result: Any) -> str:
 
 
 def _table(draws: Any) -> str:
-    with np.errstate(all="ignore"):  # chains that stand still have no R-hat
+    with np.errstate(all="ignore"):  # a chain that stands still has no R-hat
         table = arviz_compat.summary(_first_rows(draws))
     rows = [(name, *row) for name, row in zip(table.index, table.to_numpy(), strict=True)]
     n_all = sum(1 for _ in series(draws))
@@ -99,7 +98,7 @@ def _table(draws: Any) -> str:
 
 
 def _first_rows(draws: Any) -> Any:
-    """Variables with the first numbers of the draws, as ArviZ's own container."""
+    """The variables that hold the first numbers, in ArviZ's own container."""
     arrays = dict(list(series(draws))[:_MOST_ROWS])
     return arviz_compat.to_arviz(arrays, {}, {})
 

@@ -9,23 +9,23 @@ _LONGEST = 120  # characters of a name
 
 
 def text(value: Any) -> str:
-    """A value as text that HTML shows as it is; what is very long is cut."""
+    """A value as escaped text; a very long one is cut."""
     words = str(value)
     return html.escape(words if len(words) <= _LONGEST else words[: _LONGEST - 3] + "...")
 
 
 def section(title: str, *parts: str) -> str:
-    """A heading with what belongs to it."""
+    """A heading with its content."""
     return f"<section><h2>{text(title)}</h2>\n" + "\n".join(parts) + "</section>"
 
 
 def paragraph(words: Any, kind: str = "") -> str:
-    """A paragraph, of a class of the style sheet."""
+    """A paragraph with a class of the style sheet."""
     return f'<p class="{kind}">{html.escape(str(words))}</p>'
 
 
 def pairs(rows: Iterable[tuple[str, Any]]) -> str:
-    """Names with values, one below another."""
+    """Names and values, one pair per row."""
     cells = (f"<tr><th>{text(a)}</th><td>{html.escape(str(b))}</td></tr>" for a, b in rows)
     return f'<div class="wide"><table class="pairs">{"".join(cells)}</table></div>'
 
@@ -41,6 +41,6 @@ def table(names: Sequence[Any], rows: Iterable[Sequence[Any]]) -> str:
 
 
 def picture(png: bytes, words: str) -> str:
-    """A picture inside the page."""
+    """A picture embedded in the page."""
     data = base64.b64encode(png).decode()
     return f'<img src="data:image/png;base64,{data}" alt="{html.escape(words, quote=True)}">'

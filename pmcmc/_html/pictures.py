@@ -1,4 +1,4 @@
-"""The pictures of the page, drawn without touching the user's own."""
+"""The pictures of the page, drawn without touching the user's figures."""
 
 import io
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ import numpy as np
 
 from pmcmc.plots._style import COLORS
 
-# Text and frames that stand out on white and on black alike.
+# Gray that is readable on white and on black.
 _TEXT = "#777777"
 _MOST_POINTS = 600  # of a trace
 _BINS = 20
@@ -34,7 +34,7 @@ def draws(series: Sequence[tuple[str, np.ndarray]]) -> bytes:
         right.axhline(values.shape[1] / _BINS, color=_TEXT, linewidth=0.8, linestyle=":")
         right.set(ylim=(0, None), yticks=[])
         short = name if len(name) <= _LONGEST else name[: _LONGEST - 3] + "..."
-        # Names are the user's: a dollar in them begins no formula.
+        # The names are the user's: a dollar sign does not start a formula.
         left.set_ylabel(short, parse_math=False, rotation=0, ha="right", va="center")
     axes[0][0].set_title("draws, a color for each chain")
     axes[0][1].set_title("ranks: uniform if chains agree")

@@ -1,7 +1,7 @@
-"""Pytrees of this package as bytes that say what they are and run nothing when they are read.
+"""Pytrees of this package as self-describing bytes; reading them executes nothing.
 
-Arrays are NumPy's own format, the rest is JSON. Of classes there are only those of this package:
-its pytrees, named tuples and enumerations. Numbers come back bit for bit.
+Arrays are in NumPy's format, the rest is JSON. The only classes are those of this package: its
+pytrees, named tuples and enumerations. Numbers come back bit for bit.
 """
 
 import dataclasses
@@ -19,14 +19,14 @@ _PACKAGE = "pmcmc."
 
 
 class NotStorableError(ValueError):
-    """Something has no form on disk, such as a function or an instance of a user's class."""
+    """Something cannot be stored, such as a function or an instance of a user's class."""
 
 
 def pack(tree: Any) -> bytes:
-    """A tree of arrays, numbers, strings, containers and instances of this package's classes.
+    """Encode a tree of arrays, numbers, strings, containers and instances of our classes.
 
     Raises:
-        NotStorableError: there is something else in it.
+        NotStorableError: the tree contains something else.
     """
     arrays: list[np.ndarray] = []
     text = json.dumps(_encoded(tree, arrays))
@@ -37,10 +37,10 @@ def pack(tree: Any) -> bytes:
 
 
 def unpack(data: bytes) -> Any:
-    """What `pack` was given, arrays as NumPy's.
+    """Decode what `pack` encoded, with arrays as NumPy arrays.
 
     Raises:
-        ValueError: these are not such bytes.
+        ValueError: the bytes are not from `pack`.
     """
     with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
         return _decoded(json.loads(arrays["tree"].tobytes()), arrays)
@@ -69,7 +69,7 @@ def _encoded(value: Any, arrays: list[np.ndarray]) -> Any:
     name = f"{kind.__module__}:{kind.__qualname__}"
     if isinstance(value, enum.Enum):
         return {"class": name, "value": value.value}
-    # Functions have no form here; those that a class has by default need none.
+    # Functions cannot be stored; defaults of the class do not have to be.
     defaults = _defaults(kind)
     given = {key: getattr(value, key) for key in _fields(kind)}
     given = {k: x for k, x in given.items() if not (callable(x) and defaults.get(k) is x)}
@@ -103,7 +103,7 @@ def _decoded(code: Any, arrays: Any) -> Any:
 
 
 def _class(name: str) -> Any:
-    """A class of this package by name; nothing is imported."""
+    """A class of this package by its name, without importing anything."""
     module, _, attribute = name.partition(":")
     found = getattr(sys.modules.get(module), attribute, None)
     if not isinstance(found, type) or not _is_ours(found):

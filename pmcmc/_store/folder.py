@@ -1,9 +1,9 @@
-"""A run on disk, in a zarr hierarchy that xarray and ArviZ open.
+"""A run on disk, in a zarr hierarchy that xarray and ArviZ can open.
 
-Groups `posterior` and `sample_stats` hold draws, which grow; group `pmcmc` holds records, one array
-of bytes each (see `codec`). Files are written under another name and then renamed, and carry a
-checksum: a process that is killed leaves the old file or the new one, and what a disk has damaged
-is noticed.
+The groups `posterior` and `sample_stats` hold the draws, and grow. The group `pmcmc` holds records,
+one array of bytes each (see `codec`). Files are written under another name and then renamed, so a
+killed process leaves either the old file or the new one. They carry a checksum, which detects
+damage.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ from pmcmc._util.checks import first_line, short
 DRAWS = ("posterior", "sample_stats")
 _RECORDS = "pmcmc"
 _COORDS = ("chain", "draw")
-_NUMBERS_IN_FILE = 2**16  # of coordinates
+_NUMBERS_IN_FILE = 2**16  # of a coordinate
 
 
 class Variable(NamedTuple):
@@ -33,7 +33,7 @@ class Variable(NamedTuple):
 
     Args:
         group: one of `DRAWS`.
-        name: in that group.
+        name: its name in that group.
         dims: names of its axes.
     """
 
@@ -46,11 +46,11 @@ class Folder:
     """A run on disk.
 
     Args:
-        path: of an existing one.
+        path: path of an existing run.
 
     Raises:
         ImportError: zarr is not installed.
-        ValueError: there is none.
+        ValueError: there is no run.
     """
 
     def __init__(self, path: Any) -> None:
@@ -66,16 +66,16 @@ class Folder:
     def create(
         cls, path: Any, attributes: Mapping[str, Any], records: Mapping[str, Any]
     ) -> "Folder":
-        """A new one, complete or not there at all.
+        """Create a run: either completely, or not at all.
 
         Args:
-            path: where nothing is yet.
-            attributes: of the posterior, for ArviZ.
-            records: trees by name, see `put`.
+            path: path that does not exist yet.
+            attributes: attributes of the posterior, for ArviZ.
+            records: trees by name; see `put`.
 
         Raises:
             OSError: it cannot be written.
-            ValueError: there is something at that path.
+            ValueError: the path exists.
         """
         zarr, path = import_zarr(), _as_path(path)
         if path.exists():
@@ -113,29 +113,29 @@ class Folder:
         array[:] = data
 
     def get(self, name: str) -> Any:
-        """Read a record; `None` where it is missing or damaged."""
+        """Read a record; `None` if it is missing or damaged."""
         try:
             return unpack(self._root("r")[_RECORDS][name][:].tobytes())
-        except Exception:  # whatever zarr, its codecs, NumPy or JSON make of damaged files
+        except Exception:  # zarr, its codecs, NumPy and JSON all fail in their own ways
             return None
 
     def names(self, prefix: str) -> list[str]:
-        """Names of records that begin so, sorted."""
+        """Sorted names of the records with this prefix."""
         folder = self.path / _RECORDS
         return sorted(entry.name for entry in folder.iterdir() if entry.name.startswith(prefix))
 
     def drop(self, prefix: str) -> None:
-        """Remove records."""
+        """Remove the records with this prefix."""
         for name in self.names(prefix):
             shutil.rmtree(self.path / _RECORDS / name)
 
     def write(self, arrays: Mapping[Variable, np.ndarray], first_draw: int, chunk: int) -> None:
-        """Write draws from `first_draw` on; what was there from there on is gone.
+        """Write draws from `first_draw` on, replacing all later ones.
 
         Args:
             arrays: shape `(chain, n, *event)` by variable.
-            first_draw: number of the first one.
-            chunk: draws in a file.
+            first_draw: index of the first one.
+            chunk: number of draws per file.
         """
         root = self._root("r+")
         for variable, rows in arrays.items():
@@ -158,7 +158,7 @@ class Folder:
         return [Variable(group, name, ("chain", "draw")) for name in names if name not in _COORDS]
 
     def n_intact(self, variables: Sequence[Variable]) -> int:
-        """How many draws can be read, without a gap, of all variables."""
+        """How many draws of all variables can be read without a gap."""
         arrays = [self._found(variable) for variable in variables]
         if any(array is None for array in arrays):
             return 0
@@ -166,11 +166,11 @@ class Folder:
         return min(map(n_readable, arrays, folders))
 
     def reserved(self) -> contextlib.AbstractContextManager[None]:
-        """While this is open nobody else takes steps of the run, see `reserved`."""
+        """While this is open, no other process can take steps of the run; see `reserved`."""
         return reserved(self.path)
 
     def wait(self) -> None:
-        """Until all who take part in the run are here, where there are others."""
+        """Wait until all processes of the run are here, if there are others."""
         return
 
     def _found(self, variable: Variable) -> Any:
@@ -209,15 +209,15 @@ class Folder:
         codecs = self._zarr.codecs
         return {
             "compressors": [codecs.ZstdCodec(), codecs.Crc32cCodec()],
-            "config": {"write_empty_chunks": True},  # a file that is missing is damage
+            "config": {"write_empty_chunks": True},  # so a missing file means damage
         }
 
     def _root(self, mode: str) -> Any:
         return self._zarr.open_group(self.path, mode=mode, use_consolidated=False)
 
     def consolidate(self) -> None:
-        """Let readers see all draws that are there, and open them fast."""
-        with warnings.catch_warnings():  # a part of zarr's third format that is not final
+        """Let readers see all draws so far, and open them fast."""
+        with warnings.catch_warnings():  # this part of zarr's format 3 is not final
             warnings.simplefilter("ignore")
             self._zarr.consolidate_metadata(self.path)
 

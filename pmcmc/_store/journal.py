@@ -1,7 +1,7 @@
-"""A warm-up that was interrupted, done again without computing anything twice.
+"""Repeats an interrupted warm-up without computing anything twice.
 
-What a warm-up does follows from the segments that its runner returns. They are written down, and
-returned again in the same order to the warm-up that starts over.
+A warm-up is a function of the segments that its runner returns. The journal stores them, and
+returns them in the same order when the warm-up starts over.
 """
 
 import time
@@ -16,30 +16,30 @@ from pmcmc._store.folder import Folder
 from pmcmc.kernels import Kernel
 
 JOURNAL = "journal_"
-_WRITE_SECONDS = 1.0  # at least, between two files
+_WRITE_SECONDS = 1.0  # least time between two files
 
 
 class Journal:
-    """Segments of a warm-up on disk, in the order in which they were asked for.
+    """Segments of a warm-up on disk, in the order of the requests for them.
 
     Args:
         folder: of the run.
-        fitting: of a surrogate to what the steps evaluated, if there is one.
-        device: where positions live, `None` for JAX's default.
+        fitting: the fitting of a surrogate to evaluations of the steps, if there is one.
+        device: device of the positions; `None` for JAX's default.
     """
 
     def __init__(self, folder: Folder, fitting: Fitting | None, device: Any) -> None:
         self._folder, self._fitting, self._device = folder, fitting, device
         self._n_files = 0
-        self._entries: list[Any] = []  # of the file that is being read, or is to be written
+        self._entries: list[Any] = []  # of the file being read, or of the next one to write
         self._is_replayed = False
         self._next_write = 0.0
 
     def next(self, what: str, first_step: int) -> Segment | None:
-        """The next segment of those written down, `None` behind the last one.
+        """The next stored segment; `None` after the last one.
 
         Args:
-            what: what asks for it.
+            what: the kind of request.
             first_step: number of its first step.
         """
         if not self._entries and not self._is_replayed:
@@ -55,7 +55,7 @@ class Journal:
         return segment._replace(last=jax.device_put(segment.last, self._device))
 
     def add(self, what: str, first_step: int, segment: Segment) -> None:
-        """Write down a segment that was computed."""
+        """Store a segment that was computed."""
         self._entries.append(((what, first_step), segment))
         if time.perf_counter() >= self._next_write:
             self._folder.put(self._name, self._entries)
@@ -69,11 +69,11 @@ class Journal:
 
 
 class JournaledRunner:
-    """A runner of a warm-up, with a journal; see `pmcmc._chain.runner.Runner`.
+    """A runner with a journal; see `pmcmc._chain.runner.Runner`.
 
     Args:
-        runner: what takes the steps.
-        journal: of this warm-up.
+        runner: the runner that takes the steps.
+        journal: the journal of this warm-up.
     """
 
     def __init__(self, runner: Any, journal: Journal) -> None:
@@ -81,7 +81,7 @@ class JournaledRunner:
         self.logdensity = runner.logdensity
 
     def adapted_to(self, kernel: Kernel) -> "JournaledRunner":
-        """Itself, with what suits the metric of this kernel."""
+        """The runner, adapted to the metric of this kernel."""
         self.runner = self.runner.adapted_to(kernel)
         return self
 
@@ -103,7 +103,7 @@ class JournaledRunner:
         first_step: int,
         n_steps: int,
     ) -> Iterator[Segment]:
-        """Take steps, those written down first."""
+        """Take steps; stored ones come first."""
         end = first_step + n_steps
         while first_step < end:
             segment = self._journal.next("run", first_step)

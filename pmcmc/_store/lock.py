@@ -1,4 +1,4 @@
-"""One process at a time takes the steps of a run."""
+"""A lock: only one process at a time takes steps of a run."""
 
 import contextlib
 import os
@@ -8,12 +8,12 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def reserved(path: pathlib.Path) -> Iterator[None]:
-    """While this is open nobody else can reserve a folder; a process that is killed lets go of it.
+    """While this is open, no other process can reserve the folder; a killed process releases it.
 
-    Where neither the system nor the file system has such locks it does nothing.
+    If the operating system or the file system has no such locks, this does nothing.
 
     Raises:
-        RuntimeError: another one has it.
+        RuntimeError: another process has reserved it.
     """
     try:
         handle = _locked(path)
@@ -30,7 +30,7 @@ def reserved(path: pathlib.Path) -> Iterator[None]:
 
 
 def _locked(path: pathlib.Path) -> int | None:
-    """A handle of a folder that holds its lock; `None` where there are no locks.
+    """A handle of a folder that holds its lock; `None` if there are no locks.
 
     Raises:
         BlockingIOError: another handle holds it.
@@ -45,7 +45,7 @@ def _locked(path: pathlib.Path) -> int | None:
     except BlockingIOError:
         os.close(handle)
         raise
-    except OSError:  # some file systems of clusters
+    except OSError:  # some cluster file systems
         os.close(handle)
         return None
     return handle

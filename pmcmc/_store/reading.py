@@ -1,4 +1,4 @@
-"""What of an array on disk can be read."""
+"""Which part of an array on disk can be read."""
 
 import pathlib
 from typing import Any

@@ -1,4 +1,4 @@
-"""A run on disk: what was asked for, where it is, and what has come out so far."""
+"""A run on disk: the request, its progress, and its draws so far."""
 
 from typing import Any, NamedTuple
 
@@ -15,19 +15,19 @@ from pmcmc._store.storage import CHECKPOINT, Checkpoint, Storage, variables_of
 from pmcmc._util.arviz_compat import name_of_stat
 from pmcmc._util.checks import short
 
-_FILES = 50  # of each variable
-_FILE_NUMBERS = 2**20  # at most: 8 MiB of float64
+_FILES = 50  # per variable
+_FILE_NUMBERS = 2**20  # most numbers per file: 8 MiB of float64
 _DESCRIPTION, _TUNED, _LENGTH = "description", "tuned", "n_steps_"
 
 
 class Keepsake(NamedTuple):
-    """A kernel, solver or function, or what there is of it on disk.
+    """A kernel, solver or function, or as much of it as can be stored.
 
     Args:
-        value: as it was; `None` of what has no form on disk, which users have to give again.
-        text: in words.
-        leaves: its numbers, where it is a pytree.
-        is_whole: whether `value` is all of it.
+        value: the value; `None` if it cannot be stored, so that users have to pass it again.
+        text: the value in words.
+        leaves: its numbers, if it is a pytree.
+        is_whole: whether `value` is complete.
     """
 
     value: Any
@@ -37,7 +37,7 @@ class Keepsake(NamedTuple):
 
     @classmethod
     def of(cls, value: Any) -> "Keepsake":
-        """What can be kept of a value."""
+        """As much of a value as can be stored."""
         try:
             pack(value)
         except NotStorableError:
@@ -46,7 +46,7 @@ class Keepsake(NamedTuple):
         return cls(value, short(value))
 
     def restored(self, like: Any) -> Any:
-        """The value; its numbers in the structure of `like` where they are all there is."""
+        """The value; if only its numbers were stored, they get the structure of `like`."""
         return (
             self.value
             if self.is_whole
@@ -55,7 +55,7 @@ class Keepsake(NamedTuple):
 
 
 class Description(NamedTuple):
-    """What was asked for.
+    """The request.
 
     Args:
         version: of this package.
@@ -63,17 +63,17 @@ class Description(NamedTuple):
         n_chains: number of chains.
         rng_key: data of the key.
         rng_key_impl: its implementation.
-        random_bits: drawn with it, which tell whether noise is the same elsewhere.
+        random_bits: bits drawn with it, to check that noise is the same on another machine.
         dtype: of the positions.
-        logdensity: at the starts, `None` where there is no log density.
+        logdensity: log densities of the starts; `None` if there is no log density.
         kernel: as the user wrote it.
         solver: as the user wrote it.
         keep: as the user wrote it.
-        n_warmup: steps of the warm-up.
-        thin: steps for one draw.
+        n_warmup: number of steps of the warm-up.
+        thin: number of steps per draw.
         chain_method: as the user wrote it.
         gradient_mode: as the user wrote it.
-        chunk: draws in a file.
+        chunk: number of draws per file.
     """
 
     version: str
@@ -95,14 +95,14 @@ class Description(NamedTuple):
 
 
 class Tuned(NamedTuple):
-    """Where a warm-up led.
+    """The result of a warm-up.
 
     Args:
-        kernel: flat.
+        kernel: for flat positions.
         positions: shape `(chain, D)`.
-        report: `None` where there was no warm-up.
-        gradient_mode: of the whole run, `"auto"` where the kernel takes no gradient.
-        seconds: it took.
+        report: `None` if there was no warm-up.
+        gradient_mode: of the whole run; `"auto"` if the kernel uses no gradient.
+        seconds: duration of the warm-up.
     """
 
     kernel: Keepsake
@@ -136,10 +136,10 @@ class Record:
     def create(
         cls, kind: type[Folder], path: Any, description: Description, n_steps: int, attributes: Any
     ) -> "Record":
-        """A new one, in a folder of some kind.
+        """Create a record in a new folder.
 
         Raises:
-            ValueError: there is something at that path, or `x0` has no form on disk.
+            ValueError: the path exists, or `x0` cannot be stored.
         """
         records = {_DESCRIPTION: description, f"{_LENGTH}{n_steps:012}": n_steps}
         return cls(kind.create(path, attributes, records))
@@ -155,25 +155,25 @@ class Record:
 
     @property
     def tuned(self) -> Tuned | None:
-        """Where the warm-up led, `None` before it is over."""
+        """The result of the warm-up; `None` until it is over."""
         return self.folder.get(_TUNED)
 
     def add_tuned(self, tuned: Tuned) -> None:
-        """Write down where the warm-up led; how it got there is no longer needed."""
+        """Store the result of the warm-up, and drop its journal."""
         self.folder.put(_TUNED, tuned._replace(positions=np.asarray(tuned.positions)))
-        self.folder.wait()  # others may still read it
+        self.folder.wait()  # other processes may still read it
         self.folder.drop(JOURNAL)
 
     def journal(self, fitting: Fitting | None, device: Any) -> Journal:
-        """Of the warm-up."""
+        """The journal of the warm-up."""
         return Journal(self.folder, fitting, device)
 
     def checkpoint(self, like: Any, spacing: int) -> Checkpoint | None:
-        """The last one before which all draws can be read.
+        """The last checkpoint before which all draws can be read.
 
         Args:
-            like: what is kept of positions, of no draws, leaves `(chain, 0, *event)`.
-            spacing: steps for one draw.
+            like: the kept part of zero draws, leaves `(chain, 0, *event)`.
+            spacing: number of steps per draw.
         """
         names = self.folder.names(CHECKPOINT)
         n_intact = self.folder.n_intact(self._variables(like)) if names else 0
@@ -185,11 +185,11 @@ class Record:
         return None
 
     def storage(self, n_steps: int, spacing: int) -> Storage:
-        """What writes the draws behind so many steps; `spacing` is the steps for one."""
+        """The storage for draws after `n_steps`, with `spacing` steps per draw."""
         return Storage(self.folder, self.description.chunk, n_steps, spacing)
 
     def draws(self, like: Any, n_draws: int) -> DrawnRows:
-        """Draws so far; `like` as in `checkpoint`."""
+        """The draws so far; `like` as in `checkpoint`."""
         variables = self._variables(like)
         arrays = [self.folder.read(variable, n_draws) for variable in variables]
         n_positions = len(jax.tree.leaves(like))
@@ -202,10 +202,10 @@ class Record:
 
 
 def draws_in_file(n_draws: int, numbers: int) -> int:
-    """Draws in one file of each variable.
+    """Number of draws per file of a variable.
 
     Args:
-        n_draws: of the whole run.
-        numbers: in a draw of all chains.
+        n_draws: number of draws of the whole run.
+        numbers: count of numbers in one draw of all chains.
     """
     return max(1, min(n_draws // _FILES, _FILE_NUMBERS // numbers))

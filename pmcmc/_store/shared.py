@@ -1,4 +1,4 @@
-"""A run on disk that several processes take part in."""
+"""A run on disk that several processes share."""
 
 import contextlib
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from pmcmc._store.folder import Folder, Variable
 
 
 class SharedFolder(Folder):
-    """A folder that all processes of `jax.distributed` see, and the first one writes."""
+    """A folder that all processes of `jax.distributed` see and only the first one writes."""
 
     @classmethod
     def create(

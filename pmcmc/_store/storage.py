@@ -16,18 +16,18 @@ from pmcmc._util.checks import first_line
 from pmcmc._util.labels import Labels, named_leaves, variable_names
 
 CHECKPOINT = "checkpoint_"
-_COMMIT_SECONDS = 1.0  # at least, between two commits
+_COMMIT_SECONDS = 1.0  # least time between two commits
 
 
 class Checkpoint(NamedTuple):
-    """Where a run is.
+    """The progress of a run.
 
     Args:
-        n_steps: behind it.
+        n_steps: number of steps taken.
         positions: shape `(chain, D)`.
-        evidence: of the solver.
-        moments: where these are kept.
-        seconds: of computing.
+        evidence: the solver's reports.
+        moments: moments so far, if they are kept.
+        seconds: computing time so far.
     """
 
     n_steps: int
@@ -38,7 +38,7 @@ class Checkpoint(NamedTuple):
 
 
 class _Pending(NamedTuple):
-    """Draws that are not handed over yet, and how many draws and steps have been."""
+    """Draws that are not handed over yet, and the numbers of draws and steps before."""
 
     rows: list[DrawnRows]
     n_draws: int
@@ -49,10 +49,10 @@ class Storage:
     """Draws and checkpoints of a run, written in the background.
 
     Args:
-        folder: of the run.
-        chunk: draws in a file.
-        n_steps: that are there already.
-        thin: steps for one draw.
+        folder: folder of the run.
+        chunk: number of draws per file.
+        n_steps: number of steps stored already.
+        thin: number of steps per draw.
     """
 
     def __init__(self, folder: Folder, chunk: int, n_steps: int, thin: int) -> None:
@@ -63,20 +63,20 @@ class Storage:
         self._next_commit = time.perf_counter() + _COMMIT_SECONDS
 
     def append(self, rows: DrawnRows) -> None:
-        """Take over the next draws."""
+        """Add the next draws."""
         self._pending.rows.append(rows)
 
     @property
     def is_due(self) -> bool:
-        """Whether there is time for a commit."""
+        """Whether it is time for a commit."""
         is_idle = self._writing is None or self._writing.done()
         return is_idle and time.perf_counter() >= self._next_commit
 
     def commit(self, at: Checkpoint) -> None:
-        """Begin to write draws up to a checkpoint, and then the checkpoint.
+        """Start to write the draws up to a checkpoint, and then the checkpoint.
 
         Raises:
-            RuntimeError: what was to be written before could not be.
+            RuntimeError: an earlier write failed.
         """
         self._wait()
         rest, first, n_steps = self._pending
@@ -89,7 +89,7 @@ class Storage:
             rows = jax.tree.map(lambda *x: np.concatenate(x, axis=1), *rest)
             table = jax.tree.map(lambda x: x[:, :n_new], rows)
             rest = [jax.tree.map(lambda x: x[:, n_new:], rows)]
-        # Ctrl-C may come between any two lines: then the same is written once more.
+        # Ctrl-C may come between any two lines; then the same is written again.
         self._writing = self._worker.submit(self._write, table, first, at)
         self._pending = _Pending(rest, n_draws, at.n_steps)
         self._next_commit = time.perf_counter() + _COMMIT_SECONDS
@@ -107,7 +107,7 @@ class Storage:
             self._worker.shutdown(wait=False)
 
     def _wait(self) -> None:
-        """Until what was begun is on disk.
+        """Wait until the write that was started is on disk.
 
         Raises:
             RuntimeError: it could not be written.
@@ -134,7 +134,7 @@ class Storage:
         self._prune(at.n_steps)
 
     def _prune(self, n_steps: int) -> None:
-        """Drop old checkpoints; one stays for each file of draws, should later ones be damaged."""
+        """Drop old checkpoints, but keep one per file of draws in case later files get damaged."""
         names = self._folder.names(CHECKPOINT)
         for name in names[:-2]:
             file = int(name.removeprefix(CHECKPOINT)) // self._thin // self._chunk
@@ -143,7 +143,7 @@ class Storage:
 
 
 def variables_of(positions: Any, stats: dict[str, np.ndarray]) -> dict[Variable, np.ndarray]:
-    """The arrays of draws by where they are on disk, under ArviZ's names."""
+    """The arrays of draws by their place on disk, under ArviZ's names."""
     leaves = named_leaves(positions)
     names = variable_names(leaves)
     labels = Labels(names, None)

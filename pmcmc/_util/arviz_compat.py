@@ -4,8 +4,10 @@ ArviZ is a dependency: it is installed with pmcmc. It is imported only when a re
 so that sampling runs where only JAX and NumPy are installed.
 """
 
+import contextlib
+import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -40,10 +42,10 @@ def to_arviz(
         posterior: draws by name, leading axes `(chain, draw)`.
         stats: statistics by name, axes `(chain, draw)`.
         attrs: attributes of the posterior group.
-        groups: more variables, by group and name, with the same leading axes but for data.
-        axes: names that axes should have, by group and variable, `None` for those without.
-        dims: names that a user gave to axes, by variable.
-        coords: coordinates that a user gave, by axis.
+        groups: more variables, by group and name; all but data have the same leading axes.
+        axes: proposed names of axes, by group and variable; `None` for axes without.
+        dims: names of axes from the user, by variable.
+        coords: coordinates from the user, by axis.
 
     Raises:
         ImportError: ArviZ, a dependency of pmcmc, is not installed.
@@ -82,7 +84,7 @@ def _all_dims(
     """Names of all axes, by group and ArviZ's name of the variable."""
     dims: dict[str, dict[str, list[str]]] = {group: {} for group in groups}
     arrays = [(group, name) for group, variables in groups.items() for name in variables]
-    # What a user named comes first, for other names to give way.
+    # Names from the user come first, so that others give way.
     for group, name in sorted(arrays, key=lambda array: not labels.are_given(names[array[1]])):
         event = _event(group, groups[group][name])
         proposed = axes.get(group, {}).get(name, ())
@@ -128,11 +130,33 @@ def _is_new(arviz: Any) -> bool:
 
 def summary(data: Any) -> Any:
     """ArviZ's table of moments, effective sample sizes and R-hat."""
-    return import_arviz().summary(data)
+    arviz = import_arviz()
+    with _silent_about_one_chain(_logger(arviz)):
+        return arviz.summary(data)
+
+
+@contextlib.contextmanager
+def _silent_about_one_chain(logger: logging.Logger) -> Iterator[None]:
+    """Drop ArviZ's log record that one chain has no R-hat: the table shows that as NaN."""
+
+    def is_other(record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        return "input_shape: (1," not in text or "chains=2" not in text
+
+    logger.addFilter(is_other)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_other)
+
+
+def _logger(arviz: Any) -> logging.Logger:
+    """The logger of ArviZ's statistics; older versions do not register theirs by name."""
+    return logging.getLogger("arviz_stats.utils") if _is_new(arviz) else arviz._log
 
 
 def posterior(data: Any) -> Any:
-    """Draws as an `xarray.Dataset`, of any container of ArviZ's; `None` where there are none."""
+    """Draws of any ArviZ container as an `xarray.Dataset`; `None` if it has none."""
     group = getattr(data, "posterior", data)
     if hasattr(group, "to_dataset"):  # a node of a DataTree
         group = group.to_dataset()
@@ -155,7 +179,7 @@ def stat_name(name: str) -> str:
 
 
 def name_of_stat(label: str) -> str:
-    """What ArviZ's sample statistic of a name is called here."""
+    """Our name of one of ArviZ's sample statistics."""
     return {theirs: ours for ours, theirs in _STAT_NAMES.items()}.get(label, label)
 
 
@@ -163,7 +187,7 @@ def import_arviz() -> Any:
     """The installed ArviZ.
 
     Raises:
-        ImportError: there is none, or it cannot be imported.
+        ImportError: ArviZ is not installed, or cannot be imported.
     """
     try:
         with warnings.catch_warnings():

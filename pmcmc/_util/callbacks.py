@@ -1,7 +1,7 @@
-"""What a callback of a user's raises inside of a compiled program, as an exception of its own.
+"""Exceptions that a user's callback raises inside a compiled program.
 
-JAX turns it into text: the runtime's error quotes the traceback, and the exception itself goes to
-JAX's log only, where it is picked up here.
+JAX turns them into text: the runtime's error quotes the traceback, and the exception itself goes
+only to JAX's log. This module picks it up there.
 """
 
 import contextlib
@@ -16,19 +16,19 @@ class CallbackError(RuntimeError):
 
 
 class ExplainedError(RuntimeError):
-    """What a callback of ours raises, whose message needs no more than where the chains were."""
+    """An error of our own callbacks; its message lacks only where the chains were."""
 
 
 @contextlib.contextmanager
 def callbacks_raise(where: Callable[[], str]) -> Iterator[None]:
-    """While this is open, what a callback raises is the cause of a short error.
+    """While this is open, an exception in a callback becomes the cause of a short error.
 
     Args:
         where: says where it happened, for the message.
 
     Raises:
-        CallbackError: a callback raised an exception. What is none, such as a
-            `KeyboardInterrupt`, is raised as it is.
+        CallbackError: a callback raised an exception. A `KeyboardInterrupt` and the like are
+            raised unchanged.
     """
     seen = _Seen()
     logger = logging.getLogger("jax")
@@ -51,7 +51,7 @@ def callbacks_raise(where: Callable[[], str]) -> Iterator[None]:
 
 
 class _Seen(logging.Handler):
-    """Keeps the exceptions that JAX logs, and prints the rest as if it were not there."""
+    """Keeps the exceptions that JAX logs, and lets all other records through."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -66,22 +66,22 @@ class _Seen(logging.Handler):
             logging.lastResort.handle(record)
 
     def cause_of(self, error: Exception) -> BaseException | None:
-        """The exception that the runtime's error quotes; of several, the one quoted in full.
+        """The exception that the runtime's error quotes; if several match, the one quoted in full.
 
-        Others may have been logged besides: by a callback in another thread, or by JAX itself.
+        Other exceptions may be in the log: from a callback in another thread, or from JAX itself.
         """
         quoted = [e for e in reversed(self.exceptions) if _quotation(e) in str(error)]
         return max(quoted, key=lambda e: len(_quotation(e)), default=None)
 
 
 def _quotation(exception: BaseException) -> str:
-    """The end of the traceback that the runtime prints, on a line of its own."""
+    """The last line of the traceback that the runtime prints."""
     message = str(exception).split("\0")[0]  # a C string ends there
     return f"\n{type(exception).__name__}: {message}".rstrip()
 
 
 def _arguments(exception: BaseException) -> str:
-    """What the callback was called with: the arrays given to the first function not of JAX."""
+    """The arguments of the callback: arrays passed to the first function outside JAX."""
     trace = exception.__traceback__
     while trace is not None:
         frame = trace.tb_frame

@@ -1,4 +1,4 @@
-"""Checks of arguments. Each error names the argument, what was got and what to write instead."""
+"""Checks of arguments. Each error names the argument, its value, and what to write instead."""
 
 import math
 import numbers
@@ -13,10 +13,10 @@ _LONGEST_TEXT = 80
 
 
 def short(value: Any) -> str:
-    """A value for a message: on one line, and not longer than one."""
+    """A value for a message, in at most one line."""
     try:
         text = " ".join(repr(value).split())
-    except Exception:  # users' objects may be half made
+    except Exception:  # users' objects may be half initialized
         text = f"an instance of {type(value).__name__}"
     if len(text) <= _LONGEST_TEXT:
         return text
@@ -27,20 +27,20 @@ def short(value: Any) -> str:
 
 
 def first_line(error: Exception) -> str:
-    """What an error says first, with its kind; last, where it begins with the trace of another."""
+    """The first line of an error, with its type; the last line if it quotes a traceback."""
     lines = str(error).strip().splitlines() or [""]
     is_traced = lines[0].endswith("Traceback (most recent call last):")
     return f"{type(error).__name__}: {lines[-1] if is_traced else lines[0]}"
 
 
 def is_concrete(value: Any) -> bool:
-    """Whether `value` is a value that a user wrote, not a tracer or a placeholder of a pytree."""
+    """Whether `value` is an actual value, not a tracer or a placeholder in a pytree."""
     kinds = (numbers.Number, str, list, tuple, dict, np.ndarray, jax.Array)
     return isinstance(value, kinds) and not isinstance(value, jax.core.Tracer)
 
 
 def is_among(value: Any, *choices: str | None) -> bool:
-    """Whether `value` is one of some names, or `None` where that is a choice."""
+    """Whether `value` is one of the choices (names, or `None`)."""
     return (value is None or isinstance(value, str)) and value in choices
 
 
@@ -68,7 +68,7 @@ def check_not_negative(name: str, value: Any, example: str) -> None:
 
 
 def check_part(name: str, value: Any, example: str) -> None:
-    """Raise where `value` cannot be an instance of one of our classes."""
+    """Raise if `value` cannot be an instance of one of our classes."""
     if value is None or is_concrete(value) or isinstance(value, type):
         raise ValueError(
             f"{name} must be an instance such as pmcmc.solvers.{example}, got {short(value)}: "
@@ -90,14 +90,14 @@ def check_share(name: str, value: Any, example: str) -> None:
 
 
 def check_function(name: str, value: Any, example: str) -> None:
-    """Raise unless `value` is a function that can be told from others."""
+    """Raise unless `value` is a hashable function."""
     if not callable(value) or isinstance(value, type):
         raise ValueError(f"{name} must be a function, got {short(value)}: write {name}={example}.")
     check_hashable(name, value, "*args")
 
 
 def check_hashable(name: str, value: Any, arguments: str) -> None:
-    """Raise unless a function of a user's can be found again."""
+    """Raise unless a user's function is hashable, so that its compiled code can be found again."""
     try:
         hash(value)
     except TypeError as error:
@@ -110,10 +110,10 @@ def check_hashable(name: str, value: Any, arguments: str) -> None:
 
 
 def check_count(name: str, value: Any, minimum: int = 1) -> int:
-    """Raise unless `value` is an integer of at least `minimum`, of Python, NumPy or JAX.
+    """Raise unless `value` is an integer (Python, NumPy or JAX) of at least `minimum`.
 
     Returns:
-        It as one of Python.
+        The value as a Python integer.
     """
     count = _as_integer(value)
     if count is None or count < minimum:
@@ -129,12 +129,12 @@ def check_count(name: str, value: Any, minimum: int = 1) -> int:
 
 
 def store_count(instance: Any, name: str, minimum: int = 1) -> None:
-    """Check a count among the fields of a frozen dataclass, and keep it as an integer of Python."""
+    """Check a count in a field of a frozen dataclass, and store it as a Python integer."""
     object.__setattr__(instance, name, check_count(name, getattr(instance, name), minimum))
 
 
 def check_invertible(name: str, value: Any) -> None:
-    """Raise unless `value` is a square matrix of real numbers with an inverse to rely on."""
+    """Raise unless `value` is a real square matrix with a reliable inverse."""
     example = f"write {name}=numpy.linalg.qr(matrix)[0], {name}='hessian' or {name}=None"
     if not isinstance(value, np.ndarray | jax.Array):
         raise ValueError(f"{name} must be an invertible matrix, got {short(value)}: {example}.")
@@ -160,10 +160,10 @@ def _is_number_above(value: Any, bound: float) -> bool:
 
 
 def _as_integer(value: Any) -> int | None:
-    """The value as an integer of Python, `None` where it is none; a bool is none."""
+    """The value as a Python integer; `None` if it is not an integer, or is a bool."""
     if isinstance(value, bool | np.bool_) or np.dtype(bool) == getattr(value, "dtype", None):
         return None
     try:
         return operator.index(value)
-    except TypeError:  # also where it is traced
+    except TypeError:  # also if it is traced
         return None

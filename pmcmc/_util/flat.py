@@ -1,4 +1,4 @@
-"""Trajectories that users give, as arrays of flat states."""
+"""Trajectories from users, as arrays of flat states."""
 
 from typing import Any
 
@@ -12,10 +12,10 @@ def flatten_states(states: Any, state: Any, axes: tuple[int, ...]) -> jax.Array:
     Args:
         states: pytree of the structure of `state`, leaves `(*axes, *event)`.
         state: one state, a pytree of arrays.
-        axes: the leading axes that are expected.
+        axes: the expected leading axes.
 
     Raises:
-        ValueError: structure or shapes are other ones.
+        ValueError: structure or shapes do not match.
     """
     got = jax.tree.map(jnp.shape, states)
     expected = jax.tree.map(lambda leaf: (*axes, *jnp.shape(leaf)), state)

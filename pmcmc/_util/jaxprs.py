@@ -1,4 +1,4 @@
-"""What there is in a traced function."""
+"""The contents of a traced function."""
 
 import math
 from collections.abc import Iterator
@@ -14,15 +14,15 @@ _FACTORIZATIONS |= {"svd", "triangular_solve"}
 
 
 class Contents(NamedTuple):
-    """What there is in a traced function, in the functions that it calls too.
+    """The contents of a traced function, including the functions that it calls.
 
     Args:
-        has_loop: whether a `scan` or a `while` loop.
-        has_callback: whether something that is seen from outside, such as a call of the host.
-        n_operations: on numbers, roughly; of loops one round.
-        may_deadlock: whether two programs of it at once, on a CPU, may wait for each other's
-            threads for good, as they do in factorizations of batches of matrices (jaxlib 0.10.2,
-            without any of this package's code).
+        has_loop: whether there is a `scan` or a `while` loop.
+        has_callback: whether there is an effect outside the program, such as a call of the host.
+        n_operations: approximate number of operations on numbers; loops count one iteration.
+        may_deadlock: whether two such programs at once on a CPU may wait for each other's threads
+            forever. Factorizations of batches of matrices do so in jaxlib 0.10.2, also without
+            this package.
     """
 
     has_loop: bool
@@ -32,10 +32,10 @@ class Contents(NamedTuple):
 
 
 def contents_of(traced: ClosedJaxpr) -> Contents:
-    """What there is in it.
+    """The contents of a traced function.
 
     Args:
-        traced: as `jax.make_jaxpr` returns it.
+        traced: the result of `jax.make_jaxpr`.
     """
     equations = list(_equations(traced.jaxpr))
     names = {equation.primitive.name for equation in equations}
@@ -46,7 +46,7 @@ def contents_of(traced: ClosedJaxpr) -> Contents:
 
 
 def _equations(jaxpr: Jaxpr) -> Iterator[Any]:
-    """All of them, those of branches, bodies of loops and rules of the user's included."""
+    """All equations, including those in branches, loop bodies and custom rules."""
     for equation in jaxpr.eqns:
         yield equation
         for inner in jax.tree.leaves(list(equation.params.values()), is_leaf=_is_jaxpr):
@@ -60,7 +60,7 @@ def _waits_for_threads(equation: Any) -> bool:
 
 
 def _n_operations(equation: Any) -> int:
-    """One for each number that comes out, or those of the sums of a product of matrices."""
+    """One per output number; for matrix products, one per term of the sums."""
     n_results = sum(math.prod(getattr(out.aval, "shape", ())) for out in equation.outvars)
     if equation.primitive.name != "dot_general":
         return n_results

@@ -1,4 +1,4 @@
-"""Random keys: as users write them, and numbers drawn with many of them."""
+"""Random keys: the forms that users pass, and draws with many keys."""
 
 import operator
 from collections.abc import Callable
@@ -15,20 +15,20 @@ _OURS = "threefry2x32"
 
 
 def internal_key(seed: int) -> jax.Array:
-    """A key for numbers of our own, whatever JAX's default implementation is."""
+    """A key for our own numbers, independent of JAX's default implementation."""
     return jax.random.key(seed, impl=_OURS)
 
 
 def can_be_batched(implementation: Any) -> bool:
-    """Whether `jax.vmap` draws with each of many keys what is drawn with each of them alone.
+    """Whether `jax.vmap` over keys draws the same numbers as each key alone.
 
-    Of the keys of `rbg` and `unsafe_rbg` JAX uses the first one only.
+    For `rbg` and `unsafe_rbg` keys, JAX uses only the first one.
     """
     return bool(implementation == _OURS)
 
 
 def check_no_keys(noise: Any) -> None:
-    """Raise where noise has keys in it: what is drawn with them later depends on the batch."""
+    """Raise if noise contains keys: later draws with them would depend on the batch."""
     if any(map(_is_typed, jax.tree.leaves(noise))):
         raise ValueError(
             "noise must consist of numbers, got keys: use them to draw there, e.g. "
@@ -37,9 +37,9 @@ def check_no_keys(noise: Any) -> None:
 
 
 def map_with_keys(rng_key: jax.Array, function: Callable[[Any], Any], xs: Any) -> Any:
-    """`function` of each of `xs`, which draws with keys derived from `rng_key`.
+    """Apply `function`, which draws with keys derived from `rng_key`, to each of `xs`.
 
-    All at once where that draws the same numbers as one at a time.
+    It runs on all of them at once if that draws the same numbers as one at a time.
     """
     if can_be_batched(jax.random.key_impl(rng_key)):
         return jax.vmap(function)(xs)
@@ -57,7 +57,7 @@ def as_key(rng_key: jax.Array | int) -> jax.Array:
 
 
 def check_key(rng_key: jax.Array | int) -> jax.Array:
-    """One key, typed or raw, as it is; a seed as the typed key that it stands for.
+    """One key, typed or raw, unchanged; a seed becomes a typed key.
 
     Raises:
         ValueError: it is neither.
@@ -78,7 +78,7 @@ def check_key(rng_key: jax.Array | int) -> jax.Array:
 
 
 def check_keys(keys: jax.Array) -> jax.Array:
-    """Keys, one a step, typed or raw, as they are.
+    """Check keys, one per step, typed or raw, and return them unchanged.
 
     Raises:
         ValueError: they are not.
@@ -86,7 +86,7 @@ def check_keys(keys: jax.Array) -> jax.Array:
     if key_axes(keys) == 1 and len(keys):
         return jnp.asarray(keys)
     raise ValueError(
-        f"keys must be one key a step, got {short(keys)}: write "
+        f"keys must be one key per step, got {short(keys)}: write "
         "keys=jax.random.split(rng_key, n_steps)."
     )
 

@@ -1,4 +1,4 @@
-"""Names of variables and of their axes, as ArviZ and netCDF can hold them."""
+"""Names of variables and axes that ArviZ and netCDF can hold."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -13,10 +13,10 @@ AxisNames = Sequence[str | None]
 
 
 def named_leaves(positions: Any) -> dict[str, Any]:
-    """The leaves of a pytree by their names: keys joined by dots, `x` where there are none.
+    """The leaves of a pytree by name: keys joined by dots, or `x` if there are none.
 
     Raises:
-        ValueError: two have one name.
+        ValueError: two leaves have the same name.
     """
     named: dict[str, Any] = {}
     for path, leaf in jax.tree.flatten_with_path(positions)[0]:
@@ -30,10 +30,10 @@ def named_leaves(positions: Any) -> dict[str, Any]:
 
 
 def variable_names(names: Iterable[str]) -> dict[str, str]:
-    """What each variable is called in ArviZ: dots for slashes, `chain_` for `chain`.
+    """ArviZ's name of each variable: dots for slashes, `chain_` for `chain`.
 
     Raises:
-        ValueError: two would have one name.
+        ValueError: two variables would have the same name.
     """
     labels: dict[str, str] = {}
     for name in names:
@@ -45,14 +45,14 @@ def variable_names(names: Iterable[str]) -> dict[str, str]:
 
 
 class Labels:
-    """Names of the axes of all groups: those that a user gave, then proposed ones, then numbers.
+    """Names of the axes of all groups: from the user, else proposed names, else numbers.
 
-    A name that is proposed but taken, by another length, a variable, `chain` or `draw`, is followed
-    by an underscore.
+    A proposed name gets an underscore if it is taken: by an axis of another length, a variable,
+    `chain` or `draw`.
 
     Args:
-        variables: names in ArviZ by name.
-        dims: names of axes behind `(chain, draw)`, by variable, as a user gave them.
+        variables: ArviZ's names by our name.
+        dims: names of axes after `(chain, draw)` from the user, by variable.
 
     Raises:
         ValueError: `dims` has an unknown variable, or something other than lists of names.
@@ -80,13 +80,13 @@ class Labels:
         self._dims = {known[name]: list(given) for name, given in self._dims.items()}
 
     def check_ranks(self, ranks: Mapping[str, int]) -> None:
-        """Check that each variable that a user named the axes of has as many.
+        """Check that variables have as many axes as the user named.
 
         Args:
-            ranks: number of axes behind `(chain, draw)` by ArviZ's name.
+            ranks: number of axes after `(chain, draw)`, by ArviZ's name.
 
         Raises:
-            ValueError: one has not.
+            ValueError: one has another number.
         """
         for label, given in self._dims.items():
             if len(given) != ranks[label]:
@@ -97,7 +97,7 @@ class Labels:
                 )
 
     def are_given(self, label: str) -> bool:
-        """Whether a user named axes of this variable."""
+        """Whether the user named the axes of this variable."""
         return label in self._dims
 
     def of(self, label: str, shape: Sequence[int], proposed: AxisNames) -> list[str]:
@@ -106,10 +106,10 @@ class Labels:
         Args:
             label: ArviZ's name of the variable.
             shape: without `(chain, draw)`.
-            proposed: names of its axes, `None` for those without.
+            proposed: proposed names of its axes; `None` for axes without.
 
         Raises:
-            ValueError: a user gave one name to two lengths, or the name of a variable.
+            ValueError: a name from the user is that of a variable, or of an axis of another length.
         """
         given = self._dims.get(label, ())
         names: list[str] = []
@@ -125,7 +125,7 @@ class Labels:
         return names
 
     def check_coords(self, coords: Mapping[str, Any]) -> None:
-        """Check coordinates that a user gave.
+        """Check the coordinates from the user.
 
         Raises:
             ValueError: there is no such axis, or it has another length.

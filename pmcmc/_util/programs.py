@@ -1,4 +1,4 @@
-"""Programs compiled for a user's function, which go when the function goes."""
+"""Programs compiled for a user's function, and freed together with it."""
 
 import collections
 import dataclasses
@@ -23,16 +23,16 @@ _KINDS: collections.OrderedDict[Hashable, _Function] = collections.OrderedDict()
 
 
 class Ready:
-    """A compiled program, to be called in any thread, whatever settings of JAX's hold there.
+    """A compiled program that can be called in any thread, whatever JAX's settings are there.
 
-    Settings such as `jax.enable_x64` belong to the thread that compiles; the arguments, arrays on
-    the device, carry what is left of them.
+    Settings such as `jax.enable_x64` only matter in the thread that compiles. After that, the
+    arguments, arrays on the device, carry the dtypes.
 
     Args:
-        program: of `jax.jit`.
-        arguments: like those it is to be called with; placeholders will do.
-        static: which of them are static.
-        last: further arguments, the same in every call.
+        program: the result of `jax.jit`.
+        arguments: examples of the arguments of later calls; placeholders will do.
+        static: indices of the static ones.
+        last: further arguments, which are the same in every call.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Ready:
 
 
 class _OfFunction:
-    """What `jit_of_function` makes."""
+    """The result of `jit_of_function`."""
 
     def __init__(self, implementation: _Function, static: tuple[int, ...]) -> None:
         functools.update_wrapper(self, implementation)
@@ -63,7 +63,7 @@ class _OfFunction:
     def __call__(self, of: Any, *arguments: Any) -> Any:
         if of is None:
             return self._without(*arguments)
-        # The owner, which this may trace, is alive as a local.
+        # This may trace the owner, so a local variable keeps it alive.
         program, data, _owner = self._find(of)
         return program(*arguments, data)
 
@@ -87,7 +87,7 @@ class _OfFunction:
 
 
 class _OfKinds:
-    """What `jit_of_kinds` makes."""
+    """The result of `jit_of_kinds`."""
 
     def __init__(
         self,
@@ -111,7 +111,7 @@ class _OfKinds:
         kind = (self._implementation, jax.tree.structure(arguments))
         with _LOCK:
             if kind not in _KINDS:
-                # A new function each: what JAX keeps for a function goes with it.
+                # A new function each: JAX frees what it keeps for a function with the function.
                 own = functools.update_wrapper(
                     functools.partial(self._implementation), self._implementation
                 )
@@ -125,16 +125,16 @@ class _OfKinds:
 
 
 def jit_of_function(*static_argnums: int) -> Callable[[_Function], _OfFunction]:
-    """`jax.jit` for what is made of a user's function; the programs live as long as that one.
+    """`jax.jit` for objects that wrap a user's function; programs live as long as the function.
 
-    The first argument is static: a frozen dataclass whose field `function` is the user's, or
-    `None`; a field `data` of it is traced, so that other data find the same program. `jax.jit`
-    would keep it, and megabytes of programs, for good. Here a table refers to the user's function
-    weakly, and so do its programs, which are found again for the same function or an equal one.
-    For `None` see `jit_of_kinds`.
+    The first argument is static: `None` (see `jit_of_kinds`), or a frozen dataclass with the user's
+    function in its field `function`. A field `data` is traced, so other data reuse the program.
+    `jax.jit` alone would keep the function, and megabytes of programs, forever. Here a table and
+    the programs refer to the function weakly. They are found again for the same function or an
+    equal one.
 
     Args:
-        *static_argnums: which of the other arguments are static, counted with the first.
+        *static_argnums: which other arguments are static; the first argument counts too.
     """
     others = tuple(number - 1 for number in static_argnums)
     return lambda implementation: _OfFunction(implementation, others)
@@ -143,10 +143,9 @@ def jit_of_function(*static_argnums: int) -> Callable[[_Function], _OfFunction]:
 def jit_of_kinds(
     *static_argnums: int, compiler_options: dict[str, Any] | None = None
 ) -> Callable[[_Function], _OfKinds]:
-    """`jax.jit` for functions of pytrees that may hold functions of users; few programs are kept.
+    """`jax.jit` for pytrees that may hold users' functions; it keeps only a few programs.
 
-    Programs are found again for arguments of the same structure. Those that were not used for
-    longest go.
+    Arguments of the same structure reuse a program. The least recently used programs are dropped.
 
     Args:
         *static_argnums: which of the arguments are static.
@@ -156,11 +155,11 @@ def jit_of_kinds(
 
 
 def memory_of(of: Any, *about: Hashable) -> dict[Any, Any]:
-    """What was found out about a user's function, kept as long as its programs.
+    """A cache of facts about a user's function, kept as long as its programs.
 
     Args:
-        of: as the first argument of what `jit_of_function` makes; of `None` nothing is kept.
-        *about: which of its memories.
+        of: as in the first argument of `jit_of_function`'s result; nothing is kept for `None`.
+        *about: key of the cache.
     """
     if of is None:
         return {}
@@ -170,7 +169,7 @@ def memory_of(of: Any, *about: Hashable) -> dict[Any, Any]:
 
 
 def weakly_referable(function: _Function) -> _Function:
-    """The function, or a new one in its place that programs can refer to weakly."""
+    """The function, or a wrapper of it that programs can refer to weakly."""
     try:
         weakref.ref(function)
     except TypeError:  # an object with slots
@@ -179,7 +178,7 @@ def weakly_referable(function: _Function) -> _Function:
 
 
 def _weakly(implementation: _Function, rest: Any, function: weakref.ref[Any]) -> _Function:
-    """The implementation for something made of a function, which is referred to weakly."""
+    """The implementation for an object that wraps a function, with a weak reference to it."""
 
     @functools.wraps(implementation)
     def program(*arguments: Any) -> Any:
@@ -191,7 +190,7 @@ def _weakly(implementation: _Function, rest: Any, function: weakref.ref[Any]) ->
 
 
 def _owned(function: _Function) -> tuple[_Function, _Programs]:
-    """The function, or an equal one that is alive, and its programs."""
+    """The function, or an equal one that is still alive, and its programs."""
     with _LOCK:
         reference, programs = _OWNED.get(function, (lambda: None, {}))
         owner = reference()

@@ -1,4 +1,4 @@
-"""What a user sees of a run while it runs: a bar, or lines in a log."""
+"""Progress of a run: a bar, or lines in a log."""
 
 import sys
 import time
@@ -8,19 +8,19 @@ from typing import Any
 
 import numpy as np
 
-_LINE_SECONDS = 60.0  # between two lines of a log
-_BAR_SECONDS = 0.1  # between two looks of a bar
+_LINE_SECONDS = 60.0  # between lines of a log
+_BAR_SECONDS = 0.1  # between updates of a bar
 
 
 class Progress:
-    """A bar of tqdm on a terminal or in a notebook, a line a minute elsewhere.
+    """A tqdm bar on a terminal or in a notebook; one line per minute elsewhere.
 
-    Use as a context manager. Where stderr is missing, closed or breaks on the way there is nothing
-    to see from then on: a run outlives its terminal.
+    Use as a context manager. If stderr is missing, closed or breaks during the run, nothing more is
+    shown, and the run goes on: it outlives its terminal.
 
     Args:
-        is_shown: `None` shows it where stderr is a terminal.
-        n_chains: for the text.
+        is_shown: `None` shows progress if stderr is a terminal.
+        n_chains: number of chains, for the text.
     """
 
     def __init__(self, is_shown: bool | None, n_chains: int) -> None:
@@ -39,20 +39,20 @@ class Progress:
         self._safely(self._close)
 
     def say(self, text: str) -> None:
-        """Tell what is done, where it has no steps to count."""
+        """Show what is being done, for work without steps to count."""
         if self._tqdm is not None:
             self._safely(lambda: self._open(f"{text} ...", 0, 0, "{desc}"))
 
     def count(
         self, what: str, total: int, done: int = 0, runner: Any = None
     ) -> Callable[[Any], None]:
-        """A function to call with each segment of steps that were just taken.
+        """A function to call with each segment of finished steps.
 
         Args:
-            what: these steps are.
-            total: how many there will be.
-            done: how many there were before.
-            runner: takes the steps; its solver tells of its sweeps.
+            what: what these steps are, in words.
+            total: number of steps in all.
+            done: number of steps taken before.
+            runner: the runner that takes the steps.
         """
         counts = _Counts(self._n_chains, runner)
         seconds = _LINE_SECONDS if self._tqdm is None else _BAR_SECONDS
@@ -87,7 +87,7 @@ class Progress:
             unit=" steps",
             bar_format=bar_format,
             leave=False,
-            position=0,  # below bars that broke, otherwise
+            position=0,  # otherwise it would be below broken bars
             file=sys.stderr,
         )
 
@@ -102,7 +102,7 @@ class Progress:
         sys.stderr.flush()
 
     def _safely(self, show: Callable[[], None]) -> None:
-        # Any exception: stderr may be None, closed, a broken pipe, or an object of anybody's.
+        # Any exception: stderr may be None, closed, a broken pipe, or any object.
         if self._is_shown:
             try:
                 show()
@@ -111,7 +111,7 @@ class Progress:
 
 
 class _Counts:
-    """What the steps of a stage took so far, in words."""
+    """The costs of the steps of a stage so far, in words."""
 
     def __init__(self, n_chains: int, runner: Any) -> None:
         self._n_chains, self._runner = n_chains, runner
@@ -120,7 +120,7 @@ class _Counts:
         self._accepted = self._sweeps = self._evaluations = 0
 
     def add(self, segment: Any) -> None:
-        """Take note of a segment."""
+        """Add a segment."""
         self.n_steps += segment.positions.shape[1]
         report = segment.report
         self._accepted += int(np.count_nonzero(segment.stats["is_accepted"]))
@@ -145,10 +145,10 @@ def _time(seconds: float) -> str:
 
 
 def _tqdm() -> Any:
-    """The bar that suits where this runs; `None` where tqdm is not installed."""
+    """The tqdm bar for the current environment; `None` if tqdm is not installed."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of a notebook without widgets
+            warnings.simplefilter("ignore")  # about notebooks without widgets
             from tqdm.auto import tqdm
     except Exception:
         return None
@@ -166,5 +166,5 @@ def _is_notebook() -> bool:
 def _is_terminal() -> bool:
     try:
         return bool(sys.stderr.isatty())
-    except Exception:  # None, closed, or an object of anybody's
+    except Exception:  # None, closed, or any object
         return False

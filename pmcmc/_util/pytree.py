@@ -1,4 +1,4 @@
-"""Frozen dataclasses that are pytrees, and equal by value."""
+"""Frozen dataclasses that are pytrees and compare by value."""
 
 import dataclasses
 from collections.abc import Hashable, Iterable
@@ -10,16 +10,16 @@ import numpy as np
 
 @dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field,))
 class Pytree:
-    """Base of classes that become frozen dataclasses and pytrees by being written down.
+    """Base class: every subclass becomes a frozen dataclass and a pytree when it is defined.
 
-    Fields are leaves or subtrees, but for static ones: `class HMC(Kernel, static=("jitter",))`.
+    Fields are leaves or subtrees, except static ones: `class HMC(Kernel, static=("jitter",))`.
     Static fields must be hashable; those of a base class stay static. Instances are rebuilt by
-    calling the class. They are equal if they are of one class and their fields have the same
-    values, arrays included, and their hashes are in step with that.
+    calling the class. Two instances are equal if they have the same class and the same field
+    values, including arrays; hashes are consistent with that.
 
-    `jax.tree_util.register_dataclass` would not do: for it structures of different classes with
-    equally many fields are equal while their hashes differ (JAX 0.10 to 0.12), and where two hashes
-    happen to meet in a table, `jax.jit` runs what it compiled for the other class.
+    `jax.tree_util.register_dataclass` does not work here. In JAX 0.10 to 0.12 it makes structures
+    of different classes equal if they have equally many fields, although their hashes differ. If
+    two hashes collide in a table, `jax.jit` runs what it compiled for the other class.
 
     Args:
         static: names of static fields.
@@ -34,7 +34,7 @@ class Pytree:
         super().__init_subclass__(**options)
         cls._static = (*cls._static, *static)
         dataclasses.dataclass(frozen=True, eq=False, kw_only=kw_only)(cls)
-        # Who writes `@dataclass(frozen=True)` on top, out of habit, gets the same class.
+        # An extra `@dataclass(frozen=True)` on a subclass, out of habit, changes nothing.
         del cls.__setattr__, cls.__delattr__
         cls.__eq__, cls.__hash__ = Pytree.__eq__, Pytree.__hash__  # type: ignore[method-assign]
         names = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Calls spread over threads, waited for in a way that Ctrl-C gets through."""
+"""Calls in threads, with waits that Ctrl-C can interrupt."""
 
 import contextvars
 import os
@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-_WAKE_SECONDS = 0.2  # a wait without an end would not hear Ctrl-C everywhere
+_WAKE_SECONDS = 0.2  # on some systems Ctrl-C does not interrupt an endless wait
 
 
 def n_cores() -> int:
@@ -20,11 +20,11 @@ def n_cores() -> int:
 
 
 def in_threads(calls: Sequence[Callable[[], Any]], n_threads: int) -> list[Any]:
-    """What the calls return, in order; at most `n_threads` of them run at once.
+    """Run calls, at most `n_threads` at once, and return their results in order.
 
-    Each sees the context variables of the caller. An exception of the first call that has one is
-    raised when all calls before it are done, and an interrupt of this thread at once; calls that
-    have not begun by then never do. Those that have end in the background.
+    Each call sees the context variables of the caller. The first exception, in order of the calls,
+    is raised once all earlier calls are done. An interrupt of this thread is raised at once. Calls
+    that have not started by then never do; the others finish in the background.
     """
     waiting = iter(enumerate(calls))
     lock = threading.Lock()
@@ -46,7 +46,7 @@ def in_threads(calls: Sequence[Callable[[], Any]], n_threads: int) -> list[Any]:
     failures: dict[int, BaseException] = {}
     try:
         for _ in range(min(n_threads, len(calls))):
-            # A thread that outlived an interrupt must not keep the process.
+            # A thread that outlives an interrupt must not keep the process alive.
             context = contextvars.copy_context()
             threading.Thread(target=context.run, args=(work,), daemon=True).start()
         while not all(i in results for i in range(min(failures, default=len(calls)))):

@@ -1,4 +1,4 @@
-"""What both libraries ask of a burn-in that they go on from."""
+"""The checks of a burn-in that both libraries share."""
 
 from typing import Any
 
@@ -7,14 +7,14 @@ from pmcmc._util.callers import warn_user
 
 
 def check_burn_in(burn_in: Any, settings: dict[str, Any]) -> None:
-    """Raise unless `burn_in` is the result of a burn-in, and a step size is known.
+    """Raise unless `burn_in` is the result of a burn-in with a known step size.
 
     Args:
-        burn_in: what a user gave.
-        settings: of the sampler, which a user gave too.
+        burn_in: the argument from the user.
+        settings: settings of the sampler from the user.
 
     Warns:
-        UserWarning: it had not arrived.
+        UserWarning: the burn-in is not stationary.
     """
     if not isinstance(burn_in, BurnIn):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Draws beside a reference: are they draws of one distribution, or even the same chain?"""
+"""Draws compared with a reference: the same distribution, or even the same chain?"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ from pmcmc.diagnostics._same_noise import SameNoise
 _COMPARED = ("mean", "sd", "q5", "median", "q95")
 _STATISTICS = (*_COMPARED, "ess_bulk", "ess_tail", "r_hat")
 _QUANTILES = (0.05, 0.5, 0.95)
-_FALSE_ALARMS = 1e-4  # probability in a comparison with nothing wrong
-_FEWEST_DRAWS = 100  # effective ones, for standard errors to rely on
+_FALSE_ALARMS = 1e-4  # probability in a comparison without problems
+_FEWEST_DRAWS = 100  # effective draws that reliable standard errors need
 _SHOWN = 12
 
 
@@ -31,7 +31,7 @@ class Comparison:
             Differences are in standard errors; NaN for the last three statistics.
         max_difference: largest difference, in standard errors, that counts as agreement.
         same_noise: the draw-by-draw comparison of two runs with the same noise, otherwise `None`.
-        problems: what is wrong, in words; empty if nothing is.
+        problems: problems in words; empty if there are none.
     """
 
     dataset: Any
@@ -68,7 +68,7 @@ class Comparison:
             shown.to_string(float_format="{:.4g}".format, formatters=formats),
         ]
         if len(table) > _SHOWN:
-            lines.append(f"... and {len(table) - _SHOWN} that differ less: see .table")
+            lines.append(f"... and {len(table) - _SHOWN} with smaller differences: see .table")
         lines.append(
             f"differences in standard errors, of mean, sd, median, 5 and 95 % quantile; up to "
             f"{self.max_difference:.1f} is chance"
@@ -138,7 +138,7 @@ def _dataset(ours: Any, theirs: Any) -> Any:
     import xarray as xr
 
     variables = {}
-    # Numbers that never change have no R-hat and no error: they are equal or infinitely far apart.
+    # Constant numbers have no R-hat and no standard error: they are equal or infinitely far apart.
     with np.errstate(all="ignore"):
         (values, errors), (their_values, their_errors) = map(_statistics, (ours, theirs))
         for name in ours.data_vars:
@@ -158,7 +158,7 @@ def _dataset(ours: Any, theirs: Any) -> Any:
 
 
 def _other(name: Any) -> Any:
-    """A name of a dimension that is none of ours."""
+    """A name of a dimension that differs from ours."""
     return f"{name}_" if name in ("run", "statistic") else name
 
 
@@ -187,7 +187,7 @@ def _statistics(draws: Any) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray
     found, found_errors = stacked(values), stacked(errors)
     for name in draws:
         low, high = (draws[name].reduce(f, sample).values for f in (np.min, np.max))
-        is_constant = low == high  # exactly, where sums would round
+        is_constant = low == high  # exact, whereas sums round
         for row, statistic in enumerate(_COMPARED):
             exact = np.zeros_like(low) if statistic == "sd" else low
             found[name][row] = np.where(is_constant, exact, found[name][row])
@@ -196,7 +196,7 @@ def _statistics(draws: Any) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray
 
 
 class _Row(NamedTuple):
-    """Statistics of one number in both runs; `sortable` differences, infinite instead of NaN."""
+    """Statistics of one number in both runs; `sortable` differences have infinity for NaN."""
 
     label: str
     ours: np.ndarray
@@ -212,25 +212,25 @@ def _rows(dataset: Any) -> Iterator[_Row]:
 
 
 def _too_few(dataset: Any) -> list[str]:
-    """Runs that have not enough draws to be compared."""
+    """Problems of runs with too few draws to compare."""
     texts = []
     for run in ("result", "reference"):
         sizes = dataset.sel(run=run, statistic=["ess_bulk", "ess_tail"])
         size = min(values.values.min(initial=np.inf) for values in sizes.data_vars.values())
         if not size >= _FEWEST_DRAWS:
             texts.append(
-                f"{run}: {size:.0f} effective draws of a number, below {_FEWEST_DRAWS} the "
-                "comparison means little: draw longer, or look at what diagnostics.report says"
+                f"{run}: some numbers have only {size:.0f} effective draws, and below "
+                f"{_FEWEST_DRAWS} a comparison means little: draw longer, or see diagnostics.report"
             )
     return texts
 
 
 def _differences(dataset: Any, bound: float) -> list[str]:
-    """Statistics that differ by more than chance, the largest differences first."""
+    """Statistics that differ by more than chance, largest differences first."""
     found = [
         (
             difference,
-            f"{row.label}: {statistic} is {ours:.4g}, of the reference {theirs:.4g}: "
+            f"{row.label}: {statistic} is {ours:.4g}, and {theirs:.4g} in the reference: "
             f"{difference:.1f} standard errors apart",
         )
         for row in _rows(dataset)

@@ -1,4 +1,4 @@
-"""How well conditioned the evaluation of a recursion is, in numbers of the theory.
+"""How well conditioned the evaluation of a recursion is, in the theory's terms.
 
 Formulas are those of Gonzalez, Kozachkov, Zoltowski, Clarkson and Linderman, *Predictability
 Enables Parallelization of Nonlinear State Space Models* (2025), and of Gonzalez's thesis (2026).
@@ -78,7 +78,7 @@ def _conditioning(f: FlatStep, s0: jax.Array, inputs: Any, exponent: jax.Array) 
     jacobians = jax.vmap(jax.jacfwd(f))(previous, inputs)
     curvatures = jax.vmap(jax.jacfwd(jax.jacfwd(f)))(previous, inputs)
     curvature = jnp.max(jnp.sqrt(jnp.sum(curvatures**2, axis=(1, 2, 3))))
-    # The start is known: the first step is a row of the residual without an earlier state.
+    # The start is known, so the first row of the residual has no earlier state.
     inner = jacobians.at[0].set(0.0)
     overshoot, undershoot = _shoots(inner, exponent)
     gains = jnp.broadcast_to(jnp.eye(s0.size, dtype=s0.dtype), jacobians.shape)
@@ -100,7 +100,7 @@ def _conditioning(f: FlatStep, s0: jax.Array, inputs: Any, exponent: jax.Array) 
 def _shoots(jacobians: jax.Array, exponent: jax.Array) -> tuple[jax.Array, jax.Array]:
     """The largest and the smallest norm of `A_{t+k} ... A_{t+1} exp(-k exponent)`, with 1 for k=0.
 
-    The product that begins with step `t` is one factor longer in every round.
+    In every round, the product that starts with step `t` gets one more factor.
     """
     length = jacobians.shape[0]
     scaled = jacobians * jnp.exp(-exponent)

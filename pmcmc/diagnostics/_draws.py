@@ -1,4 +1,4 @@
-"""Draws of whoever made them, as one data set."""
+"""Draws from any source as one data set."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,18 +12,18 @@ _EXAMPLE = "draws of shape (chain, draw, *event), e.g. draws[None] where there i
 
 
 def as_dataset(name: str, draws: Any) -> Any:
-    """Draws as an `xarray.Dataset` of float64 numbers with leading dimensions `(chain, draw)`.
+    """Draws as a float64 `xarray.Dataset` with leading dimensions `(chain, draw)`.
 
-    In float64 since sums over many float32 draws lose their digits.
+    Sums over many float32 draws would lose digits.
 
     Args:
-        name: of the argument.
-        draws: a result of ours; what ArviZ has (`DataTree`, `InferenceData`, its posterior); an
-            `MCMC` of NumPyro's; or a pytree of arrays with leading axes `(chain, draw)`.
+        name: name of the argument.
+        draws: one of our results; an ArviZ `DataTree`, `InferenceData` or posterior; a NumPyro
+            `MCMC`; or a pytree of arrays with leading axes `(chain, draw)`.
 
     Raises:
         ImportError: ArviZ, a dependency of pmcmc, is not installed.
-        ValueError: it is none of these.
+        ValueError: it is something else.
     """
     arviz_compat.import_arviz()
     if hasattr(draws, "to_arviz"):
@@ -44,16 +44,16 @@ def as_dataset(name: str, draws: Any) -> Any:
 
 
 def r_hat(draws: Any) -> Any:
-    """ArviZ's R-hat of the variables of a data set, NaN where there is one chain only."""
+    """ArviZ's R-hat of the variables of a data set; NaN if there is only one chain."""
     if draws.sizes["chain"] == 1:
         return draws.mean(("chain", "draw")) * np.nan
     return arviz_compat.import_arviz().rhat(draws)
 
 
 def numbers(dataset: Any) -> Iterator[tuple[str, str, tuple[int, ...]]]:
-    """The numbers of a data set as ArviZ's tables name them: label, variable, index.
+    """The numbers of a data set, named as in ArviZ's tables: label, variable, index.
 
-    Variables may have leading axes that are no part of an event, `chain`, `draw` and the like.
+    Variables may have leading axes that are not part of an event, such as `chain` and `draw`.
     """
     for name, variable in dataset.data_vars.items():
         shape = [size for dim, size in variable.sizes.items() if dim not in ("chain", "draw")]

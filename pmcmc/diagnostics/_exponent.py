@@ -1,4 +1,4 @@
-"""Whether a recursion contracts: its Lyapunov exponent, and what that says of sweeps.
+"""Whether a recursion contracts: its Lyapunov exponent, and what that means for sweeps.
 
 Formulas are those of Gonzalez, *Unifying Optimization and Dynamics to Parallelize Sequential
 Computation* (2026).
@@ -98,7 +98,7 @@ def _smallest_of_bidiagonal(ratio: float, size: int) -> float:
     of any vector: of `cos((k - 1/2) * angle)`, which is the eigenvector for a ratio of 1, and of
     `sin(pi * k / (size + 1))`, which is the better one for much smaller ratios.
     """
-    if ratio > 2:  # where the last block alone is sharper, and squares overflow
+    if ratio > 2:  # here the bound by the last block alone is sharper, and squares overflow
         return 1.0
     angle = np.pi / (2 * size + 1)
     by_cosines = (

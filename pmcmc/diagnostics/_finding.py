@@ -1,10 +1,10 @@
-"""Something wrong with draws, in words."""
+"""Problems of draws, in words."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-N_NAMED = 3  # of many numbers that share a fault, those that are named
+N_NAMED = 3  # how many numbers with the same problem a finding names
 
 
 class Finding(NamedTuple):
@@ -20,5 +20,5 @@ class Finding(NamedTuple):
 
 
 def name_chains(chains: np.ndarray) -> str:
-    """Chains as the subject of a sentence."""
+    """Chains in words, as part of a sentence."""
     return f"chain{'' if len(chains) == 1 else 's'} {', '.join(map(str, chains))}"

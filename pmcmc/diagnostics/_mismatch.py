@@ -1,4 +1,4 @@
-"""How well a method of sweeps suits a recursion: how far it is from Newton's, sweep by sweep.
+"""How well a method of sweeps suits a recursion: how far it is from Newton's method.
 
 Formulas are those of Gonzalez, *Unifying Optimization and Dynamics to Parallelize Sequential
 Computation* (2026).
@@ -64,7 +64,7 @@ def jacobian_mismatch(
     """
     method = as_newton(solver)
     f, flat = prepare(step, s0, inputs)
-    # Whatever the guess: the matrices are those along the chain.
+    # The guess does not matter: the matrices are those along the chain.
     method = dataclasses.replace(method, guess=IterateGuess()).prepare(StepSetting(f, flat, inputs))
     return _mismatch(f, method, flat, inputs)
 
@@ -137,7 +137,7 @@ def top_singular_value(
     shape: tuple[int, ...],
     dtype: Any,
 ) -> jax.Array:
-    """Spectral norm of a linear map of vectors of this shape, and of its transpose `backward`."""
+    """Spectral norm of a linear map on vectors of this shape; `backward` is its transpose."""
 
     def is_moving(loop: tuple[jax.Array, jax.Array, jax.Array, jax.Array]) -> jax.Array:
         i, _, before, now = loop
@@ -156,7 +156,7 @@ def top_singular_value(
 
 
 def rows_of_products(matrices: jax.Array, vectors: jax.Array) -> jax.Array:
-    """Of matrices `(T, D, D)` and vectors `(T, D)`."""
+    """Row-by-row products of matrices `(T, D, D)` and vectors `(T, D)`."""
     return jax.vmap(Dense().apply)(matrices, vectors)
 
 
@@ -202,7 +202,7 @@ def error_per_sweep(
 
 
 def as_newton(solver: ParallelNewton | str) -> ParallelNewton:
-    """The Newton method of a name, or as it was given."""
+    """The Newton method with this name, or the given one."""
     method: Any = as_solver(solver)
     if not hasattr(method, "jacobian"):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""What is wrong with draws, and what to do."""
+"""Problems of draws, and their remedies."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -32,9 +32,14 @@ class Report:
     findings: tuple[Finding, ...]
     figures: str
 
+    @property
+    def verdict(self) -> str:
+        """The number of problems, in words."""
+        n = len(self.findings)
+        return f"{n or 'no'} problem{'' if n == 1 else 's'} found"
+
     def __repr__(self) -> str:
-        verdict = f"{len(self.findings)} to look at" if self.findings else "nothing wrong"
-        lines = [f"pmcmc.Report: {verdict}", f"  {self.figures}"]
+        lines = [f"pmcmc.Report: {self.verdict}", f"  {self.figures}"]
         return "\n".join(lines + [f"- {what}\n  {remedy}" for what, remedy in self.findings])
 
 
@@ -60,10 +65,10 @@ def report(result: Any) -> Report:
             "draws there is diagnostics.compare."
         )
     draws = as_dataset("result", result)
-    with np.errstate(all="ignore"):  # chains that stand still have no R-hat
+    with np.errstate(all="ignore"):  # a chain that stands still has no R-hat
         convergence = Convergence.of(draws)
     info, stats = result.info, result.stats
-    strays = lost(stats)  # to whom the step size does not belong
+    strays = lost(stats)
     findings = [
         *unsolved(info),
         *not_finite(draws),
@@ -85,4 +90,6 @@ def report(result: Any) -> Report:
     if info.sweeps.any():
         figures.append(f"residual {info.residual.max():.1e}")
         figures.append(f"{info.sequential_steps.sum():,} steps one at a time")
-    return Report(tuple(findings), ", ".join(figures))
+    # Some begin with the name of a chain.
+    sentences = (Finding(what[:1].upper() + what[1:], remedy) for what, remedy in findings)
+    return Report(tuple(sentences), ", ".join(figures))

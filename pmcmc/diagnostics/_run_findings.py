@@ -1,4 +1,4 @@
-"""What the record of a run says of draws: its outcome, divergences, acceptance, sweeps."""
+"""Problems that the record of a run shows: outcome, divergences, acceptance, sweeps."""
 
 from typing import Any
 
@@ -9,14 +9,15 @@ from pmcmc._adaptation.stationarity import lost_chains
 from pmcmc.diagnostics._finding import Finding, name_chains
 from pmcmc.solvers import Outcome
 
-# An acceptance rate of half the aim, or halfway from the aim to 1, costs efficiency.
+# An acceptance rate below half the target, or more than halfway from it to 1, is inefficient.
 _TOO_LOW, _TOO_HIGH = 0.5, 0.5
-_COARSEST = 1.0  # of log densities: with 8, deviations of a normal were 1.3 times too large
+# Coarsest resolution of log densities. At 8, a normal came out with 1.3 times its deviation.
+_COARSEST = 1.0
 _FEWEST_STEPS_A_SWEEP = 2.0
 
 
 def unsolved(info: Any) -> list[Finding]:
-    """Chains that the solver did not find."""
+    """Chains that the solver failed to compute."""
     outcomes = np.array(info.outcome)
     found = []
     for outcome in (Outcome.NOT_FINITE, Outcome.BUDGET_SPENT):
@@ -26,14 +27,14 @@ def unsolved(info: Any) -> list[Finding]:
         size = info.scaled_residual[chains].max()
         text = f"{name_chains(chains)}: {outcome.cause}"
         if outcome == Outcome.BUDGET_SPENT:
-            text += ", so they are not what the loop would give "
+            text += ". The draws are not the loop's "
             text += f"(residual {size:.1e} times the tolerance)" if size > 1 else "(in the warm-up)"
         found.append(Finding(f"{text}.", f"Do not use the draws: {outcome.remedy}."))
     return found
 
 
 def lost(stats: dict[str, np.ndarray]) -> list[Finding]:
-    """Chains that did not get to where another one found the mass."""
+    """Chains that stayed far below the log density that another chain reached."""
     levels = stats.get("logdensity")
     if levels is None or not np.isfinite(levels).all():
         return []
@@ -44,15 +45,15 @@ def lost(stats: dict[str, np.ndarray]) -> list[Finding]:
     return [
         Finding(
             f"{name_chains(np.flatnonzero(is_lost))} got lost: the log density is at most "
-            f"{levels[is_lost].max():,.1f} there, and {best:,.1f} in the mean of the best chain.",
-            "Start all chains where pmcmc.burn_in ends, which sends lost ones to the others, or "
-            "where pmcmc.warmup(..., init_to_mode=True) does.",
+            f"{levels[is_lost].max():,.1f} there; the best chain has a mean of {best:,.1f}.",
+            "Start all chains from the result of pmcmc.burn_in, which restarts lost chains, or of "
+            "pmcmc.warmup(..., init_to_mode=True).",
         )
     ]
 
 
 def coarse_logdensity(stats: dict[str, np.ndarray]) -> list[Finding]:
-    """A log density so large that its precision does not tell proposals apart."""
+    """Log densities so large that rounding hides the difference between proposals."""
     levels = stats.get("logdensity")
     if levels is None:
         return []
@@ -61,9 +62,9 @@ def coarse_logdensity(stats: dict[str, np.ndarray]) -> list[Finding]:
         return []
     return [
         Finding(
-            f"Log densities of about {np.median(levels):.1e} in {levels.dtype} are told apart "
-            f"by {gap:g} at best: rounding decides what is accepted.",
-            "Set jax_enable_x64, or subtract from the terms of the log density what is constant.",
+            f"Log densities are about {np.median(levels):.1e}, where {levels.dtype} has a "
+            f"resolution of {gap:g}: rounding decides what is accepted.",
+            "Set jax_enable_x64, or drop constants from the terms of the log density.",
         )
     ]
 
@@ -77,15 +78,15 @@ def divergences(info: Any, stats: dict[str, np.ndarray]) -> list[Finding]:
     return [
         Finding(
             f"{counts.sum():,} divergent steps{kept}, in {name_chains(np.flatnonzero(counts))}: "
-            "part of the target may not be reached.",
-            "Take a smaller step_size or a higher target_acceptance_rate in pmcmc.warmup, or write "
-            "the model in other coordinates (non-centered, logarithms).",
+            "the chains may miss part of the target.",
+            "Use a smaller step_size or a higher target_acceptance_rate in pmcmc.warmup, or "
+            "reparameterize the model (non-centered, logarithms).",
         )
     ]
 
 
 def acceptance(info: Any, stats: dict[str, np.ndarray], dim: int) -> list[Finding]:
-    """Acceptance rates far from what the kernel aims at in `dim` dimensions."""
+    """Acceptance rates far from the kernel's target in `dim` dimensions."""
     aim = info.kernel.acceptance_rate_to_aim_at(dim)
     if aim is None:
         return []
@@ -94,16 +95,16 @@ def acceptance(info: Any, stats: dict[str, np.ndarray], dim: int) -> list[Findin
     found = []
     for is_off, word, remedy in (
         (rates < _TOO_LOW * aim, "low", "smaller"),
-        # Along a surrogate trajectories are as long as they should be: nothing is too high.
+        # A surrogate costs almost nothing, so no acceptance rate is too high for its trajectories.
         ((rates > aim + _TOO_HIGH * (1 - aim)) & (not is_along_surrogate), "high", "larger"),
     ):
         chains = np.flatnonzero(is_off)
         if chains.size:
             found.append(
                 Finding(
-                    f"Acceptance is {word}: {rates[chains].mean():.2f} in {name_chains(chains)}, "
-                    f"where {aim:g} is efficient.",
-                    f"Take a {remedy} step_size, or have it tuned: a longer n_warmup.",
+                    f"Acceptance is {word}: {rates[chains].mean():.2f} in {name_chains(chains)}; "
+                    f"about {aim:g} is efficient.",
+                    f"Use a {remedy} step_size, or let a longer n_warmup tune it.",
                 )
             )
     return found
@@ -116,7 +117,7 @@ def surrogate(info: Any) -> list[Finding]:
     return [
         Finding(
             f"The warm-up ended with {note.words.split(';')[0]}: a poor guide to this log density.",
-            "Take kernel='hmc' or 'mala', or a longer n_warmup.",
+            "Use kernel='hmc' or 'mala', or a longer n_warmup.",
         )
         for note in last
         if is_poor(note.figures)
@@ -124,7 +125,7 @@ def surrogate(info: Any) -> list[Finding]:
 
 
 def sweeps(info: Any) -> list[Finding]:
-    """Sweeps that cost more than they brought; the draws are right."""
+    """Sweeps that cost more than they gained; the draws are correct all the same."""
     found = []
     chains = np.flatnonzero(info.sequential_steps * (info.sweeps > 0))
     if chains.size:
@@ -132,27 +133,27 @@ def sweeps(info: Any) -> list[Finding]:
         found.append(
             Finding(
                 f"{info.sequential_steps[chains].sum():,} steps ({share:.0%}) were taken one at a "
-                f"time in {name_chains(chains)}: sweeps stalled. The draws are right.",
-                "Raise max_sweeps, take a smaller window, or damp (solver='clip-elk').",
+                f"time in {name_chains(chains)}, because sweeps stalled. The draws are correct.",
+                "Raise max_sweeps, use a smaller window, or add damping (solver='clip-elk').",
             )
         )
-    # Sweeps over the leapfrog steps of a trajectory are more than one a step.
+    # If sweeps run over the leapfrog steps of a trajectory, each step takes several.
     if info.sweeps.any() and not info.solver.sweeps_inner_steps:
         pace = info.n_steps / info.sweeps.max()
         if pace < _FEWEST_STEPS_A_SWEEP:
             found.append(
                 Finding(
-                    f"A sweep finished {pace:.1f} steps: this chain does not suit "
-                    "sweeps. The draws are right.",
-                    "Take solver='auto' or 'sequential'; for HMC shorter trajectories.",
+                    f"A sweep finished only {pace:.1f} steps on average: sweeps do not suit this "
+                    "chain. The draws are correct.",
+                    "Use solver='auto' or 'sequential'. With HMC, try shorter trajectories.",
                 )
             )
     if info.plan is not None:
         found += [
             Finding(
-                f"solver='auto' changed its method at step {change.step:,}: {change.cause}. The "
-                "draws are right.",
-                "Take solver='sequential' for this chain.",
+                f"At step {change.step:,}, solver='auto' switched methods: {change.cause}. The "
+                "draws are correct.",
+                "Use solver='sequential' for this chain.",
             )
             for change in info.plan.changes
         ]

@@ -8,7 +8,7 @@ import numpy as np
 
 from pmcmc._run_info import RunInfo
 
-_ROUNDING = 1e-2  # relative, of what two warm-ups find
+_ROUNDING = 1e-2  # relative difference between the results of two warm-ups
 
 
 class SameNoise(NamedTuple):
@@ -34,13 +34,13 @@ class SameNoise(NamedTuple):
 
     @classmethod
     def of(cls, result: Any, reference: Any, ours: Any, theirs: Any) -> "SameNoise | None":
-        """Compare two results; `None` where they do not have the same noise.
+        """Compare two results; `None` if they do not have the same noise.
 
         Args:
             result: anything, such as a result of `pmcmc.sample`.
             reference: the other draws.
             ours: draws of the result, an `xarray.Dataset`.
-            theirs: of the reference, the same variables.
+            theirs: draws of the reference, with the same variables.
         """
         if not _have_same_noise(result, reference):
             return None
@@ -53,7 +53,7 @@ class SameNoise(NamedTuple):
             shape = (n_chains, n_draws, math.prod(ours[name].shape[2:]))
             x, y = (run[name].values.reshape(shape) for run in (ours, theirs))
             distance = np.where(is_before[..., None], np.abs(x - y), 0)
-            with np.errstate(divide="ignore", invalid="ignore"):  # what stands still has no sd
+            with np.errstate(divide="ignore", invalid="ignore"):  # constant numbers have sd 0
                 in_sd = np.where(distance == 0, 0, distance / x.std(axis=(0, 1)))
             largest = np.maximum(largest, distance.max(axis=(1, 2), initial=0))
             relative = np.maximum(relative, in_sd.max(axis=(1, 2), initial=0))
@@ -69,7 +69,7 @@ class SameNoise(NamedTuple):
 
     @property
     def headline(self) -> str:
-        """The figures in one line."""
+        """The figures, in one line."""
         is_same = (self.first_difference < 0).all()
         return (
             f"same noise: decisions {'identical' if is_same else 'DIFFERENT'}, largest difference "
@@ -79,7 +79,7 @@ class SameNoise(NamedTuple):
 
     @property
     def problems(self) -> list[str]:
-        """What is wrong, in words."""
+        """Problems, in words."""
         texts = []
         for chain, first in enumerate(self.first_difference):
             distance, relative = self.largest_difference[chain], self.relative_difference[chain]
@@ -94,7 +94,7 @@ class SameNoise(NamedTuple):
                 texts.append(
                     f"chain {chain}: decisions are the same, but positions differ by up to "
                     f"{distance:.1e} ({relative:.1e} sd): compare starts and log densities, and "
-                    "take smaller tolerances."
+                    "use smaller tolerances."
                 )
         return texts
 
@@ -107,7 +107,7 @@ def _have_same_noise(result: Any, reference: Any) -> bool:
 
 
 def _is_same_kernel(a: Any, b: Any) -> bool:
-    """Whether two kernels are one, up to what rounding does to a warm-up."""
+    """Whether two kernels are equal, up to the effect of rounding on a warm-up."""
     structures: list[Any] = [jax.tree.structure(kernel) for kernel in (a, b)]
     if type(a) is not type(b) or structures[0] != structures[1]:
         return False
@@ -116,7 +116,7 @@ def _is_same_kernel(a: Any, b: Any) -> bool:
 
 
 def _noise(run: Any) -> tuple[Any, ...] | None:
-    """What two runs share that have the same noise, `None` where a run does not say."""
+    """The settings that runs with the same noise share; `None` if a run does not have them."""
     info = getattr(run, "info", None)
     if not isinstance(info, RunInfo):
         return None
@@ -131,12 +131,12 @@ def _cause(first: int, is_rounding: bool, eps: float) -> str:
         return "The runs differ from the start: compare kernels, starts and log densities."
     if is_rounding:
         return (
-            "Rounding can turn a decision close to its threshold, hardly ever in float64: if it "
+            "Rounding can flip a decision near its threshold, but hardly ever in float64. If it "
             "happens with other seeds too, transitions or log densities differ."
         )
     if eps > np.finfo(np.float64).eps:
         return (
-            "The runs drift apart before that. In float32 a residual within tolerance can grow "
-            "where a chain is slow to forget, which does no harm: compare in float64 to be sure."
+            "The runs drift apart before that. In float32, a residual within tolerance can grow "
+            "while a chain is slow to forget. That is harmless; compare in float64 to be sure."
         )
     return "The runs drift apart before that: compare kernels, starts and log densities."

@@ -1,4 +1,4 @@
-"""What a transition has to offer to be run in parallel in time."""
+"""The interface of a transition that runs in parallel in time."""
 
 import abc
 import dataclasses
@@ -106,7 +106,7 @@ class Kernel(Pytree, abc.ABC):
             return State(position, None)
         if self.uses_gradient:
             return GradientState(position, *value_and_grad(logdensity, position))
-        # It steers decisions only, which have no derivative: none is ever asked for.
+        # The log density only affects decisions, which have no derivative.
         return State(position, logdensity(jax.lax.stop_gradient(position)))
 
     @abc.abstractmethod

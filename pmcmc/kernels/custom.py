@@ -1,4 +1,4 @@
-"""Any transition that a user writes down."""
+"""Any transition that a user writes."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,6 +1,6 @@
-"""Functions that users write for positions of their own structure, as functions of flat ones.
+"""Users' functions of structured positions, as functions of flat ones.
 
-Two of them are equal if they come from the same function, so that compiled code is found again.
+Two of them are equal if they come from the same function, so compiled code is reused.
 """
 
 from collections.abc import Callable

@@ -16,15 +16,15 @@ class PhasePoint(NamedTuple):
 
 
 def matching_step_size(size: float, size_on_normal: float, dim: int) -> float:
-    """The leapfrog step that suits where proposals of a certain size do.
+    """The leapfrog step size for a target on which proposals of a certain size work well.
 
-    On a standard normal target long trajectories of a step `1.5 / dim**(1/4)` are accepted at a
-    rate of 0.8 to 0.9, whatever the dimension (Beskos et al., 2013, "Optimal tuning of the hybrid
-    Monte Carlo algorithm", have the exponent).
+    On a standard normal target, long trajectories with step size `1.5 / dim**(1/4)` have an
+    acceptance rate of 0.8 to 0.9 in any dimension (the exponent is from Beskos et al., 2013,
+    "Optimal tuning of the hybrid Monte Carlo algorithm").
 
     Args:
-        size: of the proposals, in units of the position over those of `sqrt(C)`.
-        size_on_normal: that which on a standard normal target has the acceptance rate aimed at.
+        size: size of the proposals, in units of the position over those of `sqrt(C)`.
+        size_on_normal: the size with the target acceptance rate on a standard normal.
         dim: numbers in a position.
     """
     return 1.5 / dim**0.25 * size / size_on_normal

@@ -1,8 +1,8 @@
 """The metric of a kernel, given by an inverse mass matrix.
 
-It is `None` for the identity, a vector `(D,)` for a diagonal matrix, or a matrix `(D, D)`: best an
-estimate of the covariance of the target. Factors of a matrix are needed where noise is drawn only,
-once for many steps; a transition just multiplies.
+It is `None` for the identity, a vector `(D,)` for a diagonal matrix, or a matrix `(D, D)`, ideally
+an estimate of the covariance of the target. Only draws of noise need a factor of the matrix, once
+for many steps; a transition just multiplies.
 """
 
 from typing import Any
@@ -41,7 +41,7 @@ def check_inverse_mass_matrix(value: Any) -> None:
 
 
 def check_size(inverse_mass_matrix: jax.Array | None, position: jax.Array) -> None:
-    """Raise unless the matrix is one for positions of this shape."""
+    """Raise unless the matrix fits positions of this shape."""
     if inverse_mass_matrix is None:
         return
     size = position.shape[0]
@@ -62,7 +62,7 @@ def multiply(inverse_mass_matrix: jax.Array | None, vector: jax.Array) -> jax.Ar
 
 
 def scale_move(inverse_mass_matrix: jax.Array | None, normal: jax.Array) -> jax.Array:
-    """A standard draw `(D,)` made one with the inverse mass matrix for its covariance."""
+    """Scale a standard draw `(D,)` so that its covariance is the inverse mass matrix."""
     check_size(inverse_mass_matrix, normal)
     if inverse_mass_matrix is None:
         return normal
@@ -72,7 +72,7 @@ def scale_move(inverse_mass_matrix: jax.Array | None, normal: jax.Array) -> jax.
 
 
 def scale_momentum(inverse_mass_matrix: jax.Array | None, normal: jax.Array) -> jax.Array:
-    """A standard draw `(D,)` made one with the mass matrix for its covariance."""
+    """Scale a standard draw `(D,)` so that its covariance is the mass matrix."""
     check_size(inverse_mass_matrix, normal)
     if inverse_mass_matrix is None:
         return normal

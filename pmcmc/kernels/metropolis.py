@@ -1,4 +1,4 @@
-"""Accepting and rejecting, and the kernels that do it with one evaluation at a proposal."""
+"""Metropolis decisions, and the kernels that evaluate a proposal once and decide."""
 
 import abc
 from typing import Any, NamedTuple
@@ -31,10 +31,10 @@ def accept(state: Any, proposal: Any, log_ratio: jax.Array, uniform: jax.Array) 
     """The state after a Metropolis-Hastings decision.
 
     Args:
-        state: to stay at.
-        proposal: to move to, a state too.
-        log_ratio: logarithm of the acceptance ratio.
-        uniform: draw that decides.
+        state: the current state.
+        proposal: the proposed state.
+        log_ratio: log of the acceptance ratio.
+        uniform: the uniform draw for the decision.
     """
     is_outside = proposal.logdensity == -jnp.inf
     is_finite = jnp.isfinite(log_ratio)

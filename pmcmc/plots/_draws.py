@@ -1,4 +1,4 @@
-"""Pictures of draws."""
+"""Plots of draws."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

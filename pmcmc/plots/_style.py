@@ -1,4 +1,4 @@
-"""Axes and colors that all pictures share."""
+"""Axes and colors that all plots share."""
 
 from typing import Any
 
@@ -6,14 +6,14 @@ import numpy as np
 
 from pmcmc._util.checks import short
 
-# Of Okabe & Ito's colors, told apart by color-blind eyes, those that stand out on white and on
-# black alike (contrast of at least 3). Text and frames keep the user's style.
+# Okabe & Ito's colors are distinct for color-blind readers. These have a contrast of at least 3 on
+# both white and black. Text and frames keep the user's style.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 GREY = "#808080"
 
 
 def as_ax(ax: Any, **options: Any) -> Any:
-    """The axes given, or new ones.
+    """The given axes, or new ones.
 
     Raises:
         ImportError: matplotlib is not installed.
@@ -22,7 +22,7 @@ def as_ax(ax: Any, **options: Any) -> Any:
 
 
 def as_axes(axes: Any, n_rows: int, n_columns: int, **options: Any) -> np.ndarray:
-    """An array of the axes given, or of new ones.
+    """An array of the given axes, or of new ones.
 
     Raises:
         ImportError: matplotlib is not installed.
@@ -40,10 +40,10 @@ def as_axes(axes: Any, n_rows: int, n_columns: int, **options: Any) -> np.ndarra
 
 
 def import_pyplot() -> Any:
-    """The module of matplotlib.
+    """Import `matplotlib.pyplot`.
 
     Raises:
-        ImportError: there is none.
+        ImportError: matplotlib is not installed.
     """
     try:
         from matplotlib import pyplot

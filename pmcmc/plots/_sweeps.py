@@ -1,4 +1,4 @@
-"""Pictures of how draws were found, and of what that took."""
+"""Plots of how draws were computed, and of the costs."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -37,7 +37,7 @@ def sweeps(result: Any, *, chain: int = 0, axes: Any = None) -> Any:
     residual, finished = _record(result, chain)
     axes = as_axes(axes, 2, 1, figsize=(6, 4.5), sharex=True)
     count = np.arange(1, len(residual) + 1)
-    # A sweep that starts from the solution leaves nothing, which has no logarithm.
+    # A sweep that starts from the solution has residual 0, which has no logarithm.
     positive = np.where(residual > 0, residual, np.nan)
     axes[0].semilogy(count, positive, color=COLORS[0])
     axes[0].set(ylabel="largest residual")
@@ -147,7 +147,7 @@ def _record(result: Any, chain: int) -> tuple[np.ndarray, np.ndarray]:
         residuals.append(residual[seen])
         finished.append(done + front[seen])
         done = int(finished[-1][-1])
-        # What comes after a record that is full, or after single steps, has no known place.
+        # Sweeps after the end of the record, or after single steps, have no known position.
         if seen.all() or np.atleast_1d(info.sequential_steps)[chain]:
             break
     if not finished:

@@ -1,4 +1,4 @@
-"""Choosing a solver without being asked."""
+"""Automatic choice of a solver."""
 
 from dataclasses import dataclass
 

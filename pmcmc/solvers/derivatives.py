@@ -24,18 +24,17 @@ def attach_derivative(
     states: jax.Array,
     is_solution: jax.Array,
 ) -> jax.Array:
-    """The `states`, with the derivative that a solution of the recursion has.
+    """The `states`, with the derivative of a solution of the recursion.
 
-    The tangents of the sweeps that found a solution are not its tangents. Those satisfy a linear
-    recurrence with the true Jacobians, forward in time for tangents and backward for cotangents;
-    it is a recursion like any other and is evaluated by the same solver, to a tolerance relative to
-    the largest number that drives it, and completed one step at a time if need be. Where
-    `is_solution` is false, derivatives are NaN.
+    Differentiating the sweeps would not give the tangents of the solution. Those satisfy a linear
+    recurrence with the true Jacobians, forward in time for tangents and backward for cotangents.
+    The same solver evaluates it, to a tolerance relative to the largest number that drives it, and
+    completes it one step at a time if necessary. Where `is_solution` is false, derivatives are NaN.
 
     Args:
         step: `(state, input, parameters) -> state`, which closes over nothing traced.
         solver: evaluates the recurrences.
-        parameters: what else the derivative is taken by.
+        parameters: what else is differentiated.
         s0: start, shape `(D,)`.
         inputs: leading axis `T`.
         states: `s_1..s_T`, shape `(T, D)`.
@@ -71,7 +70,7 @@ def _attach_jvp(step: Step, primals: Any, tangents: Any) -> tuple[jax.Array, jax
         return _recurrence(solver, push, (previous, inputs), right)
 
     def solve_transposed(_: Any, right: jax.Array) -> jax.Array:
-        # The cotangent of a state arrives through the step after it; behind the last is nothing.
+        # The cotangent of a state comes through the step after it; the last state has none.
         order = jnp.arange(right.shape[0], 0, -1) % right.shape[0]
         after = jax.tree.map(lambda leaf: leaf[order], (previous, inputs))
         return _recurrence(solver, pull, after, right[::-1])[::-1]
@@ -90,7 +89,7 @@ def _recurrence(
     places: tuple[jax.Array, Any],
     offsets: jax.Array,
 ) -> jax.Array:
-    """All `x_t = A_t x_{t-1} + b_t` from zero, with `A_t` the product at a state and input.
+    """All `x_t = A_t x_{t-1} + b_t` from zero, where `A_t` is the product at a state and input.
 
     Residuals are judged in units of the largest number in `b`.
     """

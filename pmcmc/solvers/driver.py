@@ -1,8 +1,8 @@
 """The one loop that every parallel-in-time method shares.
 
-It slides a window over each chain. A sweep of a method says which rows of the window are verified;
-the driver stores them, slides past them, counts, and takes steps one at a time where the budget of
-sweeps is spent. Each chain of a batch slides on its own.
+It slides a window over each chain. A sweep of a method says which rows of the window are verified.
+The driver stores them, slides past them, and counts. When the budget of sweeps is spent, it takes
+steps one at a time. Each chain of a batch has its own window.
 """
 
 from typing import Any, NamedTuple
@@ -21,14 +21,14 @@ from pmcmc.solvers.window import Chain, Sequence, View, look
 
 
 class Budget(NamedTuple):
-    """How many sweeps may be spent, and what happens then.
+    """The number of sweeps that may be spent, and what happens then.
 
     Args:
-        max_sweeps: on each window's length of steps, the last one being a check; `None` for no
-            limit.
-        is_completed: whether the rest is then taken one step at a time, or left as it is, with its
-            residual on record.
-        n_logged: how many sweeps to record.
+        max_sweeps: most sweeps for each window's length of steps, including the final check;
+            `None` for no limit.
+        is_completed: whether the remaining steps are then taken one at a time, or left unfinished
+            with their residuals on record.
+        n_logged: number of sweeps to record.
     """
 
     max_sweeps: jax.Array | None
@@ -79,13 +79,13 @@ def drive(
     states, aux = jax.tree.map(
         lambda out: jnp.where(_beside(is_finished, out), out, jnp.zeros_like(out)), (states, aux)
     )
-    is_lost = ~is_finished & (row < end)  # behind NaN, where no chain goes on
+    is_lost = ~is_finished & (row < end)  # after NaN, where the chain cannot continue
     states = jnp.where(is_lost[..., None], jnp.nan, states)
     return Trajectories.of(states, aux, chains.tally)
 
 
 def _beside(flags: jax.Array, rows: jax.Array) -> jax.Array:
-    """Flags of rows, `(chain, row)`, with the axes that the rows have beyond."""
+    """Flags of rows `(chain, row)`, with extra axes to broadcast against the rows."""
     return flags.reshape(*flags.shape, *[1] * (rows.ndim - 2))
 
 
@@ -118,7 +118,7 @@ def _start(
 def _first_region(
     method: Method, recursion: Recursion, place: Place, sequence: Sequence, guesses: jax.Array
 ) -> Region | None:
-    """Where sweeps may go at first: what a user gave for a guess is as good as seen."""
+    """The initial region of sweeps; states of the user's guess count as seen."""
     if not recursion.is_chain:
         return None
     seen = Region.nothing_like(sequence.origin) if sequence.seen is None else sequence.seen
@@ -149,7 +149,7 @@ def _sweep(
     is_stopped = view.is_active & swept.is_stopped
     is_given_up = (is_spent & (not budget.is_completed)) | is_stopped
 
-    # Rows that are given up stay as they are, with their residuals on record.
+    # Abandoned rows stay as they are, with their residuals on record.
     n_live = place.length_of_prefix(view.is_live)
     n_given_up = jnp.maximum(block_end - chain.start, swept.n_verified)
     n_given_up = jnp.where(is_stopped, n_live, n_given_up)
@@ -169,7 +169,7 @@ def _sweep(
     is_new_block = start >= block_end
     region = chain.region
     if region is not None:
-        # One step from the last finished state leads to where the chain may go, whatever the noise.
+        # Values one step from the last finished state are where the chain may go, for any noise.
         is_next = jnp.all(view.previous == chain.last[None], axis=-1)
         region = region.include(finished, row < n_finished).include(swept.values, is_next)
         region = region.everywhere(place)
@@ -196,7 +196,7 @@ def _counted(
     is_judged: jax.Array,
     n_logged: int,
 ) -> Tally:
-    """The tally with a sweep on record, the residuals of finished rows included."""
+    """The tally including one more sweep and the residuals of the finished rows."""
 
     def largest(of_rows: jax.Array, which: jax.Array) -> jax.Array:
         return view.place.max(jnp.max(jnp.where(which, of_rows, 0.0)))

@@ -1,4 +1,4 @@
-"""What a method of sweeping supplies to the driver, which owns everything else."""
+"""The interface of a method of sweeping; the driver owns everything else."""
 
 import abc
 from typing import Any, NamedTuple
@@ -13,14 +13,14 @@ from pmcmc.solvers.window import Carry, Sequence, View
 
 
 class Cost(NamedTuple):
-    """What a sweep of a window took; the fields are explained in `Trajectories`."""
+    """The cost of a sweep of a window; `Trajectories` explains the fields."""
 
     evaluations: int
     calls: float
     products: float = 0.0
 
     def added_to(self, tally: Tally, is_active: jax.Array) -> Tally:
-        """The tally with a sweep more, if the chain was part of it."""
+        """The tally including one more sweep, if the chain took part."""
         count, number = is_active.astype(jnp.int32), is_active.astype(tally.calls.dtype)
         return tally._replace(
             sweeps=tally.sweeps + count,
@@ -31,22 +31,22 @@ class Cost(NamedTuple):
 
 
 class Swept(NamedTuple):
-    """What a sweep found out about the window of one chain.
+    """The result of a sweep over the window of one chain.
 
     Args:
-        finished: states of the rows, shape `(W, D)`, of which the first `n_finished` stand.
-        n_finished: how many rows stand, at least one of a chain that goes on.
-        n_verified: how many of them, the first ones, are judged by their residuals; those behind
+        finished: states of the rows, shape `(W, D)`; the first `n_finished` are final.
+        n_finished: number of final rows, at least one if the chain is not finished.
+        n_verified: how many of these, from the first on, were judged by their residuals; the rest
             are exact.
-        values: of the map at the state before each row, shape `(W, D)`.
-        aux: what describes the steps to these states, leading axis `W`.
-        rows: new iterates, shape `(W, D)`, of which those that are not finished are kept.
-        residual: largest `|s_t - f(s_{t-1})|` of the rows before the sweep, shape `(W,)`.
+        values: values of the map at the state before each row, shape `(W, D)`.
+        aux: aux of the steps to these states, leading axis `W`.
+        rows: new iterates, shape `(W, D)`; those of unfinished rows are kept.
+        residual: largest `|s_t - f(s_{t-1})|` of each row before the sweep, shape `(W,)`.
         scaled_residual: the same in units of the tolerance.
-        n_reset: rows whose new iterate overflowed and was replaced.
+        n_reset: number of rows whose new iterate overflowed and was replaced.
         merit: half the sum of squared residuals of the live rows before the sweep.
-        cost: what it took.
-        is_stopped: whether a stopping rule takes the rows for finished as they were.
+        cost: cost of the sweep.
+        is_stopped: whether a stopping rule accepts the rows as they were.
     """
 
     finished: jax.Array

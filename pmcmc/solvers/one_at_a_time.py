@@ -1,4 +1,4 @@
-"""Steps that sweeps leave: taken one at a time, and the window slid past them."""
+"""Takes the steps that sweeps left one at a time, and slides the window past them."""
 
 import functools
 from typing import Any
@@ -24,7 +24,7 @@ def slid(
     last: jax.Array,
     rows: tuple[jax.Array, Any],
 ) -> tuple[jax.Array, Any]:
-    """Iterates, and what a method carries of rows, after steps from `start` on were finished."""
+    """Iterates, and a method's data of rows, after steps from `start` on were finished."""
     slide = functools.partial(place_of(recursion.time_axis, start).slide, n_finished=n_finished)
     iterates, of_rows = jax.tree.map(slide, rows)
     place = place_of(recursion.time_axis, start + n_finished)

@@ -1,4 +1,4 @@
-"""Where the rows of a window are: on one device, in order, or on a ring of devices."""
+"""The location of the rows of a window: in order on one device, or on a ring of devices."""
 
 import abc
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from jax import lax
 
 @dataclass(frozen=True)
 class Place(abc.ABC):
-    """Where the rows of a window are whose first one is the step `start`.
+    """The location of the rows of a window that starts at step `start`.
 
-    The window has one row a step. A device has `n` of them, as the leading axis of its arrays;
-    what is not a row is the same on every device.
+    The window has one row per step. A device has `n` of them, as the leading axis of its arrays.
+    Everything else is the same on every device.
 
     Args:
         start: number of the first step of the window.
@@ -25,23 +25,23 @@ class Place(abc.ABC):
     @property
     @abc.abstractmethod
     def n_devices(self) -> int:
-        """How many devices have a part of the window."""
+        """Number of devices that share the window."""
 
     @abc.abstractmethod
     def order(self, n: int) -> jax.Array:
-        """The number in the window, from 0, of each row that is here, shape `(n,)`."""
+        """The index in the window of each row on this device, shape `(n,)`."""
 
     @abc.abstractmethod
     def sum(self, value: Any) -> Any:
-        """The sum of what every device has."""
+        """The sum over devices."""
 
     @abc.abstractmethod
     def max(self, value: Any) -> Any:
-        """The largest of what every device has."""
+        """The maximum over devices."""
 
     @abc.abstractmethod
     def at(self, rows: jax.Array, number: jax.Array | int) -> jax.Array:
-        """The row with this number in the window."""
+        """The row with this index in the window."""
 
     @abc.abstractmethod
     def before(self, rows: jax.Array, first: jax.Array) -> jax.Array:
@@ -53,11 +53,11 @@ class Place(abc.ABC):
 
     @abc.abstractmethod
     def around(self, value: Any) -> Any:
-        """What every device has, from this one on, with a leading axis of devices."""
+        """The values of all devices, starting with this one, with a leading axis of devices."""
 
     @abc.abstractmethod
     def room(self, length: int, n: int, row: Any) -> Any:
-        """Zeros for `length` steps like this row (shapes and dtypes), and a window beyond."""
+        """Zeros for `length` steps plus one window, with the shape and dtype of this row."""
 
     @abc.abstractmethod
     def put(self, room: jax.Array, rows: jax.Array) -> jax.Array:
@@ -72,15 +72,15 @@ class Place(abc.ABC):
         """The first `length` steps."""
 
     def size(self, n: int) -> int:
-        """Rows of the whole window, where a device has `n`."""
+        """Number of rows of the whole window if each device has `n`."""
         return n * self.n_devices
 
     def min(self, value: Any) -> Any:
-        """The smallest of what every device has."""
+        """The minimum over devices."""
         return jax.tree.map(jnp.negative, self.max(jax.tree.map(jnp.negative, value)))
 
     def length_of_prefix(self, is_true: jax.Array) -> jax.Array:
-        """How many rows there are before the first one that is not."""
+        """Number of rows before the first one that is false."""
         n = len(is_true)
         return self.min(jnp.min(jnp.where(is_true, self.size(n), self.order(n))))
 
@@ -135,12 +135,12 @@ class InOrder(Place):
 class Ring(Place):
     """Equal parts of the rows on the devices of a mesh axis, under `jax.shard_map`.
 
-    Step `t` is row `t` modulo the size of the window, counted through the devices in their order,
-    so that nothing moves where the window slides: the rows of finished steps become those of new
-    ones. The first step of the window may be any row, and behind the last device comes the first.
+    Step `t` is row `t` modulo the size of the window, counted through the devices in order. So
+    nothing moves when the window slides: rows of finished steps are reused for new steps. The first
+    step of the window may be any row, and the first device follows the last.
 
     Args:
-        axis: of the mesh.
+        axis: axis of the mesh.
     """
 
     axis: str = "time"
@@ -164,8 +164,8 @@ class Ring(Place):
         return self.sum(jnp.sum(jnp.where(is_it, rows, 0), axis=0, dtype=rows.dtype))
 
     def before(self, rows: jax.Array, first: jax.Array) -> jax.Array:
-        # Not by `ppermute`, which all devices of a mesh have to take part in at once, those too
-        # that have other chains and other numbers of sweeps.
+        # Not `ppermute`: all devices of a mesh have to take part in it at once, including those
+        # with other chains and other numbers of sweeps.
         of_device_before = self.around(rows[-1])[-1]
         shifted = jnp.concatenate([of_device_before[None], rows[:-1]])
         return jnp.where(beside(self.order(len(rows)) == 0, rows), first[None], shifted)
@@ -202,10 +202,10 @@ class Ring(Place):
 
 
 def place_of(axis: str | None, start: jax.Array | int) -> Place:
-    """Where the rows of a window are that begins with this step, given the mesh axis they share."""
+    """The location of the rows of a window that starts at this step; `axis` may share them."""
     return InOrder(start) if axis is None else Ring(start, axis)
 
 
 def beside(flags: jax.Array, rows: jax.Array) -> jax.Array:
-    """Flags of rows with the axes that the rows have beyond."""
+    """Flags of rows, with extra axes to broadcast against the rows."""
     return flags.reshape(-1, *[1] * (rows.ndim - 1))

@@ -1,4 +1,4 @@
-"""Where a chain has been: sweeps have no business far outside."""
+"""The region that a chain has visited, which limits the iterates of sweeps."""
 
 from typing import NamedTuple
 
@@ -7,18 +7,18 @@ import jax.numpy as jnp
 
 from pmcmc.solvers.place import Place
 
-_WIDTHS = 2.0  # to each side: sweeps take about as many as without a bound (measured from 0.5 to 4)
+_WIDTHS = 2.0  # to each side; from 0.5 to 4, the number of sweeps is about that without a bound
 
 
 class Region(NamedTuple):
     """The box of what a chain has visited, or could have visited by one step from there.
 
-    The iterates of a sweep may be anywhere, and there a map may take for ever, or refuse to be
-    evaluated, although the chain never goes there.
+    The iterates of a sweep may be far outside, where a map may take forever or raise an error,
+    although the chain never goes there.
 
     Args:
-        low: of each coordinate, shape `(D,)`.
-        high: of each coordinate, shape `(D,)`.
+        low: lower bounds of the coordinates, shape `(D,)`.
+        high: upper bounds of the coordinates, shape `(D,)`.
     """
 
     low: jax.Array
@@ -26,14 +26,14 @@ class Region(NamedTuple):
 
     @classmethod
     def nothing_like(cls, state: jax.Array) -> "Region":
-        """The empty region of such states."""
+        """The empty region for states like this one."""
         return cls(
             jnp.full(state.shape, jnp.inf, state.dtype),
             jnp.full(state.shape, -jnp.inf, state.dtype),
         )
 
     def include(self, rows: jax.Array, is_seen: jax.Array | bool = True) -> "Region":
-        """The box of this one and of the rows `(W, D)` that were seen, if they are finite."""
+        """The box that also contains the finite rows among the seen rows `(W, D)`."""
         counts = (is_seen & jnp.all(jnp.isfinite(rows), axis=-1))[:, None]
         return Region(
             jnp.minimum(self.low, jnp.min(jnp.where(counts, rows, self.low[None]), axis=0)),
@@ -41,13 +41,13 @@ class Region(NamedTuple):
         )
 
     def everywhere(self, place: Place) -> "Region":
-        """The box of the boxes of all devices."""
+        """The box that contains the boxes of all devices."""
         return Region(place.min(self.low), place.max(self.high))
 
     def keep(self, rows: jax.Array, safe: jax.Array) -> jax.Array:
-        """The rows `(W, D)`, with a safe point `(D,)` instead of those far outside, or not finite.
+        """Replace rows `(W, D)` that are far outside, or not finite, by a safe point `(D,)`.
 
-        A point at the edge would be nearer, but there a density may be as good as nowhere.
+        A point at the edge would be closer, but the density may be hard to evaluate there too.
         """
         rounding = jnp.finfo(rows.dtype).eps ** 0.5 * jnp.maximum(abs(self.low), abs(self.high))
         margin = _WIDTHS * (self.high - self.low) + rounding

@@ -9,7 +9,7 @@ from jax import lax
 from pmcmc.solvers.base import Solver, Tally, Trajectories
 from pmcmc.solvers.recursion import Recursion
 
-_SEGMENT_NUMBERS = 2**20  # 8 MiB of float64 states: new memory for more costs more than calls do
+_SEGMENT_NUMBERS = 2**20  # 8 MiB of float64 states: more would cost more in memory than in calls
 _SEGMENT_STEPS = 8192  # enough to make the cost of a call invisible for the cheapest densities
 
 

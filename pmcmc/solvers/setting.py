@@ -1,4 +1,4 @@
-"""What a solver can find out about a recursion before it runs."""
+"""What a solver can ask about a recursion before it runs."""
 
 import abc
 from typing import Any, NamedTuple
@@ -9,12 +9,12 @@ from pmcmc.solvers.newton.structures import Structure
 
 
 class Sweeps(NamedTuple):
-    """What sweeps have shown.
+    """Statistics of recent sweeps.
 
     Args:
-        window: of the latest ones.
-        steps: that these have finished, on average.
-        seconds: of a sweep, by window.
+        window: window of the latest sweeps.
+        steps: average number of steps that they finished.
+        seconds: duration of a sweep, by window.
     """
 
     window: int
@@ -23,10 +23,10 @@ class Sweeps(NamedTuple):
 
 
 class Setting(abc.ABC):
-    """A recursion as those see it who know where it comes from; `Solver.prepare` asks it."""
+    """A recursion, with knowledge about its origin for `Solver.prepare`."""
 
     def of_inner_steps(self) -> "Setting":
-        """The setting of the inner steps of a step, where a step has any."""
+        """The setting of the inner steps of a step, if it has any."""
         return self
 
     def check(self, structure: Structure) -> None:
@@ -38,19 +38,19 @@ class Setting(abc.ABC):
         return  # most can
 
     def probes(self) -> int | None:
-        """Probes of a diagonal whose number is left to be chosen, `None` for an exact one."""
+        """Number of probes of a diagonal with `"auto"`; `None` for an exact diagonal."""
         return 1
 
     @abc.abstractmethod
     def basis(self, name: str, structure: Structure) -> jax.Array | None:
-        """The basis of a name, `"auto"`, `"hessian"` or `"jacobian"`, for this structure.
+        """The basis `"auto"`, `"hessian"` or `"jacobian"` for this structure.
 
         Raises:
-            ValueError: there is none of this name.
+            ValueError: there is no basis with this name.
         """
 
     def surrogate(self, surrogate: Any) -> Any:
-        """A surrogate as a user writes it, or `"auto"`, for flat positions.
+        """The surrogate for flat positions, from the user's surrogate or `"auto"`.
 
         Raises:
             ValueError: there is no log density to stand in for, or it does not fit.
@@ -61,23 +61,23 @@ class Setting(abc.ABC):
         )
 
     def sweeps_so_far(self) -> "Sweeps | None":
-        """What sweeps have shown of late, where that is known."""
+        """Statistics of recent sweeps, if known."""
         return None
 
     def evaluations_at_once(self) -> int | None:
-        """Evaluations of the expensive part in the time of one; `None` where a clock tells.
+        """Number of expensive evaluations in the time of one; `None` if it has to be measured.
 
-        That of each chain, where there are several.
+        If there are several chains, it is the number for each.
         """
         return None
 
     def time_devices(self) -> int:
-        """How many devices share the rows of a window."""
+        """Number of devices that share the rows of a window."""
         return 1
 
     @abc.abstractmethod
     def flatten(self, states: Any) -> jax.Array:
-        """Trajectories as a user writes them as flat states, shape `(chain, T, D)`.
+        """Trajectories from the user as flat states, shape `(chain, T, D)`.
 
         Raises:
             ValueError: they have other shapes.

@@ -1,7 +1,7 @@
 """Stopping rules of the literature, which look at all steps of the window together.
 
-They end the sweeps before every state is known to be within tolerance. What is returned carries its
-true residual, and counts as converged only if that is within `atol + rtol * |s|` all the same.
+They end the sweeps before every state is known to be within tolerance. The result reports its true
+residual, and counts as converged only if that is within `atol + rtol * |s|` anyway.
 """
 
 import abc

@@ -1,4 +1,4 @@
-"""When a residual is small enough."""
+"""The tolerance of residuals."""
 
 import jax
 import jax.numpy as jnp
@@ -21,16 +21,16 @@ def tolerance_of_moves(
 ) -> jax.Array:
     """The same for the states of a Markov chain, at most `atol + rtol * |s|`.
 
-    Where the chain moves by less than 1, or by less than its distance from the origin, its moves
-    are what counts: a tolerance as large as they are would let any chain pass. The last term is
-    rounding, below which a residual cannot be seen.
+    If the chain moves by less than 1, or by less than its distance from the origin, the tolerance
+    is relative to its moves: one as large as the moves would accept any chain. The last term is
+    rounding, below which no residual can be measured.
 
     Args:
         atol: what was asked for.
         rtol: what was asked for.
         states: shape `(W, D)`.
-        moves: of the steps of the window, shape `(W, D)`.
-        is_live: which of them are steps of the chain, shape `(W,)`.
+        moves: moves of the steps of the window, shape `(W, D)`.
+        is_live: which rows are steps of the chain, shape `(W,)`.
         place: where the rows are.
     """
     scale = _typical(moves, is_live, place)
@@ -43,7 +43,7 @@ def tolerance_of_moves(
 def _typical(moves: jax.Array, is_live: jax.Array, place: Place) -> jax.Array:
     """Geometric mean of the sizes of the moves, `(W, D)`, per coordinate.
 
-    Rejections, which are no moves, do not count; one jump among many moves hardly does.
+    Rejections are not moves and do not count; one jump among many moves hardly matters.
     """
     size = jnp.abs(moves)
     counts = is_live[:, None] & jnp.isfinite(size) & (size > 0)

@@ -112,4 +112,4 @@ def test_a_line_through_years_is_found_from_anywhere():
     starts = np.random.default_rng(3).uniform(-2, 2, size=(4, 3))
     result = pmcmc.sample(logdensity, starts, 1000, n_chains=4, solver="sequential")
     assert result.summary()["r_hat"].max() < 1.05
-    assert any("sent on to a mode" in note.words for note in result.info.warmup.notes)
+    assert any("moved to a mode" in note.words for note in result.info.warmup.notes)

@@ -310,7 +310,7 @@ def test_keys_are_checked_with_one_line(rng_key, got):
         assert len(str(error.value)) < 300
     if got.endswith("key<fry>"):
         return
-    with pytest.raises(ValueError, match=r"keys must be one key a step, .*jax.random.split"):
+    with pytest.raises(ValueError, match=r"keys must be one key per step, .*jax.random.split"):
         adapter.sample_algorithm(algorithm, algorithm.init(X0), rng_key)
 
 

@@ -139,7 +139,7 @@ def test_too_few_draws_to_tell_are_said_to_be():
     few = run(rng_key=5).positions[:, :20]
     problems = diagnostics.compare(few, exact_draws(0)).problems
     assert problems[0].startswith("result: ")
-    assert "below 100 the comparison means little" in problems[0]
+    assert "below 100 a comparison means little" in problems[0]
 
 
 def test_chains_that_stand_still_do_not_agree():

@@ -41,7 +41,7 @@ def found(result):
 def test_nothing_is_wrong_with_good_draws(good):
     report = diagnostics.report(good)
     assert report.findings == ()
-    assert repr(report).startswith("pmcmc.Report: nothing wrong\n  acceptance 0.")
+    assert repr(report).startswith("pmcmc.Report: no problems found\n  acceptance 0.")
     table = good.summary()
     ess = int(re.search(r"smallest ESS ([\d,]+) \(bulk\)", report.figures)[1].replace(",", ""))
     assert ess == pytest.approx(table["ess_bulk"].astype(float).min(), abs=1)
@@ -54,12 +54,12 @@ def test_a_chain_that_was_not_found(good):
     scaled = np.array([0.1, 0.2, 30.0, np.inf])
     report = diagnostics.report(planted(good, outcome=outcome, scaled_residual=scaled))
     (blown_up, _), (spent, remedy) = report.findings
-    assert blown_up == "chain 3: the recursion itself led to states that are not finite."
-    assert spent.startswith("chains 1, 2: max_sweeps were spent")
-    assert spent.endswith("not what the loop would give (residual 3.0e+01 times the tolerance).")
+    assert blown_up == "Chain 3: the recursion itself led to states that are not finite."
+    assert spent.startswith("Chains 1, 2: max_sweeps were spent")
+    assert spent.endswith("The draws are not the loop's (residual 3.0e+01 times the tolerance).")
     assert remedy.startswith("Do not use the draws: ")
     in_warmup = planted(good, outcome=[Outcome.BUDGET_SPENT] * 4)
-    assert found(in_warmup)[0].endswith("not what the loop would give (in the warm-up).")
+    assert found(in_warmup)[0].endswith("The draws are not the loop's (in the warm-up).")
 
 
 def test_draws_that_are_not_finite_and_numbers_that_never_change(good):
@@ -71,7 +71,7 @@ def test_draws_that_are_not_finite_and_numbers_that_never_change(good):
         "1 number with draws that are NaN or infinite: x[1]."
     ]
     still = diagnostics.report(planted(good, positions=np.ones((4, 2000, 2))))
-    assert still.findings[0].what.startswith("chains 0, 1, 2, 3 stood still")
+    assert still.findings[0].what.startswith("Chains 0, 1, 2, 3 stood still")
     assert "no number that changes" in still.figures
 
 
@@ -79,10 +79,8 @@ def test_a_chain_that_got_lost(good):
     levels = good.stats["logdensity"].copy()
     levels[2] -= 100.0
     (what,) = found(planted(good, {"logdensity": levels}))
-    assert what.startswith("chain 2 got lost: the log density is at most -100.")
-    assert what.endswith(
-        f" there, and {levels.mean(axis=1).max():.1f} in the mean of the best chain."
-    )
+    assert what.startswith("Chain 2 got lost: the log density is at most -100.")
+    assert what.endswith(f" there; the best chain has a mean of {levels.mean(axis=1).max():.1f}.")
     # The step size belongs to the others.
     rates = np.full_like(levels, 0.99)
     assert len(found(planted(good, {"logdensity": levels, "acceptance_rate": rates}))) == 1
@@ -105,7 +103,7 @@ def test_a_chain_that_stands_still(good):
     positions[0, 300:500] = positions[0, 299]
     positions[0, 500] += 1.0
     whats = found(planted(good, positions=positions))
-    assert whats[0] == "chain 0 stood still for up to 200 of 2,000 draws."
+    assert whats[0] == "Chain 0 stood still for up to 200 of 2,000 draws."
     # Rejected steps of a thinned chain are no standstill.
     none = np.zeros_like(good.stats["is_accepted"])
     assert found(planted(good, {"is_accepted": none}, thin=50)) == []
@@ -121,8 +119,8 @@ def test_log_densities_too_large_for_their_precision(dtype, is_coarse):
     assert (run.positions.std() > 1.1) == is_coarse
     whats = [what for what in found(run) if what.startswith("Log densities")]
     expected = (
-        "Log densities of about -1.0e+08 in float32 are told apart by 8 at best: "
-        "rounding decides what is accepted."
+        "Log densities are about -1.0e+08, where float32 has a resolution of 8: rounding decides "
+        "what is accepted."
     )
     assert whats == ([expected] if is_coarse else [])
 
@@ -205,8 +203,8 @@ def test_a_single_chain_and_its_figures():
 @pytest.mark.parametrize(
     ("rate", "message"),
     [
-        (0.2, "Acceptance is low: 0.20 in chains 0, 1, 2, 3, where 0.574 is efficient."),
-        (0.95, "Acceptance is high: 0.95 in chains 0, 1, 2, 3, where 0.574 is efficient."),
+        (0.2, "Acceptance is low: 0.20 in chains 0, 1, 2, 3; about 0.574 is efficient."),
+        (0.95, "Acceptance is high: 0.95 in chains 0, 1, 2, 3; about 0.574 is efficient."),
     ],
 )
 def test_acceptance_far_from_its_aim(rate, message, good):
@@ -224,13 +222,13 @@ def test_kernels_without_an_aim_may_accept_everything():
 
 def test_steps_taken_one_at_a_time_and_slow_sweeps(good):
     what = found(planted(good, sequential_steps=np.array([0, 500, 0, 0])))
-    assert what == ["500 steps (25%) were taken one at a time in chain 1: sweeps stalled. The "
-                    "draws are right."]  # fmt: skip
+    assert what == ["500 steps (25%) were taken one at a time in chain 1, because "
+                    "sweeps stalled. The draws are correct."]  # fmt: skip
     newton = pmcmc.ParallelNewton(jacobian=pmcmc.solvers.DiagonalBlocks())
     within = pmcmc.solvers.Nested(newton)
     assert found(planted(good, sweeps=np.full(4, 4000), solver=within)) == []
     (slow,) = found(planted(good, sweeps=np.array([1500, 900, 1000, 1000])))
-    assert slow.startswith("A sweep finished 1.3 steps")
+    assert slow.startswith("A sweep finished only 1.3 steps")
 
 
 @pytest.mark.parametrize("wrong", [None, np.zeros((1, 10)), {"x": np.zeros((1, 10))}])

@@ -35,7 +35,7 @@ def test_several_keys_are_one_a_step():
     assert check_keys(raw).dtype == np.uint32
     for wrong in (keys[0], raw[0], keys[:0], keys[None], raw.astype(int), 3):
         with pytest.raises(
-            ValueError, match=r"keys must be one key a step, got .*: write keys=jax"
+            ValueError, match=r"keys must be one key per step, got .*: write keys=jax"
         ):
             check_keys(wrong)
 

@@ -1,16 +1,16 @@
-"""What a warm-up can tune, each in a file of its own."""
+"""What a warm-up can tune, one criterion per file."""
 
 from pmcmc._adaptation.criteria.base import Choices, Criterion, check_tunables
 from pmcmc._adaptation.criteria.metric import Metric
 from pmcmc._adaptation.criteria.step_size import StepSize
 from pmcmc.kernels import Kernel
 
-# In the order in which they act.
+# In the order in which they run.
 CRITERIA: tuple[type[Criterion], ...] = (StepSize, Metric)
 
 
 def criteria_of(kernel: Kernel, dim: int, choices: Choices) -> tuple[Criterion, ...]:
-    """What a warm-up of this kernel tunes; nothing where it has no step size to tune.
+    """The criteria for a kernel; none if it has no step size to tune.
 
     Args:
         kernel: for flat positions.

@@ -1,4 +1,4 @@
-"""What a criterion of adaptation has to offer."""
+"""The interface of the criteria of a warm-up."""
 
 import abc
 import dataclasses
@@ -14,11 +14,11 @@ from pmcmc.kernels import Kernel
 
 
 class Choices(NamedTuple):
-    """What users may say about a warm-up.
+    """The options of a warm-up that users can set.
 
     Args:
         metric: `"auto"`, `"diagonal"`, `"dense"` or `None`.
-        target_acceptance_rate: `None` for the kernel's own.
+        target_acceptance_rate: `None` for the default of the kernel.
     """
 
     metric: str | None = "auto"
@@ -53,19 +53,19 @@ class Context(NamedTuple):
         return self.runner.logdensity
 
     def acceptance_rate(self, kernel: Kernel, n_steps: int) -> float:
-        """Mean over chains and over steps that are not part of the chain, see `pooled_rate`."""
+        """Mean over chains of trial steps that the chains do not keep; see `pooled_rate`."""
         segment = self.runner.probe(kernel, self.positions, self.rng_key, n_steps)
         return pooled_rate(segment.stats["acceptance_rate"])
 
 
 class Window(NamedTuple):
-    """What a window of steps with fixed parameters has shown.
+    """Observations from a window of steps with fixed parameters.
 
     Args:
-        phase: number of the phase that it belongs to.
+        phase: number of its phase.
         acceptance_rate: mean over the steps, pooled over the chains.
-        rows: some of its steps, evenly spread, arrays `(chain, step, ...)` by name: `"positions"`
-            and what criteria name in `rows`. A phase has at most about 1,000 a chain.
+        rows: evenly spaced steps of the window, arrays `(chain, step, ...)` by name: `"positions"`
+            and the names in `Criterion.rows`. At most about 1,000 steps per chain and phase.
     """
 
     phase: int
@@ -74,12 +74,12 @@ class Window(NamedTuple):
 
 
 class Final(NamedTuple):
-    """What a criterion leaves at the end of a phase.
+    """The result of a criterion at the end of a phase.
 
     Args:
-        state: to go on with in the next phase.
+        state: for the next phase.
         kernel: for the next phase.
-        words: what was done, for the record; empty where there is nothing to say.
+        words: what was done, for the record; empty if nothing was.
         figures: the numbers behind it, by name.
     """
 
@@ -92,61 +92,61 @@ class Final(NamedTuple):
 class Criterion(abc.ABC):
     """Tunes one field of a kernel between the windows of a warm-up.
 
-    A criterion is a frozen dataclass of choices. What it learns is in a state of its own, which
-    `run_windows` hands on: `init`, then `update` after every window, then `final` at the end of a
-    phase. At the end of a slow phase, when the kernel may have changed, those that act after
-    windows begin anew with `init`; the states of the others last for the whole warm-up.
+    A criterion is a frozen dataclass of options. It keeps what it learns in a separate state,
+    which `run_windows` passes along: `init` first, `update` after every window, and `final` at the
+    end of a phase. A slow phase may change the kernel, so criteria that act after windows start
+    again with `init` when it ends. The states of the others last for the whole warm-up.
     """
 
     tunes: ClassVar[str]  # name of the field, one of `Kernel.tunables`
     acts: ClassVar[Acts]
-    rows: ClassVar[tuple[str, ...]] = ()  # names in `Segment.stats` that `update` asks for
+    rows: ClassVar[tuple[str, ...]] = ()  # names in `Segment.stats` that `update` needs
 
     @classmethod
     @abc.abstractmethod
     def of(cls, kernel: Kernel, dim: int, choices: Choices) -> "Criterion | None":
-        """The criterion that suits a kernel; `None` where there is nothing to tune.
+        """The criterion for a kernel; `None` if there is nothing to tune.
 
         Raises:
-            ValueError: a choice does not suit the kernel.
+            ValueError: an option does not fit the kernel.
         """
 
     def prepare(self, kernel: Kernel, dim: int) -> Kernel:
-        """The kernel with a value to begin with, of the shape and the kind of all later values.
+        """The kernel with an initial value, of the same shape and kind as all later values.
 
-        Programs are compiled for this kind of value, before the first step.
+        Programs are compiled for this kind of value before the first step.
         """
         return kernel
 
     @abc.abstractmethod
     def init(self, kernel: Kernel, context: Context) -> tuple[Any, Kernel]:
-        """State and kernel to begin with.
+        """The initial state and kernel.
 
         Raises:
-            ValueError: no value suits the chains.
+            ValueError: no value works for the chains.
         """
 
     @abc.abstractmethod
     def update(self, state: Any, kernel: Kernel, window: Window) -> tuple[Any, Kernel]:
-        """State and kernel after one more window, of whatever phase.
+        """State and kernel after one more window of any phase.
 
-        A criterion that acts after slow phases returns the kernel as it is.
+        A criterion that acts after slow phases returns the kernel unchanged.
         """
 
     @abc.abstractmethod
     def final(self, state: Any, kernel: Kernel, context: Context) -> Final:
-        """State and kernel at the end of a phase, a slow one for criteria that act after these."""
+        """State and kernel at the end of a phase (of a slow phase for `AFTER_SLOW_PHASES`)."""
 
 
 def with_tuned(kernel: Any, **values: Any) -> Any:
-    """The kernel with other values of some fields, numbers of the type of those that it has."""
+    """The kernel with new values of some fields, cast to the dtypes of the old ones."""
     types = [np.asarray(leaf).dtype for leaf in jax.tree.leaves(kernel)]
     dtype = np.result_type(*(x for x in types if np.issubdtype(x, np.floating)))
     return dataclasses.replace(kernel, **with_dtype(values, dtype))
 
 
 def pooled_rate(rates: np.ndarray) -> float:
-    """Harmonic mean over chains, which one stuck chain pulls down and many good ones cannot hide.
+    """Harmonic mean over chains: one stuck chain pulls it down, however many good ones there are.
 
     Args:
         rates: acceptance rates, shape `(chain, step)`.
@@ -156,7 +156,7 @@ def pooled_rate(rates: np.ndarray) -> float:
 
 
 def check_tunables(kernel: Kernel) -> None:
-    """Raise unless the class of a kernel names its tunable fields as what else it says needs."""
+    """Raise unless `tunables` of a kernel are fields, and include those that its settings need."""
     name = type(kernel).__name__
     fields = {field.name for field in dataclasses.fields(kernel)}
     for unknown in sorted({*kernel.tunables} - fields):

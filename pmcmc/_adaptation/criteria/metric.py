@@ -1,4 +1,4 @@
-"""The metric, from the draws of a slow phase and from the gradients there."""
+"""The metric, estimated from the draws of a slow phase and the gradients there."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -30,13 +30,13 @@ from pmcmc._util.checks import is_among, short
 from pmcmc._util.programs import jit_of_function
 from pmcmc.kernels import Kernel, value_and_grad
 
-_MOST_DENSE_DIM = 50  # products with a matrix stay cheap beside most log densities
-_GRADIENTS = 200  # draws of a phase at which gradients are evaluated again, or
-_GRADIENTS_PER_DIM = 4  # times D for a matrix
+_MOST_DENSE_DIM = 50  # up to here, matrix products are cheap compared with most log densities
+_GRADIENTS = 200  # number of draws of a phase at which gradients are evaluated again
+_GRADIENTS_PER_DIM = 4  # or this many times D, for a matrix
 
 
 class Phase(NamedTuple):
-    """Steps of the windows of one phase.
+    """The steps of one phase, window by window.
 
     Args:
         number: of the phase.
@@ -49,7 +49,7 @@ class Phase(NamedTuple):
 
 @dataclass(frozen=True)
 class Metric(Criterion):
-    """An inverse mass matrix of a kind, `"diagonal"` or `"dense"`."""
+    """An inverse mass matrix, `"diagonal"` or `"dense"`."""
 
     kind: str
 
@@ -71,7 +71,7 @@ class Metric(Criterion):
                 f"metric must be {kinds} for {type(kernel).__name__}, got {short(kind)}: write "
                 "metric='auto'."
             )
-        # Without an acceptance rate to aim at nothing tells whether a metric made steps better.
+        # Without a target acceptance rate, nothing shows whether a metric improves the steps.
         is_tuned = kind is not None and kernel.acceptance_rate_to_aim_at(dim) is not None
         if kind == "auto":
             is_tuned &= bool(kernel.metrics) and kernel.tunable("inverse_mass_matrix") is None
@@ -98,10 +98,9 @@ class Metric(Criterion):
     def final(self, state: Phase, kernel: Kernel, context: Context) -> Final:
         """The kernel with a metric estimated from the steps of a phase.
 
-        Where the gradients there are known the estimate does not depend on the distribution of
-        the draws, and repeats of rejected steps would only be evaluated again. Where none is
-        finite, evaluated in a batch, the draws and the values there have to do, or the draws alone.
-        Chains that are lost say nothing.
+        With gradients, the estimate does not depend on the distribution of the draws, so repeats
+        from rejected steps are left out. If no gradient is finite in a batch, the estimate uses
+        the draws with their values, or the draws alone. Lost chains are ignored.
         """
         draws, chains, values = _draws_of(joined(list(state.parts)), kernel.uses_gradient)
         given = np.asarray(kernel.tunable("inverse_mass_matrix"))
@@ -111,9 +110,9 @@ class Metric(Criterion):
             size = max(_GRADIENTS, _GRADIENTS_PER_DIM * len(before) if before.ndim == 2 else 0)
             draws, gradients = _with_gradients(context.logdensity, draws, chains, size)
         if len(draws) < 2:
-            return Final(state, kernel, "no metric, as too few draws are finite")
+            return Final(state, kernel, "no metric, because too few draws are finite")
         if len(np.unique(draws, axis=0)) < LEAST_PLACES:
-            return Final(state, kernel, "no metric, as the chains hardly moved")
+            return Final(state, kernel, "no metric, because the chains hardly moved")
         metric, source = None, "draws and the gradients there"
         if not kernel.uses_gradient and values is not None and before.ndim == 2:
             metric, source = metric_of_values(draws, values), "draws and the values there"
@@ -124,7 +123,7 @@ class Metric(Criterion):
         found = for_precision(metric, given.dtype)
         return Final(
             state,
-            # In units of a good metric lengths are about 1, whatever they were before.
+            # In the units of a good metric, length scales are about 1 whatever they were before.
             with_tuned(kernel, inverse_mass_matrix=found, step_size=1.0),
             f"a {self.kind} metric from {len(draws):,} {source}",
             {"n_draws": float(len(draws))},
@@ -132,7 +131,7 @@ class Metric(Criterion):
 
 
 def _draws_of(rows: Rows, is_accepted: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Finite draws `(n, D)`, of accepted steps if so asked, the chain and the value of each."""
+    """Finite draws `(n, D)`, accepted steps only if `is_accepted`; their chains and values."""
     draws, values = rows["positions"], rows.get("logdensity")
     is_of_use = np.asarray(np.isfinite(draws).all(axis=2))
     if is_accepted:
@@ -146,10 +145,11 @@ def _draws_of(rows: Rows, is_accepted: bool) -> tuple[np.ndarray, np.ndarray, np
 def _with_gradients(
     logdensity: FlatLogDensity, draws: np.ndarray, chains: np.ndarray, size: int
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Some of the draws `(n, D)`, at most `size`, and the gradients there.
+    """At most `size` of the draws, shape `(n, D)`, and the gradients there.
 
-    Only those where it is finite; `None` where it is so nowhere. Both are about the means of their
-    chain: how far chains are apart that are still on their way says nothing of the target.
+    Draws without a finite gradient are left out; the result is `None` if no draw has one. The mean
+    of each chain is subtracted from both: while chains are still on their way, the distance between
+    them says nothing about the target.
     """
     chosen = np.linspace(0, len(draws) - 1, min(size, len(draws))).astype(int)
     draws, chains = draws[chosen], chains[chosen]
@@ -163,7 +163,7 @@ def _with_gradients(
 
 
 def _centered(rows: np.ndarray, chains: np.ndarray) -> np.ndarray:
-    """Rows `(n, D)` without the mean of those of the same chain."""
+    """Rows `(n, D)` minus the mean of the rows of the same chain."""
     _, places, counts = np.unique(chains, return_inverse=True, return_counts=True)
     sums = np.zeros((len(counts), rows.shape[1]))
     np.add.at(sums, places, rows)

@@ -24,7 +24,7 @@ _MAX_PROBES = 100
 
 @dataclass(frozen=True)
 class StepSize(Criterion):
-    """A step size that is accepted at a rate of `target`."""
+    """A step size with acceptance rate `target`."""
 
     target: float
 
@@ -51,7 +51,7 @@ class StepSize(Criterion):
         """Search for a step size that is roughly right.
 
         Raises:
-            ValueError: at the start, no step size is accepted as often as is aimed at.
+            ValueError: no step size reaches the target at the start.
         """
 
         def is_too_small(step_size: float) -> bool:
@@ -60,7 +60,7 @@ class StepSize(Criterion):
 
         target = self.target
         found = reasonable_step_size(_step_size(kernel), is_too_small)
-        if found is None:  # of so few steps, some may be rejected whatever the step size
+        if found is None:  # some of these few steps may be rejected at any step size
             target /= 2
             found = reasonable_step_size(_step_size(kernel), is_too_small)
         if found is not None:
@@ -94,10 +94,11 @@ def _step_size(kernel: Kernel) -> float:
 
 
 def with_step_size(kernel: Kernel, step_size: float) -> Kernel:
-    """The kernel with another step size, of three digits.
+    """The kernel with another step size, rounded to three digits.
 
-    They are enough, and they keep residuals of the solver, which are in the acceptance rates, out
-    of the step size, but for a chance of about residual / 1e-3 a window: none in float64.
+    Three digits are enough. Rounding also keeps the solver's residuals, which affect acceptance
+    rates, out of the step size, except with a probability of about residual / 1e-3 per window,
+    which is negligible in float64.
     """
     return with_tuned(kernel, step_size=float(f"{step_size:.3g}"))
 
@@ -106,11 +107,11 @@ def reasonable_step_size(step_size: float, is_too_small: Callable[[float], bool]
     """Double or halve the step size until the acceptance rate crosses its target.
 
     Args:
-        step_size: where to begin.
-        is_too_small: whether a step size is accepted more often than is aimed at.
+        step_size: where the search starts.
+        is_too_small: whether the acceptance rate at a step size is above the target.
 
     Returns:
-        The first step size on the other side; `None` where there is none.
+        The first step size on the other side; `None` if there is none.
     """
     grows = is_too_small(step_size)
     for _ in range(_MAX_PROBES):

@@ -1,4 +1,4 @@
-"""Steps of a BlackJAX algorithm by a solver, and what is known of them, in one program."""
+"""Takes steps of a BlackJAX algorithm with a solver, and judges them, in one program."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -17,10 +17,10 @@ Transform = Callable[[Any, Any], Any]
 
 
 class Verdict(NamedTuple):
-    """What is known of all steps so far, scalars; the fields are explained in `Run`.
+    """The evidence for all steps so far, as scalars; `Run` explains the fields.
 
     Args:
-        is_driven_by_keys: whether the keys alone drive keys and counters of the states.
+        is_driven_by_keys: whether keys and counters in the states depend only on the step keys.
     """
 
     outcome: jax.Array
@@ -33,13 +33,13 @@ class Verdict(NamedTuple):
 
     @classmethod
     def of_nothing(cls, dtype: Any) -> "Verdict":
-        """Of no steps at all."""
+        """The verdict before the first step."""
         count, zero = jnp.int32(0), jnp.zeros((), dtype)
-        # Evaluations overflow an integer of 32 bits.
+        # The number of evaluations would overflow a 32-bit integer.
         return cls(count, count, jnp.zeros((), float), count, zero, zero, jnp.bool_(True))
 
     def add(self, result: Trajectories, is_step: jax.Array, is_driven: jax.Array) -> "Verdict":
-        """With the steps of one more call to the solver, of one chain, taken into account."""
+        """The verdict including the steps of one more call to the solver, for one chain."""
         is_finite = jnp.all(jnp.isfinite(result.states[0]) | ~is_step[:, None])
         of_call = jax.tree.map(lambda leaf: leaf[0], result)
         return Verdict(
@@ -65,11 +65,11 @@ def advance(
     n_steps: jax.Array,
     verdict: Verdict,
 ) -> tuple[Any, Any, Verdict]:
-    """The state after `n_steps`, what is kept of all steps, and the verdict with these."""
+    """The state after `n_steps`, what is kept of these steps, and the verdict including them."""
     vector = layout.vector(state)
 
     def follow(driven: list[Any], key: StepKey) -> tuple[list[Any], list[Any]]:
-        # Only keys and counters come out, so that nothing else is computed.
+        # Only keys and counters are returned, so nothing else is computed.
         after = layout.driven(layout.step(key, layout.assemble(vector, driven))[0])
         return after, after
 

@@ -1,4 +1,4 @@
-"""BlackJAX's samplers after a burn-in of ours."""
+"""BlackJAX's samplers after one of our burn-ins."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""All that is read of BlackJAX beyond its documentation: what a new release may break is here."""
+"""Everything undocumented that we read from BlackJAX, which a new release may break."""
 
 from typing import Any
 
@@ -19,15 +19,15 @@ try:
 except ImportError as error:
     raise ImportError(_unknown(error)) from error
 
-# What states call these functions of the position, which a step starts from.
+# Names, in states, of the functions of the position that a step starts from.
 LOGDENSITY, GRADIENT = "logdensity", "logdensity_grad"
 
 
 def fields_of(state: Any) -> tuple[str, ...]:
-    """Names of the fields of a state; none if it is no named tuple."""
+    """Names of the fields of a state; none if it is not a named tuple."""
     return getattr(state, "_fields", ())
 
 
 def is_slice_state(state: Any) -> bool:
-    """Whether it is a state of elliptical slice sampling, which looks like one of a random walk."""
+    """Whether a state is from elliptical slice sampling; it looks like that of a random walk."""
     return isinstance(state, EllipSliceState)

@@ -106,10 +106,10 @@ class AlgorithmKernel(Kernel, static=("algorithm", "unravel")):
 
 
 def _flat(state: Any) -> State | GradientState:
-    """The algorithm's state with its pytrees as vectors."""
+    """The algorithm's state with flat vectors for its pytrees."""
     fields = fields_of(state)
     is_known = {"position", LOGDENSITY} <= set(fields) <= _FIELDS
-    if not is_known or is_slice_state(state):  # which not every solver can run
+    if not is_known or is_slice_state(state):  # not every solver can run these
         raise ValueError(
             "kernel=from_algorithm(...) needs an algorithm whose state is a function of the "
             f"position, got {type(state).__name__} with the fields {', '.join(fields)}: write "
@@ -123,7 +123,7 @@ def _flat(state: Any) -> State | GradientState:
 
 
 def _scalars(info: Any, dtype: Any) -> Any:
-    """The scalars of the algorithm's info, and the statistics that every kernel has."""
+    """The scalars in the algorithm's info, and the statistics that every kernel has."""
     values = {
         "acceptance_rate": jnp.ones((), dtype),
         "is_accepted": jnp.bool_(True),

@@ -1,4 +1,4 @@
-"""What one library's adaptation found, for the kernels of the other."""
+"""Results of one library's adaptation for kernels of the other."""
 
 from typing import Any
 

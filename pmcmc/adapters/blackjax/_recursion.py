@@ -1,4 +1,4 @@
-"""The chain of a BlackJAX algorithm as a recursion, with its solver made ready."""
+"""The chain of a BlackJAX algorithm as a recursion, with a prepared solver."""
 
 import dataclasses
 from collections.abc import Callable
@@ -26,9 +26,9 @@ def as_recursion(
     """The recursion; an input is a `StepKey`, and keys and counters of the state before and after.
 
     Args:
-        layout: of the states.
+        layout: layout of the states.
         transform: `(state, info) -> what to keep`.
-        driven: any keys and counters, in whose place those of the input are put.
+        driven: example keys and counters; those of the input replace them.
     """
 
     def advance(state: Any, row: tuple[StepKey, list[Any], list[Any]]) -> tuple[Any, Any]:
@@ -90,7 +90,7 @@ class AlgorithmSetting(Setting):
 
 @dataclass(frozen=True)
 class _LogDensity:
-    """The algorithm's log density of a flat position, for `jit_of_function`."""
+    """The algorithm's log density as a function of a flat position, for `jit_of_function`."""
 
     function: Any
     layout: StateLayout

@@ -158,7 +158,7 @@ def sample_algorithm(
     vector = layout.vector(state)
     solver = as_solver(solver)
     if isinstance(solver, Auto):
-        # A sweep would take such keys one after the other.
+        # A sweep would process such keys one after another.
         solver = solver.choose() if step_keys.is_batched_faithfully else Sequential()
     solver = solver.prepare(AlgorithmSetting(layout, state, step_keys))
     length = len(
@@ -177,7 +177,7 @@ def _in_segments(
     keys: StepKey,
     length: int,
 ) -> Run:
-    """The chain, `length` steps in a program."""
+    """The chain, in segments of `length` steps per program."""
     n_steps = len(keys.data)
     verdict = Verdict.of_nothing(layout.vector(state).dtype)
     history = []
@@ -208,7 +208,7 @@ def _in_segments(
 
 
 def _judged(run: Run, is_driven_by_keys: jax.Array) -> Run:
-    """The run as numbers of Python; inside another program, where nothing can be raised, arrays.
+    """The run with Python numbers; inside another program, which cannot raise errors, arrays.
 
     Raises:
         ValueError: keys or counters in the state depend on its numbers.

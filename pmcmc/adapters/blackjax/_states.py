@@ -1,4 +1,4 @@
-"""States of BlackJAX's algorithms as vectors, and what the keys alone drive."""
+"""States of BlackJAX's algorithms as vectors, apart from what only the keys determine."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ from jax.flatten_util import ravel_pytree
 from pmcmc.adapters.blackjax._compat import GRADIENT, LOGDENSITY, fields_of
 from pmcmc.adapters.blackjax._step_key import StepKey
 
-# Functions of the position, which a sweep rebuilds from it as `init` does.
+# Functions of the position, which a sweep recomputes with `init`.
 _OF_THE_POSITION = (LOGDENSITY, GRADIENT)
 
 
 def check_algorithm(algorithm: Any) -> None:
-    """Check that `algorithm` has what a `SamplingAlgorithm` has.
+    """Check that `algorithm` has the functions of a `SamplingAlgorithm`.
 
     Raises:
-        ValueError: it has not.
+        ValueError: it does not.
     """
     if not callable(getattr(algorithm, "init", None)) or not callable(
         getattr(algorithm, "step", None)
@@ -33,22 +33,23 @@ def check_algorithm(algorithm: Any) -> None:
 
 @dataclass(frozen=True)
 class StateLayout:
-    """How a state is made up of three things.
+    """The three parts of a state.
 
-    Its floats, which are the state of the recursion; what is rebuilt from the position (log density
-    and gradient); and its keys and counters, which must be a function of the step keys alone.
+    They are its floats, which are the state of the recursion; log density and gradient, which are
+    recomputed from the position; and its keys and counters, which must be a function of the step
+    keys alone.
 
-    Compiled code is found again for the same algorithm and layout, and goes when the algorithm's
-    step does (see `pmcmc._util.programs`).
+    The same algorithm and layout reuse compiled code, which is freed together with the algorithm's
+    step (see `pmcmc._util.programs`).
 
     Args:
         function: the step of the algorithm.
         init: of the algorithm.
-        rebuilt: names of the fields rebuilt from the position.
-        treedef: structure of a state without these.
-        is_float: of each leaf of it, whether it is in the vector.
-        implementations: of the other leaves: of typed keys theirs, `None` of what is no key.
-        unravel: from the vector to the leaves that are.
+        rebuilt: names of the fields that are recomputed from the position.
+        treedef: structure of a state without these fields.
+        is_float: for each of its leaves, whether it is in the vector.
+        implementations: of the other leaves: those of typed keys, and `None` for other leaves.
+        unravel: maps the vector to the leaves in it.
     """
 
     function: Any
@@ -104,13 +105,13 @@ class StateLayout:
         return _with(jax.tree.unflatten(self.treedef, leaves), fields)
 
     def assemble(self, vector: jax.Array, driven: list[Any]) -> Any:
-        """The state of a vector, and of keys and counters, `None` for those of no interest."""
+        """The state with this vector, keys and counters (`None` for those that do not matter)."""
         floats, rest = iter(self.unravel(vector)), self._as_they_were(driven)
         leaves = [next(floats) if keep else next(rest) for keep in self.is_float]
         state = jax.tree.unflatten(self.treedef, leaves)
         if not self.rebuilt:
             return state
-        # A key for what `init` may draw: none of that is used.
+        # `init` may draw numbers with this key; none of them is used.
         start = self.init(state.position, jax.random.key(0))
         return _with(state, {name: getattr(start, name) for name in self.rebuilt})
 

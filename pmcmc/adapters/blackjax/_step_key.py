@@ -1,4 +1,4 @@
-"""The key of a step: an array like any other noise, with the bits of a loop also under `vmap`."""
+"""The key of a step as an array of noise that draws the same bits under `vmap` as in a loop."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,11 +14,11 @@ from pmcmc._util.pytree import Pytree
 
 
 class StepKey(Pytree, static=("implementation",)):
-    """One key or several as an array of numbers, which can be stored, and used any number of times.
+    """One key or several as an array of numbers that can be stored and used many times.
 
     Args:
-        data: of the keys.
-        implementation: of typed keys; `None` for raw ones.
+        data: data of the keys.
+        implementation: implementation of typed keys; `None` for raw keys.
     """
 
     data: Any
@@ -26,37 +26,37 @@ class StepKey(Pytree, static=("implementation",)):
 
     @classmethod
     def of(cls, key: jax.Array) -> "StepKey":
-        """Of keys as users write them."""
+        """The step keys of keys from users."""
         if jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
             return cls(jax.random.key_data(key), jax.random.key_impl(key))
         return cls(key, None)
 
     @property
     def key(self) -> jax.Array:
-        """The keys themselves, typed or raw as they were."""
+        """The keys themselves, typed or raw as before."""
         if self.implementation is None:
             return self.data
         return jax.random.wrap_key_data(self.data, impl=self.implementation)
 
     @property
     def is_batched_faithfully(self) -> bool:
-        """Whether `jax.vmap` over keys draws what each of them draws alone."""
-        # Raw keys are of JAX's default implementation.
+        """Whether `jax.vmap` over keys draws the same numbers as each key alone."""
+        # Raw keys have JAX's default implementation.
         return can_be_batched(self.implementation or jax.random.key_impl(jax.random.key(0)))
 
     def rows(self) -> list["StepKey"]:
-        """Several keys one by one."""
+        """The single keys."""
         return [StepKey(row, self.implementation) for row in self.data]
 
     def split(self, n_keys: int) -> "StepKey":
-        """As `jax.random.split`."""
+        """Split a key like `jax.random.split`."""
         data = self.use(lambda key: StepKey.of(jax.random.split(key, n_keys)).data)
         return StepKey(data, self.implementation)
 
     def use(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """`function(key, *arguments)`, which draws the same under `vmap`.
+        """`function(key, *arguments)`, with the same draws under `vmap`.
 
-        Where keys are not batched faithfully (of `"rbg"` keys JAX uses the first one only) `vmap`
+        If keys are not batched faithfully (for `"rbg"` keys, JAX uses only the first one), `vmap`
         becomes a loop.
         """
         if self.is_batched_faithfully:
@@ -69,9 +69,9 @@ class StepKey(Pytree, static=("implementation",)):
 
 
 def _row_by_row(function: Callable[..., Any], *arguments: Any) -> Any:
-    """`function(*arguments)`, which `vmap` maps in a loop, also where it is differentiated.
+    """`function(*arguments)`; `vmap` maps it in a loop, also under differentiation.
 
-    `custom_vmap` has no derivative of its own that could be mapped.
+    `custom_vmap` alone has no derivative that could be mapped.
     """
     leaves, treedef = jax.tree.flatten(arguments)
     is_float = [_is_float(leaf) for leaf in leaves]
@@ -87,10 +87,10 @@ def _row_by_row(function: Callable[..., Any], *arguments: Any) -> Any:
     def derivative(primals: Any, tangents: Any) -> tuple[Any, Any]:
         def change(directions: list[Any], floats: list[Any], others: list[Any]) -> list[Any]:
             _, out = jax.jvp(lambda x: call(x, others), (floats,), (directions,))
-            # What is no float has a tangent without a dtype, which no loop can return.
+            # Tangents of non-floats have dtype float0, which no loop can return.
             return [x for x in jax.tree.leaves(out) if x.dtype != jax.dtypes.float0]
 
-        # On its own, as `jax.jacfwd` wants it: it does not depend on the directions.
+        # Separate, as `jax.jacfwd` requires: it does not depend on the directions.
         out = serial(*primals)
         changes = iter(_mapped_in_a_loop(change)(tangents[0], *primals))
         return out, jax.tree.map(
@@ -112,7 +112,7 @@ def _mapped_in_a_loop(function: Callable[..., Any]) -> Any:
             arguments,
             tuple(is_batched),
         )
-        # Batched once more, as by chains and steps, it is a loop in a loop.
+        # If batched twice, over chains and steps, it is a loop in a loop.
         out = lax.map(lambda row: _mapped_in_a_loop(function)(*row), rows)
         return out, jax.tree.map(lambda _: True, out)
 

@@ -1,4 +1,4 @@
-"""Arguments of a model, kept as they were when it was called."""
+"""Copies of a model's arguments as they were in the call."""
 
 import copy
 from typing import Any
@@ -8,10 +8,10 @@ import numpy as np
 
 
 def kept(arguments: Any) -> Any:
-    """A copy of arguments, which does not change where a user changes theirs.
+    """A copy of arguments, which does not change if the user changes the originals.
 
-    NumPy arrays in the copy cannot be written to. Other objects are copied deeply; what cannot be,
-    such as an open file, stays the same object.
+    NumPy arrays in the copy are read-only. Other objects are copied deeply; an object that cannot
+    be copied, such as an open file, is kept.
 
     Args:
         arguments: pytree of arrays and objects.
@@ -26,7 +26,7 @@ def kept(arguments: Any) -> Any:
         except Exception:
             return leaf
         if isinstance(leaf, np.ndarray) and hasattr(leaf, "__dict__"):
-            # Of a subclass, whose attributes NumPy does not copy.
+            # NumPy does not copy the attributes of a subclass.
             vars(duplicate).update(copy.deepcopy(vars(leaf), memo))
         if type(duplicate) is np.ndarray and not duplicate.dtype.hasobject:
             duplicate.setflags(write=False)

@@ -1,4 +1,4 @@
-"""NumPyro's NUTS after a burn-in of ours."""
+"""NumPyro's NUTS after one of our burn-ins."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What a call of `MCMC` is made with: keys, and no tracers."""
+"""Checks of calls of `MCMC`: keys, and no tracers."""
 
 from typing import Any
 
@@ -13,9 +13,9 @@ def check_outside_of_jax(rng_key: Any, *values: Any) -> None:
     """Check that a call is not traced.
 
     Raises:
-        ValueError: it is, by `jax.jit` or `jax.vmap`.
+        ValueError: `jax.jit` or `jax.vmap` traces it.
     """
-    # Under `jax.jit` whatever is made is a tracer, under `jax.vmap` only what is mapped over.
+    # Under `jax.jit` every new array is a tracer; under `jax.vmap` only mapped ones are.
     leaves = jax.tree.leaves((rng_key, values, jnp.zeros(())))
     if any(isinstance(leaf, jax.core.Tracer) for leaf in leaves):
         raise ValueError(
@@ -27,17 +27,17 @@ def check_outside_of_jax(rng_key: Any, *values: Any) -> None:
 
 
 def one_key(rng_key: Any, num_chains: int) -> jax.Array:
-    """The key that all chains' noise is drawn with.
+    """The key for the noise of all chains.
 
     Args:
-        rng_key: a key of `jax.random`, typed or raw, an integer, or as many keys as chains; the
-            words of the others are then folded into the first.
+        rng_key: a key of `jax.random`, typed or raw, an integer, or one key per chain; then the
+            words of the other keys are folded into the first.
         num_chains: number of chains.
 
     Raises:
-        ValueError: it is none of these.
+        ValueError: it is something else.
     """
-    if not key_axes(rng_key):  # of several keys it has some
+    if not key_axes(rng_key):  # several keys have axes
         return check_key(rng_key)
     keys = jnp.asarray(rng_key)
     data = np.asarray(jax.random.key_data(keys))

@@ -1,4 +1,4 @@
-"""How a drop-in for `numpyro.infer.MCMC` warms up and draws."""
+"""The warm-up and the draws of a drop-in for `numpyro.infer.MCMC`."""
 
 import copy
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ from pmcmc.solvers import Auto, Solver
 
 
 class Chains(Collected):
-    """The part of `MCMC` that warms up and draws, by settings that are attributes of it."""
+    """The part of `MCMC` that warms up and draws; its settings are attributes."""
 
     sampler: Any
     num_warmup: int
@@ -45,7 +45,7 @@ class Chains(Collected):
         self._kwargs: dict[str, Any] = {}
 
     def _begin(self, rng_key: Any, args: Any, kwargs: Any, init_params: Any) -> jax.Array:
-        """The key of a call that can be made."""
+        """Check a call, and return its key."""
         check_outside_of_jax(rng_key, args, kwargs, init_params)
         key = one_key(rng_key, self.num_chains)
         self._args, self._kwargs = args, kwargs
@@ -64,10 +64,11 @@ class Chains(Collected):
         extra_fields: Sequence[str] = (),
     ) -> numpyro.infer.MCMC:
         """NumPyro's own `MCMC` after its warm-up."""
-        self._model()  # says what it is that cannot be sampled
+        self._model()  # raises a clear error if the model cannot be sampled
         rate = {} if self.progress_rate is None else {"progress_rate": self.progress_rate}
         theirs = numpyro.infer.MCMC(
-            copy.copy(self.sampler),  # each start maps the steps of one over chains once more
+            # A copy, because each run maps the steps of its sampler over chains once more.
+            copy.copy(self.sampler),
             num_warmup=self.num_warmup,
             num_samples=self.thinning,
             num_chains=self.num_chains,
@@ -89,7 +90,7 @@ class Chains(Collected):
         return theirs
 
     def _run_hmc(self, rng_key: jax.Array, init_params: Any) -> None:
-        """Draws by our HMC with what NumPyro's warm-up found."""
+        """Draw with our HMC and the results of NumPyro's warm-up."""
         warmup_key, key, next_key = jax.random.split(rng_key, 3)
         state = self.post_warmup_state
         if state is None:
@@ -108,7 +109,7 @@ class Chains(Collected):
         self._last_state = to_state(state, result.final_state, next_key)
 
     def _run_kernel(self, rng_key: jax.Array, init_params: Any, n_steps: int) -> None:
-        """Warm-up and draws of the kernel of a `ModelKernel`."""
+        """Warm up and draw with the kernel of a `ModelKernel`."""
         sampler = self.sampler
         model = from_model(sampler.model, *self._args, **self._kwargs)
         start_key, key, next_key = jax.random.split(rng_key, 3)

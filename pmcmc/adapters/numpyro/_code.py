@@ -1,4 +1,4 @@
-"""What the code of a function names, and what belongs to an installed library."""
+"""The names in the code of a function, and whether objects belong to installed libraries."""
 
 import dis
 import functools
@@ -18,14 +18,14 @@ from numpyro.primitives import Messenger
 _JITTED = type(jax.jit(lambda x: x))
 _LOOKUPS = ("LOAD_GLOBAL", "LOAD_NAME")
 _ATTRIBUTES = ("LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM")
-# With these a function reads what it does not name.
+# With these, a function can read things that it does not name.
 _INDIRECT = {"globals", "locals", "vars", "dir", "getattr", "eval", "exec", "compile"}
 _INDIRECT |= {"__import__", "open", "input", "attrgetter", "environ", "getenv", "modules"}
 _INDIRECT |= {"load", "loadtxt", "genfromtxt", "fromfile", "memmap", "read"}
 
 
 def kind_of(value: Any) -> str:
-    """What kind of thing that calls or holds others a value is, `"other"` if none."""
+    """The kind of a value that calls or holds other values; `"other"` if it does not."""
     if type(value) is types.FunctionType:
         return "function"
     if type(value) is types.ModuleType:
@@ -34,17 +34,17 @@ def kind_of(value: Any) -> str:
         return "partial"
     if type(value) is _JITTED:
         return "jitted"
-    # The handlers and reparametrizations of NumPyro are what their attributes are.
+    # NumPyro's handlers and reparameterizations are determined by their attributes.
     is_handler = isinstance(value, Messenger | Reparam) and _is_library_file(_file(type(value)))
     return "handler" if is_handler else "other"
 
 
 def is_from_library(value: Any, own: str) -> bool:
-    """Whether a module belongs to an installed library, or a library has something by its name.
+    """Whether a value belongs to an installed library, or a library exports it under its name.
 
     Args:
         value: a module, function, class or other object.
-        own: name of a package that is not taken for a library.
+        own: name of a package that does not count as a library.
     """
     if type(value) is types.ModuleType:
         return _root(value.__name__) != own and _is_library_module(value)
@@ -60,20 +60,20 @@ def is_from_library(value: Any, own: str) -> bool:
 
 
 def is_code_of_library(function: types.FunctionType, own: str) -> bool:
-    """Whether a function was written in a library, such as what `jax.vmap` returns."""
+    """Whether the code of a function is in a library, as for results of `jax.vmap`."""
     is_own = _root(function.__globals__.get("__name__", "")) == own
     return not is_own and _is_library_file(function.__code__.co_filename)
 
 
 def root_of(function: Any) -> str:
-    """The package that a function is from."""
+    """The package of a function."""
     while type(function) is functools.partial:
         function = function.func
     return _root(str(getattr(function, "__module__", "")))
 
 
 def globals_read(code: types.CodeType) -> frozenset[str] | None:
-    """Names that code looks up outside of it, `None` where it may read what it does not name."""
+    """Global names that code reads; `None` if it may read things that it does not name."""
     names = set()
     for instruction in _instructions(code):
         if instruction.opname == "IMPORT_NAME" and not _is_library_name(instruction.argval):
@@ -86,7 +86,7 @@ def globals_read(code: types.CodeType) -> frozenset[str] | None:
 
 
 def handed_on(code: types.CodeType) -> frozenset[str]:
-    """Names of which code does something else than to look an attribute of them up."""
+    """Names that code uses for more than looking up an attribute."""
     names = set()
     instructions = [*_instructions(code)]
     for one, following in itertools.zip_longest(instructions, instructions[1:]):
@@ -97,7 +97,7 @@ def handed_on(code: types.CodeType) -> frozenset[str]:
 
 
 def attributes_read(code: types.CodeType) -> frozenset[str]:
-    """Names of attributes that code looks up."""
+    """Names of the attributes that code looks up."""
     return frozenset(i.argval for i in _instructions(code) if i.opname in _ATTRIBUTES)
 
 

@@ -1,4 +1,4 @@
-"""What an `MCMC` has drawn, with the methods that NumPyro's has for it."""
+"""The draws of an `MCMC`, with the methods of NumPyro's class."""
 
 from typing import Any
 
@@ -13,13 +13,13 @@ from pmcmc.adapters.numpyro._result import ModelResult
 
 
 class Drawn:
-    """Samples and fields of a run of ours.
+    """Samples and fields of one of our runs.
 
     Args:
-        samples: what `get_samples` returns, leaves `(chain, draw, *event)`.
-        unconstrained: the result behind them.
-        fields: names of fields that were asked for.
-        excluded: names of sites that are not wanted.
+        samples: the result of `get_samples`, leaves `(chain, draw, *event)`.
+        unconstrained: the underlying result.
+        fields: names of the requested fields.
+        excluded: names of sites to leave out.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Drawn:
         return self._samples if group_by_chain else _merged(self._samples)
 
     def get_extra_fields(self, group_by_chain: bool = False) -> dict[str, Any]:
-        """The fields that were asked for, and `diverging`; as above."""
+        """The requested fields, and `diverging`, with axes as above."""
         fields: dict[str, Any] = _fields.select(self._unconstrained, self._fields)
         return fields if group_by_chain else _merged(fields)
 
@@ -53,11 +53,11 @@ class Drawn:
         print(f"Number of divergences: {int(self.get_extra_fields()['diverging'].sum())}")
 
     def transfer_states_to_host(self) -> None:
-        """They are on the host already."""
+        """Do nothing: the draws are on the host already."""
 
 
 class Collected:
-    """The part of `MCMC` that tells what was drawn."""
+    """The part of `MCMC` that returns the draws."""
 
     def __init__(self) -> None:
         self._last_state: Any = None
@@ -68,14 +68,14 @@ class Collected:
     def last_state(self) -> Any:
         """The state after the last step.
 
-        An `HMCState` of NumPyro, with which its own `MCMC` can go on, or with a `ModelKernel` a
-        `ChainState`. Assign it to `post_warmup_state` to go on here.
+        It is an `HMCState`, from which NumPyro's own `MCMC` can continue, or a `ChainState` with a
+        `ModelKernel`. Assign it to `post_warmup_state` to continue here.
         """
         return self._last_state
 
     @property
     def result(self) -> Result | ModelResult:
-        """The draws with their evidence: what `sample_model` returns, or `pmcmc.sample`.
+        """The draws with their evidence: a result of `sample_model` or `pmcmc.sample`.
 
         Raises:
             RuntimeError: nothing has been run.
@@ -111,7 +111,7 @@ class Collected:
         self._some_draws().print_summary(prob, exclude_deterministic)
 
     def transfer_states_to_host(self) -> None:
-        """Move draws to the host, where all but those of a collected warm-up are anyway."""
+        """Move the draws of a collected warm-up to the host; all others are there already."""
         self._some_draws().transfer_states_to_host()
 
     def to_arviz(self, **kwargs: Any) -> Any:

@@ -1,4 +1,4 @@
-"""All that is read of NumPyro beyond its documentation: what a new release may break is here."""
+"""Everything undocumented that we read from NumPyro, which a new release may break."""
 
 from typing import Any
 
@@ -26,27 +26,27 @@ _LOOPS = {scan_wrapper: "scan", cond_wrapper: "cond"}
 
 
 def potential_of(sampler: Any) -> Any:
-    """The potential that an HMC was given, `None` if a model was."""
+    """The potential of an HMC; `None` if it has a model."""
     return _read(sampler, "_potential_fn")
 
 
 def is_euclidean(sampler: Any) -> bool:
-    """Whether an HMC has the kinetic energy that it has unless told otherwise."""
+    """Whether an HMC has the default kinetic energy."""
     return _read(sampler, "_kinetic_fn") is euclidean_kinetic_energy
 
 
 def is_forward_mode(sampler: Any) -> bool:
-    """Whether an HMC takes gradients in forward mode."""
+    """Whether an HMC computes gradients in forward mode."""
     return bool(_read(sampler, "_forward_mode_differentiation"))
 
 
 def trajectory_of(sampler: Any) -> tuple[Any, Any]:
-    """Length and number of steps of the trajectories of an HMC, `None` for one not given."""
+    """Length and number of steps of an HMC's trajectories; `None` for one that is not set."""
     return _read(sampler, "_trajectory_length"), _read(sampler, "_num_steps")
 
 
 def values_of(init_strategy: Any) -> dict[str, Any] | None:
-    """The values that `init_to_value(values=...)` was given, `None` for other strategies."""
+    """The values of `init_to_value(values=...)`; `None` for other strategies."""
     if getattr(init_strategy, "func", None) is not init_to_value:
         return None
     values: dict[str, Any] = init_strategy.keywords.get("values", {})
@@ -54,12 +54,12 @@ def values_of(init_strategy: Any) -> dict[str, Any] | None:
 
 
 def loop_of(message: Any) -> str | None:
-    """`"scan"` or `"cond"` for the message of one to the handlers around it, else `None`."""
+    """`"scan"` or `"cond"` if a message to handlers comes from one, otherwise `None`."""
     return _LOOPS.get(message["fn"]) if message["type"] == "control_flow" else None
 
 
 def pop_conditions(message: Any) -> list[Any]:
-    """The data of the conditions around a loop, which are taken off its message."""
+    """Remove the conditions around a loop from its message, and return their data."""
     stack = message["kwargs"]["substitute_stack"]
     message["kwargs"]["substitute_stack"] = [entry for entry in stack if entry[0] != "condition"]
     return [data for kind, data in stack if kind == "condition"]

@@ -1,4 +1,4 @@
-"""Which numbers of its argument those that a function returns are made of."""
+"""Which numbers of its argument the outputs of a function depend on."""
 
 import itertools
 import math
@@ -10,10 +10,10 @@ import numpy as np
 from jax.extend.core import Jaxpr, Literal
 
 Sources = frozenset[int]
-# Of each element the number that it is, or of all elements the numbers that they are made of.
+# The number that each element is, or all the numbers that the elements depend on.
 Origin = np.ndarray | Sources
 
-# What selects numbers is not what they are made of: the first operand only, or all but the first.
+# Indices only select numbers. The data are the first operand, or all but the first.
 _SELECTIONS = {
     "gather": slice(0, 1),
     "dynamic_slice": slice(0, 1),
@@ -23,10 +23,10 @@ _CALLS = ("jit", "pjit")
 
 
 def sources(function: Callable[[Any], Any], x: Any) -> Any:
-    """The numbers that each output is made of, as a set in the place of each leaf.
+    """The numbers that each output leaf depends on, as a pytree of sets.
 
-    They are counted: first the elements of the leaves of the argument, then the arrays that the
-    function closes over, each as a whole, unless they are scalars or themselves being traced.
+    Numbers are indices: first the elements of the argument's leaves, then the arrays that the
+    function closes over, each counted as one. Scalars and traced arrays among these are ignored.
 
     Args:
         function: of a pytree of arrays.
@@ -71,7 +71,7 @@ def _through(jaxpr: Jaxpr, inputs: Sequence[Origin], constants: Sequence[Origin]
 
 
 def _moved(name: str, params: Any, numbers: Origin = frozenset()) -> np.ndarray | None:
-    """The numbers after an operation that only picks or moves them; `None` for others."""
+    """The numbers after an operation that only selects or moves them; `None` for others."""
     if not isinstance(numbers, np.ndarray):
         return None
     if name == "slice":

@@ -1,4 +1,4 @@
-"""Functions of one draw, applied to all draws of all chains in chunks of one size."""
+"""Functions of one draw, applied to all draws of all chains in chunks of equal size."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +10,7 @@ _CHUNK = 512
 
 
 class OverDraws:
-    """A function of one draw as one of many; its compiled code goes when this object goes.
+    """A function of one draw, applied to many; its compiled code is freed with this object.
 
     Args:
         function: of one draw, under `jax.jit`.
@@ -35,7 +35,7 @@ class OverDraws:
         rows = jax.tree.map(lambda leaf: leaf.reshape(n_rows, *leaf.shape[2:]), draws)
         parts = []
         for start in range(0, n_rows, _CHUNK):
-            # The last chunk is filled up with its last row, so that all have one shape.
+            # The last chunk is padded with its last row, so that all have the same shape.
             chunk = np.minimum(np.arange(start, start + _CHUNK), n_rows - 1)
             out = self._of_rows(jax.tree.map(lambda leaf: leaf[chunk], rows))  # noqa: B023
             size = min(_CHUNK, n_rows - start)

@@ -1,4 +1,4 @@
-"""NumPyro's names for what is known of a step."""
+"""NumPyro's names for the statistics of a step."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ _UNCONSTRAINED = "z."
 
 @dataclass(frozen=True)
 class NegativePotential:
-    """The log density of a potential, equal to that of the same one."""
+    """The log density of a potential; equal if the potential is the same."""
 
     potential_fn: Callable[[Any], jax.Array]
 
@@ -31,10 +31,10 @@ class NegativePotential:
 
 
 def split(names: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Names of fields, and of the sites that are not wanted.
+    """Names of fields, and of sites to leave out.
 
     Raises:
-        ValueError: a field is not known.
+        ValueError: a field is unknown.
     """
     excluded = tuple(n.removeprefix(_EXCLUDED) for n in names if n.startswith(_EXCLUDED))
     fields = tuple(name for name in names if not name.startswith(_EXCLUDED))
@@ -49,7 +49,7 @@ def split(names: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def select(result: Result, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """The fields of these names, and `diverging`, leading axes `(chain, draw)`.
+    """The named fields and `diverging`, with leading axes `(chain, draw)`.
 
     Raises:
         ValueError: the kernel does not report one of them.

@@ -1,4 +1,4 @@
-"""Values as keys: two are equal only where what they were made of is known to be equal."""
+"""Values as dictionary keys: keys are equal only if the values are known to be equal."""
 
 import collections
 import hashlib
@@ -19,7 +19,7 @@ from pmcmc.adapters.numpyro._code import (
 )
 
 _BY_VALUE = (bool, int, str, bytes, type(None), type(...))
-_BY_WORD = (float, complex, range)  # -0.0 equals 0.0, and `nan` not itself
+_BY_WORD = (float, complex, range)  # -0.0 equals 0.0, and `nan` does not equal itself
 _NUMBERS = "biufcSUmM"
 _PAIR = {*vars(collections.namedtuple("Pair", "")), "__orig_bases__", "__annotations__"}
 _PAIR |= {"__annotate_func__", "__annotations_cache__", "__static_attributes__"}
@@ -27,19 +27,19 @@ _PAIR |= {"__firstlineno__"}
 
 
 class _UnknownError(Exception):
-    """A value cannot be compared surely."""
+    """A value cannot be compared reliably."""
 
 
 def fingerprint(model: Callable[..., Any], arguments: Any) -> Hashable | None:
-    """All that a model reads and is called with, by value; `None` where that cannot be told.
+    """Everything that a model reads and is called with, by value; `None` if that is unknown.
 
-    Read are its closure, its defaults and the globals that its code names, and those of functions
-    among them. Libraries are taken to be constant. Known are arrays, plain values and functions in
-    built-in containers; objects of other classes are not, nor are methods of them.
+    A model reads its closure, its defaults, the globals that its code names, and what functions
+    among these read in turn. Libraries count as constant. Arrays, plain values and functions in
+    built-in containers can be compared; objects of other classes and their methods cannot.
 
     Args:
-        model: what is to be called.
-        arguments: what it is called with.
+        model: the function to call.
+        arguments: its arguments.
     """
     walk = _Walk(root_of(model))
     try:
@@ -49,23 +49,23 @@ def fingerprint(model: Callable[..., Any], arguments: Any) -> Hashable | None:
 
 
 class _Walk:
-    """Keys of values that refer to each other, and to themselves.
+    """Computes keys of values that may refer to each other and to themselves.
 
     Args:
-        own: the package of the model, which is no library, wherever it is installed.
+        own: the package of the model, which does not count as a library.
     """
 
     def __init__(self, own: str) -> None:
         self._own = own
         self._visited: dict[Hashable, int] = {}
-        # What was met must live, for its identity not to become that of another value.
+        # Visited values must stay alive, or another value could get the same id.
         self._alive: list[Any] = []
 
     def key(self, value: Any, attributes: frozenset[str] = frozenset()) -> Hashable:
-        """The key of a value, of which a function reads these attributes.
+        """The key of a value from which a function reads these attributes.
 
         Raises:
-            _UnknownError: it cannot be compared surely.
+            _UnknownError: it cannot be compared reliably.
         """
         if type(value) in _BY_VALUE:
             return type(value), value
@@ -93,7 +93,7 @@ class _Walk:
         kind = kind_of(value)
         if kind == "module":
             if "__getattr__" in vars(value) or not attributes:
-                raise _UnknownError  # who gets it may read any of it
+                raise _UnknownError  # other code may read any part of it
             names = sorted(attributes & vars(value).keys())
             return kind, *((name, self.key(vars(value)[name], attributes)) for name in names)
         if kind == "function":
@@ -130,7 +130,7 @@ class _Walk:
 
 
 def _is_plain_named_tuple(cls: type) -> bool:
-    """Whether a class is a named tuple without methods, which might read something else."""
+    """Whether a class is a named tuple without methods (which might read something else)."""
     fields = getattr(cls, "_fields", ())
     return cls.__bases__ == (tuple,) and vars(cls).keys() <= {*fields, *_PAIR}
 
@@ -143,7 +143,7 @@ def _key_of_array(array: Any) -> Hashable:
         data = np.asarray(jax.random.key_data(array) if is_key else array)
         kind: Any = (jax.Array, not is_key and array.weak_type, array.sharding)
     else:
-        # Other classes have a state beside their bytes, and bytes of objects are pointers.
+        # Other classes have state besides their bytes, and the bytes of objects are pointers.
         is_scalar = isinstance(array, np.generic) and type(array).__module__ == "numpy"
         is_void = array.dtype.kind == "V" and array.dtype.names is None
         is_known = is_scalar or type(array) is np.ndarray

@@ -1,4 +1,4 @@
-"""What a model says of its data at a draw: log likelihoods, and data drawn anew."""
+"""Functions of a model's data at a draw: log likelihoods and simulated data."""
 
 from typing import Any
 
@@ -14,8 +14,8 @@ class LogLikelihood:
 
     Args:
         model: NumPyro's.
-        arguments: what it is called with, `(args, kwargs)`.
-        sites: what its sites are.
+        arguments: its arguments, `(args, kwargs)`.
+        sites: description of its sites.
 
     Raises:
         ValueError: the model has discrete latent sites, of which there are no draws.
@@ -38,7 +38,7 @@ class LogLikelihood:
 
 
 class Prediction:
-    """The observed sites drawn anew, given the values of latent sites; arguments as above."""
+    """Simulated observed sites, given the values of latent sites; arguments as above."""
 
     def __init__(self, model: Any, arguments: Any, sites: Sites) -> None:
         _check_continuous(sites)

@@ -117,7 +117,7 @@ class UnconstrainedModel:
         return self._over_draws(Prediction)
 
     def _over_draws(self, kind: Any) -> OverDraws:
-        """Traced once, unless the model has come to read something else than it did."""
+        """A function over draws, traced once unless the model now reads something else."""
         now = fingerprint(self.model, self.arguments)
         found = self._functions.get(kind) if now == self._read else None
         if found is None:
@@ -131,7 +131,7 @@ class UnconstrainedModel:
         return OverDraws(self.constrain)
 
 
-# What was made before, while somebody holds it, and the last ones in any case.
+# Earlier models: the latest ones, and those that somebody still holds.
 _MADE: weakref.WeakValueDictionary[Hashable, UnconstrainedModel] = weakref.WeakValueDictionary()
 _LAST: collections.deque[UnconstrainedModel] = collections.deque(maxlen=2)
 
@@ -196,7 +196,7 @@ def check_call(model: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Non
     """Check that a model takes these arguments.
 
     Raises:
-        ValueError: it is not a function, or takes others.
+        ValueError: it is not a function, or takes other arguments.
     """
     if not callable(model):
         raise ValueError(

@@ -7,10 +7,10 @@ import numpy as np
 
 
 class Plate(NamedTuple):
-    """One of the plates around a site.
+    """A plate around a site.
 
     Args:
-        name: of the plate.
+        name: name of the plate.
         dim: its axis, counted from the end of the batch: -1 for the last one before the event.
         size: its length.
     """
@@ -21,12 +21,12 @@ class Plate(NamedTuple):
 
 
 class Axes(NamedTuple):
-    """What is known of the axes of a site.
+    """What is known about the axes of a site.
 
     Args:
-        plates: those around it.
-        n_event: number of axes behind those of plates, `None` for a deterministic site.
-        event_names: of the first of these, given as `infer={"event_dims": [...]}`.
+        plates: the plates around it.
+        n_event: number of axes after those of plates; `None` for a deterministic site.
+        event_names: names of the first of these, from `infer={"event_dims": [...]}`.
     """
 
     plates: tuple[Plate, ...]
@@ -34,7 +34,7 @@ class Axes(NamedTuple):
     event_names: tuple[str, ...]
 
     def names(self, shape: tuple[int, ...]) -> list[str | None]:
-        """Names of the axes of the site's value; `None` for an axis without."""
+        """Names of the axes of the site's value; `None` for an axis without a name."""
         n_batch = self._guess(shape) if self.n_event is None else len(shape) - self.n_event
         names = self._batch_names(shape, n_batch)
         for axis, name in enumerate(self.event_names, n_batch):
@@ -43,7 +43,7 @@ class Axes(NamedTuple):
         return names
 
     def names_without_event(self, shape: tuple[int, ...]) -> list[str | None]:
-        """The same for a number a draw of the site, such as its log density."""
+        """The same for one number per draw of the site, such as its log density."""
         return self._batch_names(shape, len(shape))
 
     def _batch_names(self, shape: tuple[int, ...], n_batch: int) -> list[str | None]:
@@ -53,15 +53,15 @@ class Axes(NamedTuple):
         return names
 
     def _found(self, shape: tuple[int, ...], n_batch: int) -> list[Plate]:
-        """Plates that have an axis: a value that is the same in all of a plate may have none."""
+        """Plates that have an axis; a value that is constant within a plate may have none."""
         axes = {plate: n_batch + plate.dim for plate in self.plates}
         return [p for p, i in axes.items() if 0 <= i < len(shape) and shape[i] == p.size]
 
     def _guess(self, shape: tuple[int, ...]) -> int:
-        """The number of axes before the event of a deterministic site, which says nothing of it.
+        """A guess of the number of axes before the event of a deterministic site.
 
-        Plates come first, as ArviZ has it, unless more of them are found otherwise. It is larger
-        than the number of axes where the last ones before the event are not there.
+        Plates come first, as in ArviZ, unless another order matches more of them. The result
+        exceeds the number of axes if the last ones before the event are missing.
         """
         depth = max((-plate.dim for plate in self.plates), default=0)
         fewer = reversed(range(min(depth, len(shape) + 1)))

@@ -150,7 +150,7 @@ class ModelResult:
         return arviz_compat.summary(self.to_arviz())
 
     def report_html(self, path: Any) -> Path:
-        """A page about this result, as by `pmcmc.Result.report_html`."""
+        """Write a page about this result, as in `pmcmc.Result.report_html`."""
         return write(self, path)
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""Drawing the observations of a model anew, inside of its loops too."""
+"""Simulates the observations of a model, also inside its loops."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -15,13 +15,13 @@ from pmcmc.adapters.numpyro._sites import seeded
 
 
 class simulate(Messenger):  # type: ignore[misc]  # noqa: N801 - named like NumPyro's
-    """Draw observed sites instead, and mark them: `infer["was_observed"]`.
+    """Draws observed sites instead of using their data, and marks them: `infer["was_observed"]`.
 
     `numpyro.handlers.uncondition` does not reach into the functions of `scan` and `cond`.
 
     Args:
-        fn: the model, or the function of a loop in it.
-        names: sites that are observed by a `numpyro.handlers.condition` around the loop.
+        fn: the model, or the body of a loop in it.
+        names: sites that a `numpyro.handlers.condition` around the loop observes.
     """
 
     def __init__(self, fn: Callable[..., Any], names: frozenset[str] = frozenset()) -> None:
@@ -29,7 +29,7 @@ class simulate(Messenger):  # type: ignore[misc]  # noqa: N801 - named like NumP
         self._names = names
 
     def process_message(self, msg: Any) -> None:
-        """Change what the model says on its way to the handlers outside."""
+        """Change a message of the model on its way to the outer handlers."""
         if msg["type"] == "sample" and (msg["is_observed"] or msg["name"] in self._names):
             self.on_observed(msg)
             msg["is_observed"] = False
@@ -46,11 +46,11 @@ class simulate(Messenger):  # type: ignore[misc]  # noqa: N801 - named like NumP
             msg["args"] = (predicate, *(simulate(branch, names) for branch in branches), operand)
 
     def on_observed(self, msg: Any) -> None:
-        """Called with an observed site before its value is dropped."""
+        """Process an observed site before its value is dropped."""
 
 
 class _Collect(simulate):
-    """Also keeps the observed values."""
+    """Also collects the observed values."""
 
     def __init__(
         self, fn: Callable[..., Any], names: frozenset[str], values: dict[str, Any]
@@ -59,12 +59,12 @@ class _Collect(simulate):
         self._values = values
 
     def on_observed(self, msg: Any) -> None:
-        if msg["is_observed"]:  # and not only by a condition around the loop
+        if msg["is_observed"]:  # in the loop itself, not by a condition around it
             self._values[msg["name"]] = msg["value"]
 
 
 def _conditioned(msg: Any) -> frozenset[str]:
-    """Names of sites that conditions around a loop observe; the conditions are taken off it."""
+    """Remove the conditions around a loop, and return the names of the sites they observe."""
     conditions = pop_conditions(msg)
     if not all(isinstance(data, Mapping) for data in conditions):
         raise ValueError(
@@ -83,10 +83,10 @@ def _simulated_body(body: Callable[..., Any], names: frozenset[str]) -> Callable
 
 
 def _check_feedback(body: Callable[..., Any], names: frozenset[str], carry: Any, x: Any) -> None:
-    """Check that the carry of a scan is not made of data that are to be drawn anew.
+    """Check that the carry of a scan does not contain the data that are to be simulated.
 
     Raises:
-        ValueError: it is, so that no series can be simulated.
+        ValueError: it does, so the series cannot be simulated.
     """
     found: list[str] = []
 

@@ -1,4 +1,4 @@
-"""What the sites of a model are, and whether they can be sampled."""
+"""The sites of a model, and whether they can be sampled."""
 
 import importlib.util
 from collections.abc import Mapping
@@ -15,14 +15,14 @@ Trace = Mapping[str, Mapping[str, Any]]
 
 
 class Sites(NamedTuple):
-    """The sites of a model by their kind, and what ArviZ wants to know of them.
+    """The sites of a model by kind, with what ArviZ needs to know about them.
 
     Args:
         latent: names of continuous latent sites, whose unconstrained values are the position.
-        discrete: names of discrete latent sites, summed out.
+        discrete: names of discrete latent sites, which are summed out.
         observed: observed values by name, without those of `numpyro.factor`.
-        parameters: values of `numpyro.param` sites, which are held.
-        axes: what is known of the axes of each site.
+        parameters: values of `numpyro.param` sites, which stay fixed.
+        axes: what is known about the axes of each site.
     """
 
     latent: tuple[str, ...]
@@ -36,7 +36,7 @@ def find_sites(trace: Trace) -> Sites:
     """Sort the sites of a trace.
 
     Raises:
-        ValueError: a site cannot be sampled by what moves continuous positions.
+        ValueError: a site cannot be sampled with continuous positions.
     """
     sampled = {name: site for name, site in trace.items() if site["type"] == "sample"}
     latent = {name: site for name, site in sampled.items() if not site["is_observed"]}
@@ -74,7 +74,7 @@ def find_sites(trace: Trace) -> Sites:
 
 
 def is_observation(site: Mapping[str, Any]) -> bool:
-    """Whether a site of a trace is data, which `numpyro.factor` is not."""
+    """Whether a site of a trace is data; a `numpyro.factor` is not."""
     is_observed = site["type"] == "sample" and site["is_observed"]
     return is_observed and not isinstance(site["fn"], dist.Unit)
 
@@ -109,5 +109,5 @@ def _check_latent(name: str, fn: Any, is_discrete: bool) -> None:
 
 
 def seeded(model: Any) -> Any:
-    """The model with a key for what it may draw, as NumPyro's own inference does."""
+    """The model with a key for anything that it draws, as in NumPyro's own inference."""
     return numpyro.handlers.seed(model, jax.random.key(0))

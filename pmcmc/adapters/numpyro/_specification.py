@@ -1,4 +1,4 @@
-"""NumPyro's HMC and NUTS read as specifications of a chain of our kernels."""
+"""NumPyro's HMC and NUTS as specifications of our kernels."""
 
 import math
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from pmcmc._util.callers import warn_user
 from pmcmc.adapters.numpyro._compat import is_euclidean, is_forward_mode, trajectory_of
 from pmcmc.adapters.numpyro._state import Adapted
 
-# A quarter of the period of a standard normal, which the adapted metric makes of a target.
+# A quarter of the period of a standard normal; the adapted metric makes the target similar.
 _NUTS_LENGTH = math.pi / 2
 _NUTS_JITTER = 0.5
 
@@ -19,7 +19,7 @@ _HMC = "numpyro.infer.HMC(model, num_steps=10, trajectory_length=None)"
 _SUMMED_OUT = f"{_HMC}, which sums out discrete sites with finitely many values, with funsor"
 _JOINT = "which draws sites in turn, whereas our kernels move all continuous ones at once", _HMC
 _ENSEMBLE = "whose chains depend on each other, whereas ours are independent", _HMC
-# Why steps of a sampler are none of a kernel of ours, and what to write in its place.
+# Why our kernels cannot replace the steps of a sampler, and what to write instead.
 _OTHERS = {
     "BarkerMH": (
         "whose warm-up and preconditioner do not carry over",
@@ -62,7 +62,7 @@ def check_sampler(sampler: Any) -> None:
     """Check that a sampler can be run by our kernels.
 
     Warns:
-        UserWarning: a setting of it has no counterpart; the message says what is done instead.
+        UserWarning: a setting has no counterpart; the message says what is done instead.
 
     Raises:
         ValueError: it cannot.
@@ -105,7 +105,7 @@ def _why_not(sampler: Any) -> tuple[str, str]:
 
 
 def kernel_of(sampler: HMC, adapted: Adapted) -> kernels.HMC:
-    """Our HMC with the settings of NumPyro's and what its warm-up found."""
+    """Our HMC with the settings of NumPyro's HMC and the results of its warm-up."""
     if type(sampler) is NUTS:
         return adapted.hmc(math.ceil(_NUTS_LENGTH / adapted.step_size), _NUTS_JITTER)
     length, n_steps = trajectory_of(sampler)

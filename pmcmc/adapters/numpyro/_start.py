@@ -1,4 +1,4 @@
-"""Running a model once: the trace of its sites, and where its chains start."""
+"""Runs a model once: the trace of its sites, and the starts of its chains."""
 
 import functools
 import warnings
@@ -21,13 +21,13 @@ Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
 
 class Start:
-    """Where chains of a model start, and the model's functions, which come with a first start.
+    """Finds starts for chains of a model, and the model's functions along with the first one.
 
-    Starts are found by one program, which goes with this object.
+    One program finds all starts; it is freed with this object.
 
     Args:
-        model: with the values of its parameters known.
-        arguments: that it is called with, `(args, kwargs)`.
+        model: the model, with known values of its parameters.
+        arguments: its arguments, `(args, kwargs)`.
         init_strategy: one of `numpyro.infer.initialization`.
     """
 
@@ -54,11 +54,11 @@ class Start:
             rng_key: one key, or an array of them for a leading axis of starts.
 
         Raises:
-            ValueError: there was none among a hundred.
+            ValueError: a hundred attempts found none.
         """
-        # NumPyro looks for starts with keys that it has used before.
+        # NumPyro's search for starts reuses keys.
         with warnings.catch_warnings(), jax.debug_key_reuse(False):
-            # Sites are summed out whether they are marked for it or not.
+            # Discrete sites are summed out whether they are marked for it or not.
             warnings.simplefilter("ignore", FutureWarning)
             position, *values = self._find(rng_key)
             if not all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(values)):
@@ -72,7 +72,7 @@ class Start:
         return info.param_info
 
     def _explain(self, rng_key: jax.Array) -> None:
-        """Step by step NumPyro says more."""
+        """Run NumPyro's search step by step, which gives better error messages."""
         try:
             self._initialize(rng_key)
         except RuntimeError as error:
@@ -86,8 +86,8 @@ class Start:
 def trace_of(model: Any, arguments: Arguments) -> Trace:
     """The sites of a model at a point near the middle of its prior.
 
-    The model is run as one program, which is dropped. Step by step, JAX would keep the program of
-    every loop in it for good.
+    The model runs as one program, which is dropped afterwards. Step by step, JAX would keep
+    the program of every loop in the model forever.
     """
     args, kwargs = arguments
     started = handlers.substitute(seeded(model), substitute_fn=init_to_uniform())
@@ -106,7 +106,7 @@ def trace_of(model: Any, arguments: Arguments) -> Trace:
 
 
 class _NamesOfOneKind(Messenger):  # type: ignore[misc] # NumPyro has no annotations
-    """Refuses a plate that is called like a site, which NumPyro's traces would lose."""
+    """Rejects a plate with the name of a site, because NumPyro's traces keep only one."""
 
     def __enter__(self) -> Any:
         self._kinds: dict[str, bool] = {}
@@ -123,10 +123,10 @@ class _NamesOfOneKind(Messenger):  # type: ignore[misc] # NumPyro has no annotat
 
 
 def as_strategy(init_strategy: Any, sites: Sites) -> Any:
-    """A strategy whose values can be differentiated at: integers become floating-point numbers.
+    """A strategy whose values are floating-point numbers, so that gradients exist there.
 
     Warns:
-        UserWarning: it has values of sites that are not latent.
+        UserWarning: it has values for sites that are not latent.
     """
     values = values_of(init_strategy)
     if values is None:
@@ -148,12 +148,12 @@ def check_position(position: Any, start: dict[str, jax.Array], n_chains: int) ->
     """Check that an unconstrained start has the latent sites of a model.
 
     Args:
-        position: what a user wrote for `x0`.
-        start: a start of one chain.
-        n_chains: number of chains; of several, leaves have a leading axis.
+        position: the user's `x0`.
+        start: the start of one chain.
+        n_chains: number of chains; if there are several, leaves have a leading axis.
 
     Raises:
-        ValueError: it has not; the message says which are missing, unknown or of another shape.
+        ValueError: it does not; the message says which are missing, unknown or of another shape.
     """
     names = f"the names are those of the model's latent sites, {_listed(start)}"
     if not isinstance(position, Mapping):

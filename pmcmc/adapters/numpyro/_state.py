@@ -1,4 +1,4 @@
-"""NumPyro's adapted state, for our kernels; and ours, to go on with NumPyro's."""
+"""NumPyro's adapted state for our kernels, and our final state for NumPyro's samplers."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ from pmcmc.kernels import HMC, Kernel
 
 
 class Adapted(NamedTuple):
-    """What a warm-up of NumPyro's HMC or NUTS found.
+    """The result of a warm-up of NumPyro's HMC or NUTS.
 
     Args:
         position: the unconstrained position, with a leading axis if there are several chains.
@@ -37,7 +37,7 @@ class Adapted(NamedTuple):
 
 
 class ChainState(NamedTuple):
-    """The end of a run of one of our kernels: the `last_state` of such an `MCMC`.
+    """The end of a run of one of our kernels: the `last_state` of an `MCMC` with `ModelKernel`.
 
     Args:
         position: unconstrained, with a leading axis if there are several chains.
@@ -58,7 +58,7 @@ def from_state(state: Any) -> Adapted:
             one chain or several.
 
     Raises:
-        ValueError: it is not such a state.
+        ValueError: it is another kind of state.
     """
     if not hasattr(state, "adapt_state") or not hasattr(state, "z"):
         raise ValueError(
@@ -117,10 +117,10 @@ def to_state(state: Any, final_state: Any, rng_key: jax.Array | None = None) -> 
 
 
 def _step_size(state: Any) -> jax.Array:
-    """The step size, at most the length of a trajectory.
+    """The step size, capped at the length of a trajectory.
 
-    Where trajectories have a length, NumPyro's HMC shortens a step that exceeds it, and its
-    adaptation of that step, which then has no effect, may run away.
+    NumPyro's HMC shortens a step that exceeds the length of its trajectories. The step size then
+    has no effect, and its adaptation may run away.
     """
     step_size: jax.Array = state.adapt_state.step_size
     length = state.trajectory_length
@@ -128,7 +128,7 @@ def _step_size(state: Any) -> jax.Array:
 
 
 def _matrix(blocks: Any, position: Any) -> np.ndarray:
-    """The inverse mass matrix in the order of flat positions, from blocks of sites."""
+    """The inverse mass matrix in the order of flat positions, from blocks by site."""
     if not isinstance(blocks, Mapping):
         return np.asarray(blocks)
     flat, unravel = ravel_pytree(position)

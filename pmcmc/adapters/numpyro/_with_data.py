@@ -1,4 +1,4 @@
-"""Log densities of a model whose data are arguments of compiled code."""
+"""Log densities of a model with data as arguments of compiled code."""
 
 import weakref
 from collections.abc import Callable, Hashable
@@ -17,12 +17,12 @@ from pmcmc.adapters.numpyro._start import Arguments
 
 
 class _Joint:
-    """The log joint density of a position and data, for all data of one structure.
+    """The log joint density of position and data, for all data with the same structure.
 
     Args:
         model: NumPyro's.
         structure: of `(arguments, parameters)`.
-        constants: leaves that are not data, by their place.
+        constants: leaves that are not data, by index.
     """
 
     def __init__(self, model: Any, structure: Any, constants: dict[int, Any]) -> None:
@@ -38,15 +38,15 @@ class _Joint:
         return -energy
 
 
-# While somebody holds them: a model's last fit does.
+# Kept while somebody holds them, such as the last fit of a model.
 _JOINTS: weakref.WeakValueDictionary[Hashable, _Joint] = weakref.WeakValueDictionary()
 
 
 def with_data(model: Callable[..., Any], arguments: Arguments, sites: Sites) -> WithData | None:
     """The log density of a model that shares compiled code with that of other data.
 
-    Arrays and floating-point numbers among the arguments are data; what else there is has to be
-    equal. `None` where that is not sure, or where discrete sites are summed out.
+    Arrays and floating-point numbers among the arguments are data; everything else has to be equal.
+    The result is `None` if that is unclear, or if discrete sites are summed out.
     """
     leaves, structure = jax.tree.flatten((arguments, sites.parameters))
     is_data = [type(leaf) in (np.ndarray, float) or isinstance(leaf, jax.Array) for leaf in leaves]

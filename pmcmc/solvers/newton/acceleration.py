@@ -1,8 +1,8 @@
 """Better iterates from several sweeps: Anderson's and Broyden's methods.
 
-A sweep takes iterates `x` of the window to `x + g(x)`. What `g` did when `x` changed in the sweeps
-before, differences `dX` and `dG`, tells by how much the next step falls short. In the terms of Fang
-and Saad (2009, Two classes of multisecant methods for nonlinear acceleration) the next iterate is
+A sweep takes iterates `x` of the window to `x + g(x)`. Differences `dX` and `dG` of `x` and `g`
+from earlier sweeps show how far the next step falls short. In the notation of Fang and Saad (2009,
+Two classes of multisecant methods for nonlinear acceleration), the next iterate is
 `x + g - (dX + dG) c`, with `c` from least squares. Any iterate is valid: the solution is the same.
 """
 
@@ -18,13 +18,13 @@ from pmcmc.solvers.window import View
 
 
 class History(NamedTuple):
-    """What rows of the window did in earlier sweeps; zeros where they were not there.
+    """The changes of rows in earlier sweeps; zeros if a row was not in the window.
 
     Args:
-        rows: before the last sweep, shape `(W, D)`.
-        change: by the last sweep, `g`, shape `(W, D)`.
+        rows: rows before the last sweep, shape `(W, D)`.
+        change: change by the last sweep, `g`, shape `(W, D)`.
         of_rows: differences `dX` of rows from sweep to sweep, newest first, shape `(W, memory, D)`.
-        of_change: differences `dG` of changes, as many.
+        of_change: differences `dG` of changes, same shape.
     """
 
     rows: jax.Array
@@ -80,7 +80,7 @@ class Acceleration(Pytree, abc.ABC, static=("memory",)):
         return jnp.where(jnp.isfinite(rows), rows, swept), history
 
     def _weights(self, view: View, history: History) -> Any:
-        """`c`, shape `(memory,)`: 0 where nothing is known."""
+        """`c`, shape `(memory,)`; 0 for differences that are not known yet."""
         highest = jax.lax.Precision.HIGHEST
         tests = self.test_rows(history)
         is_known = view.is_live[:, None] & jnp.isfinite(history.change)
@@ -91,7 +91,7 @@ class Acceleration(Pytree, abc.ABC, static=("memory",)):
                 jnp.einsum("wmd,wd->m", tests, change, precision=highest),
             )
         )
-        # Differences of little size are solved for as well as those of large size.
+        # Scaling, so that small differences are resolved as well as large ones.
         scale = jnp.sqrt(jnp.abs(jnp.diagonal(square)))
         scale = jnp.where(scale > 0, scale, 1.0)
         scaled = square / (scale[:, None] * scale[None])

@@ -26,9 +26,9 @@ class Entry(NamedTuple):
         steps: number of each row's step in the sequence, shape `(W,)`.
         origin: the start of the sequence, shape `(D,)`.
         last: the last finished state, shape `(D,)`.
-        inputs: of the whole sequence, leading axis `T`.
-        data: what the guess was given per step, leading axis `T`.
-        place: where the rows are.
+        inputs: inputs of the whole sequence, leading axis `T`.
+        data: per-step data of the guess, leading axis `T`.
+        place: location of the rows.
     """
 
     rows: jax.Array
@@ -164,7 +164,7 @@ class SurrogateGuess(Guess, static=("step",)):
         value, slope = jax.vmap(
             lambda u: jax.jvp(lambda x: self.step(x, u), (entry.last,), (ones,))
         )(inputs)
-        # Rows that are not new restart the recurrence: what enters goes on from them.
+        # Rows that are not new restart the recurrence, and new rows continue from them.
         is_new = entry.is_new[:, None]
         is_first = (entry.place.order(len(entry.rows)) == 0)[:, None]
         offset = value - slope * jnp.where(is_first, 0.0, entry.last[None])

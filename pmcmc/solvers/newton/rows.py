@@ -1,4 +1,4 @@
-"""What becomes of numbers in rows that overflowed."""
+"""Handling of rows that overflowed."""
 
 from typing import Any
 
@@ -7,14 +7,14 @@ import jax.numpy as jnp
 
 
 def largest(sizes: jax.Array) -> jax.Array:
-    """Of each row, infinite where one is NaN."""
+    """The largest size of each row, infinite if one is NaN."""
     return jnp.max(jnp.where(jnp.isnan(sizes), jnp.inf, sizes), axis=-1)
 
 
 def cleaned(matrices: Any, is_jacobi: jax.Array) -> Any:
     """The matrices, zero where they overflowed and where a Jacobi sweep is wanted.
 
-    Any matrix is valid, and one that is not finite would spoil all rows behind it.
+    Any matrix is valid, but one that is not finite would spoil all later rows.
     """
 
     def clean(leaf: jax.Array) -> jax.Array:

@@ -14,11 +14,10 @@ _HERE = InOrder()
 
 
 def is_in_order() -> bool:
-    """Whether scans go through the sequence one by one.
+    """Whether scans go through the sequence one element at a time.
 
-    On a CPU that is 1.2 to 8 times faster than scans in blocks or in rounds, for which matrices
-    have to be multiplied (`benchmarks/scans.py`); elsewhere one element after another costs a
-    latency each.
+    On a CPU this is 1.2 to 8 times faster than scans in blocks or in rounds, which have to multiply
+    matrices (`benchmarks/scans.py`). Elsewhere each element would cost a latency.
     """
     return jax.default_backend() == "cpu"
 
@@ -29,7 +28,7 @@ def affine_scan(
     """All `y_t = A_t y_{t-1} + b_t` with `y_0 = 0`.
 
     Args:
-        structure: of the matrices.
+        structure: structure of the matrices.
         matrices: `A_1..A_W`, a pytree with leading axis `W`.
         offsets: `b_1..b_W`, shape `(W, D)`.
         place: of the rows.
@@ -55,7 +54,7 @@ def scan(combine: Callable[[Any, Any], Any], elements: Any, place: Place = _HERE
     """All prefixes `x_1`, `x_1 * x_2`, ... under an associative `combine(earlier, later)`.
 
     Args:
-        combine: of two elements.
+        combine: combines two elements.
         elements: a pytree with a leading axis.
         place: of the rows that the elements belong to.
     """
@@ -76,9 +75,9 @@ def scan(combine: Callable[[Any, Any], Any], elements: Any, place: Place = _HERE
 def _scan_around(combine: Callable[[Any, Any], Any], elements: Any, place: Place) -> Any:
     """All prefixes where the rows are on several devices.
 
-    Each device combines its own rows, all tell one another what came out, one element each, and
-    each puts what is before its rows in front of them. The first row of the window may be anywhere:
-    nothing is carried across it.
+    Each device combines its own rows, and all exchange their results, one element each. Then each
+    device puts the combination of everything before its rows in front of them. The first row of the
+    window may be anywhere: nothing is carried across it.
     """
 
     def joined(earlier: Any, later: Any) -> Any:

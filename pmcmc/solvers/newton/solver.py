@@ -30,7 +30,7 @@ from pmcmc.solvers.stopping import Stopping
 
 _CPU_WINDOW = 64  # least arithmetic
 _ACCELERATOR_WINDOW = 512  # fewest sweeps
-_WINDOWS_PER_SEGMENT = 16  # the end of a segment drains the window: at most a few per cent
+_WINDOWS_PER_SEGMENT = 16  # the window drains at the end of a segment: costs a few percent
 
 
 class ParallelNewton(Solver, static=("window", "fallback", "n_logged_sweeps"), kw_only=True):

@@ -33,12 +33,12 @@ class _Evaluated(NamedTuple):
 
 
 class _Damped(NamedTuple):
-    """What damping carries along, and what the last sweep was like.
+    """The state of damping, and the last sweep.
 
     Args:
         state: of the damping.
         merit: the sum of squared residuals.
-        has_overflowed: whether the new iterate of a step did.
+        has_overflowed: whether the new iterate of a step overflowed.
     """
 
     state: Any
@@ -124,7 +124,7 @@ class NewtonMethod(Method):
             damped = damped._replace(has_overflowed=n_reset > 0)
         if self.acceleration is not None:
             rows, history = self.acceleration.accelerate(view, rows, history)
-        # The row behind the verified ones was evaluated at a verified state: its value is exact.
+        # The first row after the verified ones was evaluated at a verified state, so it is exact.
         is_exact = place.order(len(value)) == n_verified
         merit = merit_of(error, view.is_live, place)
         is_stopped: jax.Array | bool = False
@@ -173,7 +173,7 @@ class NewtonMethod(Method):
 
         if self.structure.every == 1:
             return estimate()
-        # Sweeps of the batch, not of the chain: with another condition each, both are evaluated.
+        # Count sweeps of the batch: with one condition per chain, both branches would run.
         is_due = view.n_sweeps_of_batch % self.structure.every == 0
         evaluated: _Evaluated = lax.cond(is_due, estimate, hold)
         return evaluated
@@ -181,7 +181,7 @@ class NewtonMethod(Method):
     def _in_tolerances(
         self, is_chain: bool, view: View, value: jax.Array, error: jax.Array
     ) -> jax.Array:
-        """The largest residual of each row over the tolerance, which NaN is not within."""
+        """The largest residual of each row over the tolerance; NaN is not within it."""
         bounds = (self.atol, self.rtol, view.rows)
         if is_chain:
             moves = value - view.previous
@@ -191,7 +191,7 @@ class NewtonMethod(Method):
         return largest(jnp.where(error == 0, 0.0, jnp.abs(error) / allowed))
 
     def _adapted(self, view: View, error: jax.Array, damped: Any) -> Any:
-        """What damping carries on, which compares the merit of rows that were there before."""
+        """The next state of damping, from the merit of rows that were in the window before."""
         if self.damping is None:
             return damped
         merits = jnp.where(view.is_live, jnp.sum(error**2, axis=-1), 0.0)
@@ -205,8 +205,8 @@ class NewtonMethod(Method):
     ) -> tuple[jax.Array, jax.Array]:
         """New iterates, and which of them did not overflow.
 
-        The values, moved by the increments before them, which follow the recurrence that the errors
-        drive: in this form the row behind a finished one is exact to the last bit.
+        New iterates are the values of the map plus corrections, which follow a recurrence driven by
+        the errors. In this form, the row after a finished one is exact to the last bit.
         """
         is_jacobi = view.is_new & self.guess.begins_with_jacobi
         matrices = cleaned(evaluated.matrices, is_jacobi)
@@ -216,7 +216,7 @@ class NewtonMethod(Method):
         if self.damping is not None:
             used = self.damping.damp(self.structure, recurrence, damped.state)
         increments = None
-        # As estimated: nothing has changed the matrices.
+        # Nothing has changed the estimated matrices.
         if self.damping is None and not self.guess.begins_with_jacobi and view.place.n_devices == 1:
             increments = self.structure.solve(used.offsets)
         if increments is None:
@@ -227,12 +227,12 @@ class NewtonMethod(Method):
         correction += jnp.where(is_same, 0.0, used.offsets - recurrence.offsets)
         value = evaluated.value
         rows = value + self.coordinates.leave(correction)
-        # Any number may take the place of an overflow: a sweep still finishes a step or more.
+        # Any number may replace an overflow: a sweep still finishes at least one step.
         is_number = jnp.isfinite(rows)
         fallback = jnp.where(jnp.isfinite(value), value, view.last[None])
         return jnp.where(is_number, rows, fallback), jnp.all(is_number, axis=-1)
 
 
 def _key(sweep: jax.Array | int) -> jax.Array:
-    """Of the random signs of a sweep."""
+    """The key of the random signs of a sweep."""
     return jax.random.fold_in(internal_key(0), sweep)

@@ -17,11 +17,11 @@ from pmcmc.surrogates import as_surrogate
 
 _WINDOWS = (8, 16, 32, 64, 128, 256, 512)
 _ACCELERATOR_WINDOW = 512
-_MOST_WORK = 1.8  # evaluations a step
-_ALIKE = 1.1  # costs of windows that are as good as the same
-_FIRST_WINDOW, _SECOND_WINDOW = 32, 128  # while too little is known; the second at most
+_MOST_WORK = 1.8  # evaluations per step
+_ALIKE = 1.1  # windows whose costs differ by less than this factor count as equal
+_FIRST_WINDOW, _SECOND_WINDOW = 32, 128  # until enough is known; the second is an upper bound
 _SEGMENT = 4096  # steps
-_SEGMENT_NUMBERS = 2**22  # 32 MiB of float64 states a segment
+_SEGMENT_NUMBERS = 2**22  # 32 MiB of float64 states per segment
 
 
 class Speculative(Solver, static=("window", "n_logged_sweeps"), kw_only=True):
@@ -82,8 +82,8 @@ class Speculative(Solver, static=("window", "n_logged_sweeps"), kw_only=True):
         )
         length = jax.tree.leaves(inputs)[0].shape[1]
         budget = Budget(None, True, self.n_logged_sweeps)
-        # Points are proposals of the chain, or near them: they need no bounds. Predictions follow
-        # one another: what is spread over a mesh is the evaluation.
+        # Points are proposals of the chain, or close to them, and need no bounds. Predictions are
+        # sequential; only evaluations are spread over a mesh.
         unbounded = recursion._replace(is_chain=False, time_axis=None)
         return drive(method, budget, unbounded, s0, inputs, n_steps, min(self.window, length))
 
@@ -116,18 +116,18 @@ def _measured_window(setting: Setting) -> int:
 
 
 def best_window(seen: Sweeps | None) -> int:
-    """The window with most finished steps for its time, on a CPU.
+    """The window that finishes the most steps per second on a CPU.
 
-    The time of a sweep is taken to be linear in the window: what a batch of one evaluation takes,
-    and what each row adds. Two windows have to be tried to tell.
+    The time of a sweep is modeled as linear in the window: a constant for the batch, plus a time
+    per row. Two windows have to be tried to fit it.
 
     Args:
-        seen: what sweeps have shown, `None` where nothing is known yet.
+        seen: statistics of recent sweeps; `None` if there are none yet.
     """
     if seen is None:
         return _FIRST_WINDOW
     wrong = share_predicted_wrong(seen.window, seen.steps)
-    # However cheap rows seem to be: a clock that was disturbed must not cost much.
+    # An upper bound on the work, however cheap rows seem: a disturbed clock must not cost much.
     sensible = [w for w in _WINDOWS if w <= _MOST_WORK * steps_per_sweep(w, wrong)]
     sensible = sensible or [_WINDOWS[0]]
     if len(seen.seconds) < 2:
@@ -137,14 +137,14 @@ def best_window(seen: Sweeps | None) -> int:
     of_row = max(second - first, 0.0) / (large - small)
     of_sweep = max(first - small * of_row, 0.0)
     costs = {w: (of_sweep + w * of_row) / steps_per_sweep(w, wrong) for w in sensible}
-    # Of those that differ by less than a clock can tell, the one with fewest sweeps.
+    # Of windows with about equal costs, the one with the fewest sweeps.
     return max(w for w, cost in costs.items() if cost <= _ALIKE * min(costs.values()))
 
 
 def steps_per_sweep(window: int, wrong: float) -> float:
-    """Expected number of steps of a window that stand, where a share is predicted wrong.
+    """Expected number of final steps of a window if a share `wrong` is predicted wrong.
 
-    The first step that was predicted wrong still stands: a geometric number, cut at the window.
+    The first step that was predicted wrong is still final: a geometric number, cut at the window.
     """
     return (1 - (1 - wrong) ** window) / wrong if wrong > 0 else float(window)
 

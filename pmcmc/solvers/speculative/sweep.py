@@ -1,8 +1,7 @@
-"""Sweeps that predict what steps propose, evaluate all proposals at once, and verify.
+"""Sweeps that predict proposals, evaluate all of them at once, and verify.
 
-The only thing that a step of a Metropolis kernel needs from the log density is what is known at its
-proposal. Nothing about the result depends on the predictions, only the number of sweeps does
-(predictive prefetching: Brockwell, 2006; Angelino et al., 2014).
+A step of a Metropolis kernel needs the log density only at its proposal. The predictions affect the
+number of sweeps, never the result (predictive prefetching: Brockwell, 2006; Angelino et al., 2014).
 """
 
 import functools
@@ -24,9 +23,9 @@ class _Evaluated(NamedTuple):
     """Proposals that were evaluated, leading axis `W`.
 
     Args:
-        point: where, shape `(W, D)`.
-        exact: what the log density says there.
-        guessed: what the surrogate says there.
+        point: where they were evaluated, shape `(W, D)`.
+        exact: evaluation of the log density there.
+        guessed: the surrogate's version of it.
     """
 
     point: jax.Array
@@ -35,12 +34,12 @@ class _Evaluated(NamedTuple):
 
 
 class _Predicted(NamedTuple):
-    """What steps are predicted to do, leading axis `W`.
+    """Predictions of steps, leading axis `W`.
 
     Args:
         point: the proposal, shape `(W, D)`.
-        kept: what else the decision needs to know of the proposal.
-        guessed: what the surrogate says of it, where proposals are to be evaluated again.
+        kept: anything else that the decision needs.
+        guessed: the surrogate's evaluation of it, if proposals are evaluated again.
         is_moved: whether it is accepted, shape `(W,)`.
     """
 
@@ -56,7 +55,7 @@ class SpeculationMethod(Method):
 
     Args:
         surrogate: a stand-in for the log density.
-        atol, rtol: how far a proposal may be from where it was evaluated.
+        atol, rtol: how far a proposal may be from the point of its evaluation.
     """
 
     surrogate: Any
@@ -76,7 +75,7 @@ class SpeculationMethod(Method):
     def sweep(self, recursion: Recursion, view: View, carry: Carry) -> tuple[Swept, Carry]:
         parts, start = _parts(recursion), carry.of_chain
         predicted = self._predict(recursion, view, carry.of_rows, start)
-        # Rows behind the end of a chain are evaluated too: where an evaluation is known already.
+        # Rows after the end of a chain are evaluated too, at a point that is known already.
         point = jnp.where(view.is_live[:, None], predicted.point, recursion.state(start))
         predicted = predicted._replace(point=point)
         exact = parts.evaluate(point)
@@ -106,9 +105,9 @@ class SpeculationMethod(Method):
         return swept, Carry(() if parts.proposes_from_state else evaluated, last)
 
     def _predict(self, recursion: Recursion, view: View, known: Any, start: Any) -> _Predicted:
-        """What all rows do, as far as can be told without the log density."""
+        """Predict all rows without the log density."""
         parts = _parts(recursion)
-        # Where the chain is, the surrogate is wrong by so much.
+        # The error of the surrogate at the current state of the chain.
         wrong = jax.tree.map(
             jnp.subtract, start, parts.predict(self.surrogate, recursion.state(start))
         )
@@ -131,12 +130,12 @@ class SpeculationMethod(Method):
     def _proposed_again(
         self, recursion: Recursion, view: View, predicted: _Predicted, before: Any
     ) -> tuple[jax.Array, Any]:
-        """How far proposals are from the points, `(W, D)`, and what else decisions need."""
+        """Distances of proposals from their points, `(W, D)`, and what else decisions need."""
         parts = _parts(recursion)
-        if parts.proposes_from_state:  # from the very states that they were predicted from
+        if parts.proposes_from_state:  # proposals come from the same states as the predictions
             return jnp.zeros_like(predicted.point), predicted.kept
         point, kept = jax.vmap(parts.propose)(before, view.inputs)
-        # The first was proposed from this very state, too; compiled code may round another way.
+        # The first also comes from the same state; compiled code may only round differently.
         return jnp.abs(point - predicted.point).at[0].set(0.0), kept
 
     def _stands(
@@ -148,10 +147,10 @@ class SpeculationMethod(Method):
         after: Any,
         error: jax.Array,
     ) -> tuple[jax.Array, jax.Array]:
-        """Which rows stand, and their errors in units of the tolerance, shapes `(W,)`.
+        """Which rows are final, and their errors in units of the tolerance, shapes `(W,)`.
 
-        A row stands if its proposal is the one that was evaluated, and if all rows before it stand
-        and end where it begins. The first row that was not decided as predicted still does.
+        A row is final if its proposal is the one that was evaluated, and if all rows before it are
+        final and end where it starts. So the first row with a wrong prediction is still final.
         """
         ends, starts = jax.tree.map(lambda x: x[:-1], after), jax.tree.map(lambda x: x[1:], before)
         goes_on = _equal(ends, starts)
@@ -165,7 +164,7 @@ class SpeculationMethod(Method):
 
 
 def _states_before(is_moved: jax.Array, exact: Any, start: Any) -> Any:
-    """The states that steps start from, as predicted: the last proposal that was accepted."""
+    """The predicted states before each step: the last accepted proposals."""
     row = jnp.arange(len(is_moved), dtype=jnp.int32)
     latest = lax.cummax(jnp.where(is_moved, row, -1))
     source = jnp.concatenate([jnp.full(1, -1, jnp.int32), latest[:-1]])
@@ -178,7 +177,7 @@ def _states_before(is_moved: jax.Array, exact: Any, start: Any) -> Any:
 
 
 def _equal(left: Any, right: Any) -> jax.Array:
-    """Which rows of two pytrees are the same in every number or NaN, shape `(n,)`."""
+    """Which rows of two pytrees have equal numbers, or NaN in the same places, shape `(n,)`."""
 
     def same(a: jax.Array, b: jax.Array) -> jax.Array:
         return ((a == b) | (jnp.isnan(a) & jnp.isnan(b))).all(axis=tuple(range(1, a.ndim)))
@@ -187,12 +186,12 @@ def _equal(left: Any, right: Any) -> jax.Array:
 
 
 def _corrected(guess: Any, wrong: Any) -> Any:
-    """A guess, less what the surrogate is wrong by elsewhere, where that is a number."""
+    """A guess, minus the error of the surrogate elsewhere if that is a number."""
     return jax.tree.map(lambda x, by: jnp.where(jnp.isfinite(by), x + by, x), guess, wrong)
 
 
 def _of_known(point: Any, guess: Any, otherwise: Any, known: _Evaluated, is_new: Any) -> Any:
-    """What is known of a point where one nearby was evaluated before, in an earlier sweep."""
+    """The known evaluation of a point if an earlier sweep evaluated one close to it."""
     is_evaluated = jnp.all(point == known.point) & ~is_new
     wrong = jax.tree.map(jnp.subtract, known.exact, known.guessed)
     nearby = _corrected(guess, wrong)

@@ -1,4 +1,4 @@
-"""What a way of damping has to offer."""
+"""The interface of damping."""
 
 import abc
 from typing import Any, NamedTuple
@@ -19,7 +19,7 @@ class Recurrence(NamedTuple):
         matrices: `A_1..A_W`, a pytree with leading axis `W`.
         offsets: `b_1..b_W`, shape `(W, D)`.
         steps: number of each step in the sequence, shape `(W,)`.
-        place: where the rows are.
+        place: location of the rows.
     """
 
     matrices: Any

@@ -1,4 +1,4 @@
-"""What a structure of Jacobian approximations has to offer."""
+"""The interface of structures of Jacobian approximations."""
 
 import abc
 from collections.abc import Callable

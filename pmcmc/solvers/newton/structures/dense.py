@@ -9,7 +9,7 @@ from pmcmc._util.checks import store_count
 from pmcmc.solvers.newton.coordinates import Coordinates
 from pmcmc.solvers.newton.structures.base import StateMap, Structure, push
 
-_COPIES = 4  # matrices, tangents behind them, and what a scan keeps beside them
+_COPIES = 4  # matrices, their tangents, and the working memory of a scan
 
 
 class Dense(Structure, static=("memory_limit",)):

@@ -1,4 +1,4 @@
-"""What diagonal matrices and multiples of the identity have in common."""
+"""The common part of diagonal matrices and multiples of the identity."""
 
 import jax
 import jax.numpy as jnp

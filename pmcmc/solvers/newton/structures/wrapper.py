@@ -11,7 +11,7 @@ from pmcmc.solvers.newton.structures.base import InputMap, StateMap, Structure
 
 
 class Wrapper(Structure):
-    """Behaves like the structure inside; final classes change what they are about."""
+    """Behaves like the wrapped structure; subclasses change one aspect."""
 
     structure: Structure
 
