@@ -13,6 +13,7 @@ from pmcmc.solvers import Outcome
 _TOO_LOW, _TOO_HIGH = 0.5, 0.5
 _COARSEST = 1.0  # of log densities: with 8, deviations of a normal were 1.3 times too large
 _FEWEST_STEPS_A_SWEEP = 2.0
+_MOST_DIVERGENT = 1e-3  # of the draws of a chain; one may happen in a good run too
 
 
 def unsolved(info: Any) -> list[Finding]:
@@ -69,9 +70,10 @@ def coarse_logdensity(stats: dict[str, np.ndarray]) -> list[Finding]:
 
 
 def divergences(info: Any, stats: dict[str, np.ndarray]) -> list[Finding]:
-    """Steps whose energy error was too large."""
+    """Steps whose energy error was too large, where they are more than an accident."""
     counts = stats["is_divergent"].sum(axis=1)
-    if not counts.any():
+    most = max(1.0, _MOST_DIVERGENT * stats["is_divergent"].shape[1])
+    if not (counts > most).any():
         return []
     kept = "" if info.thin == 1 else " among those kept"
     return [
