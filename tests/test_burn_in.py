@@ -48,7 +48,7 @@ def test_a_chain_in_a_mode_without_mass_goes_on_where_the_others_are(monkeypatch
     # The warm-up itself sends them there.
     early = pmcmc.burn_in(logdensity, starts, n_steps=200, n_chains=4)
     assert early.restarted[0] == ()
-    assert any("2 of 4 chains sent on" in note.words for note in early.reports[0].notes)
+    assert any("2 of 4 chains moved" in note.words for note in early.reports[0].notes)
     monkeypatch.setattr("pmcmc._adaptation.windows.rescue", lambda *_: None)
     late = pmcmc.burn_in(logdensity, starts, n_steps=200, n_chains=4)
     assert late.restarted[0] == (1, 3)

@@ -63,8 +63,35 @@ def rescue(logdensity: Any, positions: jax.Array, rows: Rows) -> Rescue | None:
     if not is_moved.any():
         return None
     found = np.where(is_moved[:, None], summits.position[goals], np.asarray(positions))
+    return Rescue(_like(positions, found), is_moved)
+
+
+def follow(positions: jax.Array, rows: Rows) -> Rescue | None:
+    """Send chains that are lost to the chain that has seen most mass; `None` if there are none.
+
+    For kernels without gradients, which have none to climb by. As above, a chain stays where it has
+    seen about as much mass itself.
+
+    Args:
+        positions: last ones of the chains, shape `(chain, D)`.
+        rows: steps before, `"logdensity"` among them.
+    """
+    is_lost = lost_chains(rows["logdensity"])
+    if not is_lost.any():
+        return None
+    masses = _log_masses_seen(rows)
+    best = int(np.argmax(masses))
+    is_moved = is_lost & (masses < masses[best] - _NO_MASS)
+    if not is_moved.any():
+        return None
+    places = np.asarray(positions)
+    return Rescue(_like(positions, np.where(is_moved[:, None], places[best], places)), is_moved)
+
+
+def _like(positions: jax.Array, found: np.ndarray) -> jax.Array:
+    """What was found, where the positions are and of their type."""
     device = positions.device if positions.committed else None
-    return Rescue(jax.device_put(found.astype(positions.dtype), device), is_moved)
+    return jax.device_put(found.astype(positions.dtype), device)
 
 
 def _log_masses(logdensity: Any, summits: Summit) -> np.ndarray:

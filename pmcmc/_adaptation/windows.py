@@ -8,7 +8,7 @@ import numpy as np
 
 from pmcmc._adaptation.criteria.base import Acts, Context, Criterion, Window, pooled_rate
 from pmcmc._adaptation.report import Record, WarmupReport
-from pmcmc._adaptation.rescue import rescue
+from pmcmc._adaptation.rescue import follow, rescue
 from pmcmc._adaptation.rows import Rows, joined, rows_of
 from pmcmc._adaptation.schedule import Phase, phases
 from pmcmc._chain.evidence import Evidence
@@ -140,13 +140,16 @@ class _Tuner:
     def _rescue(self, rows: Rows) -> None:
         """Move chains that did not reach the bulk of the target."""
         context = self._context
-        if not self._kernel.uses_gradient or "logdensity" not in rows:
+        if "logdensity" not in rows:
             return
-        found = rescue(context.logdensity, context.positions, rows)
+        if self._kernel.uses_gradient:
+            found, goal = rescue(context.logdensity, context.positions, rows), "to a mode"
+        else:
+            found, goal = follow(context.positions, rows), "to where another chain found mass"
         if found is not None:
             self._context = context._replace(positions=found.positions)
             n_moved = int(found.is_moved.sum())
-            words = f"{n_moved} of {len(found.is_moved)} chains moved to a mode"
+            words = f"{n_moved} of {len(found.is_moved)} chains moved {goal}"
             self._record.add_note("position", False, words, {"n_chains": float(n_moved)})
 
     def _that_act(self, acts: Acts) -> tuple[Criterion, ...]:

@@ -47,9 +47,10 @@ def report(result: Any) -> Report:
     """Say in words what is wrong with draws, and what to do about it.
 
     It checks, from fatal problems to those that only cost time: whether the solver found the chain,
-    chains that got lost, divergences, chains that do not move, numbers that move by less than their
-    precision, R-hat (at most 1.01) and effective sample sizes (at least 100 per chain; Vehtari et
-    al., 2021), acceptance rates against the kernel's target, and sweeps that finish few steps.
+    chains that got lost, divergences (more than 0.1 % of a chain), chains that do not move, numbers
+    that move by less than their precision, R-hat (at most 1.01) and effective sample sizes (at
+    least 100 per chain; Vehtari et al., 2021), acceptance rates against the kernel's target, and
+    sweeps that finish few steps.
 
     Args:
         result: the result of `pmcmc.sample` or `pmcmc.adapters.numpyro.sample_model`.

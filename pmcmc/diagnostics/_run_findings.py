@@ -14,6 +14,7 @@ _TOO_LOW, _TOO_HIGH = 0.5, 0.5
 # Coarsest resolution of log densities. At 8, a normal came out with 1.3 times its deviation.
 _COARSEST = 1.0
 _FEWEST_STEPS_A_SWEEP = 2.0
+_MOST_DIVERGENT = 1e-3  # of the draws of a chain; one may happen in a good run too
 
 
 def unsolved(info: Any) -> list[Finding]:
@@ -70,9 +71,10 @@ def coarse_logdensity(stats: dict[str, np.ndarray]) -> list[Finding]:
 
 
 def divergences(info: Any, stats: dict[str, np.ndarray]) -> list[Finding]:
-    """Steps whose energy error was too large."""
+    """Steps whose energy error was too large, where they are more than an accident."""
     counts = stats["is_divergent"].sum(axis=1)
-    if not counts.any():
+    most = max(1.0, _MOST_DIVERGENT * stats["is_divergent"].shape[1])
+    if not (counts > most).any():
         return []
     kept = "" if info.thin == 1 else " among those kept"
     return [

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import pmcmc
-from pmcmc._adaptation.rescue import rescue
+from pmcmc._adaptation.rescue import follow, rescue
 from pmcmc._adaptation.stationarity import is_climbing
 from pmcmc._arguments import as_task
 
@@ -60,19 +60,57 @@ def test_a_chain_on_its_way_goes_to_the_mode_and_one_that_has_arrived_stays():
     assert found(logdensity, np.stack([arrived, arrived])) is None
 
 
-def test_no_chain_leaves_the_wide_part_of_a_funnel_for_its_neck():
-    funnel = pmcmc.targets.funnel()
-    dim = funnel.dim
+def wide_and_neck():
+    """Draws of two chains in a funnel, and levels: the neck looks like the place to be."""
+    dim = pmcmc.targets.funnel().dim
     wide = RNG.normal(size=(50, dim))
     wide[:, 0] *= 3.0
     wide[:, 1:] *= np.exp(wide[:, :1] / 2)
     neck = RNG.normal(size=(50, dim))
     neck[:, 0] = -40.0 + 0.01 * neck[:, 0]
     neck[:, 1:] *= np.exp(-20.0)
-    levels = np.asarray(jax.vmap(jax.vmap(funnel.logdensity))(np.stack([wide, neck])))
-    # The premise: the neck looks like the place to be.
+    draws = np.stack([wide, neck])
+    levels = np.asarray(jax.vmap(jax.vmap(pmcmc.targets.funnel().logdensity))(draws))
     assert levels[0].max() < levels[1].mean() - 10 * levels[1].std()
-    assert found(funnel.logdensity, np.stack([wide, neck])) is None
+    return draws, levels
+
+
+def test_no_chain_leaves_the_wide_part_of_a_funnel_for_its_neck():
+    draws, _ = wide_and_neck()
+    assert found(pmcmc.targets.funnel().logdensity, draws) is None
+
+
+@pytest.mark.parametrize(
+    ("log_weight", "is_moved"), [(-60.0, [False, True, False]), (-5.0, None), (0.0, None)]
+)
+def test_without_gradients_a_lost_chain_follows_one_that_has_seen_mass(log_weight, is_moved):
+    draws = normals([0.0, 30.0, 0.0])
+    levels = np.asarray(jax.vmap(jax.vmap(two_modes(log_weight)))(draws))
+    moved = follow(jnp.asarray(draws[:, -1]), {"positions": draws, "logdensity": levels})
+    assert (None if moved is None else moved.is_moved.tolist()) == is_moved
+    if moved is not None:
+        np.testing.assert_array_equal(moved.positions[::2], draws[::2, -1])
+        assert any((moved.positions[1] == draws[i, -1]).all() for i in (0, 2))
+
+
+def test_a_chain_in_the_wide_part_of_a_funnel_does_not_follow_one_in_its_neck():
+    draws, levels = wide_and_neck()
+    assert follow(jnp.asarray(draws[:, -1]), {"positions": draws, "logdensity": levels}) is None
+
+
+@pytest.mark.parametrize(("log_weight", "there"), [(-60.0, 0.0), (0.0, 30.0)])
+def test_a_random_walk_brings_back_a_lost_chain(log_weight, there):
+    x0 = np.array([0.0, 30.0, 0.0])[:, None] * np.ones(2)
+    warm = pmcmc.warmup(
+        two_modes(log_weight), x0, kernel="random_walk", n_steps=400, n_chains=3,
+        solver="sequential",
+    )  # fmt: skip
+    centers = np.array([0.0, there, 0.0])[:, None]
+    assert np.abs(np.asarray(warm.state.position) - centers).max() < 5
+    words = [note.words for note in warm.report.notes if note.tunes == "position"]
+    assert words[:1] == (
+        ["1 of 3 chains moved to where another chain found mass"] if there == 0 else []
+    )
 
 
 def test_a_climb_that_fails_leaves_the_chains_where_they_are():

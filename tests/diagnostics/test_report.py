@@ -98,6 +98,25 @@ def test_divergences(good):
     assert what.startswith("7 divergent steps, in chain 2")
 
 
+@pytest.mark.parametrize(
+    ("n_draws", "counts", "is_found"),
+    [
+        (2000, [1, 0, 0, 0], False),
+        (2000, [2, 2, 1, 0], False),  # 0.1 % of a chain at most
+        (2000, [0, 0, 3, 0], True),
+        (200, [1, 1, 1, 1], False),  # one draw is more than 0.1 % of so few, but an accident
+        (200, [0, 2, 0, 0], True),
+    ],
+)
+def test_a_few_divergences_are_counted_but_no_finding(n_draws, counts, is_found, good):
+    is_divergent = np.arange(2000) < np.array(counts)[:, None]
+    stats = {name: x[:, :n_draws] for name, x in good.stats.items()}
+    stats["is_divergent"] = is_divergent[:, :n_draws]
+    report = diagnostics.report(planted(good, stats, good.positions[:, :n_draws]))
+    assert any("divergent" in what for what, _ in report.findings) == is_found
+    assert f"{sum(counts)} divergent" in report.figures
+
+
 def test_a_chain_that_stands_still(good):
     positions = good.positions.copy()
     positions[0, 300:500] = positions[0, 299]
