@@ -14,7 +14,8 @@ from pmcmc._chain.batches import warn_of_batches
 from pmcmc._chain.blocks import Programs, run_blocks
 from pmcmc._chain.density import FlatLogDensity, evaluations_at_once
 from pmcmc._chain.fitting import Fitting
-from pmcmc._chain.layout import Layout, Layouts
+from pmcmc._chain.layout import Layout
+from pmcmc._chain.layouts import Layouts
 from pmcmc._chain.mesh import advance_on_mesh, advanced
 from pmcmc._chain.noise import chain_noise
 from pmcmc._chain.recursion import as_recursion

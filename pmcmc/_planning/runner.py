@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from pmcmc._chain.layout import Layouts
+from pmcmc._chain.layouts import Layouts
 from pmcmc._chain.segment import Segment
 from pmcmc._planning.choice import Change, Measurements, Plan, decided, ladder
 from pmcmc._planning.pilot import measure

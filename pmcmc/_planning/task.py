@@ -11,7 +11,8 @@ from jax.sharding import Mesh
 from pmcmc._adaptation.criteria.base import Criterion
 from pmcmc._chain.blocks import Programs
 from pmcmc._chain.fitting import Fitting
-from pmcmc._chain.layout import Layout, Layouts, candidates
+from pmcmc._chain.layout import Layout, candidates
+from pmcmc._chain.layouts import Layouts
 from pmcmc._chain.mesh import check_solver
 from pmcmc._chain.problem import Problem, contents
 from pmcmc._chain.recursion import contents_of_step

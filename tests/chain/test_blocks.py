@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import pmcmc
-from pmcmc._chain.layout import Layout, Layouts
+from pmcmc._chain.layout import Layout
+from pmcmc._chain.layouts import Layouts
 
 from ..helpers.densities import gaussian, gaussian_numpy
 from ..helpers.kernels import mala_loop, noise_of

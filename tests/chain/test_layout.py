@@ -10,7 +10,8 @@ import pytest
 import pmcmc
 from pmcmc._arguments import as_task
 from pmcmc._chain.chain_method import check_device
-from pmcmc._chain.layout import Layout, Layouts, Measured, candidates, choose
+from pmcmc._chain.layout import Layout, candidates
+from pmcmc._chain.layouts import Layouts, Measured, choose
 from pmcmc._util.jaxprs import Contents
 from pmcmc._util.threads import n_cores
 
