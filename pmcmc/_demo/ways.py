@@ -21,7 +21,7 @@ from pmcmc.targets import Target
 
 N_CHAINS = 4
 NAMES = ("walk", "surrogate_hmc", "nuts")
-_N_WARMUP, _NUTS_WARMUP = 1_000, 300
+_N_WARMUP, _WARMUP_PER_DIM, _NUTS_WARMUP = 1_000, 100, 300
 # Steps of the random walk per draw of the others, whose draws are less correlated.
 _WALK_PER_SURROGATE, _WALK_PER_NUTS = 3, 75
 _FEW = 8  # up to this many parameters, forward mode differentiates loops faster
@@ -71,6 +71,11 @@ class Ways:
         noise = np.random.default_rng(self.seed).normal(size=(N_CHAINS, self.target.dim))
         return self.target.initial_position + 0.1 * noise
 
+    @property
+    def n_warmup(self) -> int:
+        """Steps of a warm-up: more where there is more to tune."""
+        return max(_N_WARMUP, _WARMUP_PER_DIM * self.target.dim)
+
     def walk(self) -> Iterator[Run]:
         """Run a random walk with the loop, and the same walk with speculation."""
         started = time.perf_counter()
@@ -78,7 +83,7 @@ class Ways:
             self.target.logdensity,
             self.starts,
             kernel="random_walk",
-            n_steps=2 * _N_WARMUP,
+            n_steps=2 * self.n_warmup,
             solver="sequential",
             n_chains=N_CHAINS,
             rng_key=self.seed,
@@ -173,7 +178,7 @@ class Ways:
             kernel=kernel,
             solver=solver,
             n_chains=N_CHAINS,
-            n_warmup=_N_WARMUP if isinstance(kernel, str) else None,
+            n_warmup=self.n_warmup if isinstance(kernel, str) else None,
             rng_key=self.seed,
             progress=False,
         )
