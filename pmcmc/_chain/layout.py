@@ -78,11 +78,10 @@ def candidates(
     is_batch = not is_cpu or n_chains >= _MANY
     if chain_method == "vectorized" or n_chains == 1 or is_batch:
         return (whole,)
-    if n_chains * n_steps < _SHORT:
-        return (one if inside.has_loop else whole,)
     block = -(-n_chains // n_cores)
     is_heavy = block < _BATCH and inside.n_operations >= _HEAVY
     is_whole = n_chains <= n_cores or (not inside.has_loop and block < _BATCH)
     few = whole if is_whole else Layout(block, n_cores)
     is_slow = inside.has_loop and block < _WIDE
-    return (one, few) if is_slow or is_heavy else (few, one)
+    options = (one, few) if is_slow or is_heavy else (few, one)
+    return options[:1] if n_chains * n_steps < _SHORT else options

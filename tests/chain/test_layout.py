@@ -75,7 +75,7 @@ def test_loops_are_fast_enough_in_wide_blocks(n_chains, expected):
 
 
 @pytest.mark.parametrize(
-    ("inside", "expected"), [(LOOP, Layout(1, 4)), (CHEAP, WHOLE), (HEAVY, WHOLE)]
+    ("inside", "expected"), [(LOOP, Layout(1, 4)), (CHEAP, WHOLE), (HEAVY, Layout(1, 4))]
 )
 def test_short_runs_measure_nothing(inside, expected):
     assert candidates("auto", 4, 499, True, 8, inside) == (expected,)
