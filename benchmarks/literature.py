@@ -2,7 +2,7 @@
 
 Each row is one method on a whole sequence in one window, in float64 on the device at hand. By
 default, long sequences are cut so that a laptop finishes in minutes; `--full` uses the published
-lengths. `docs/literature.md` explains the rows, and where ours differ.
+lengths. `docs/literature.md` explains the rows, and how they differ from the published ones.
 
     python -m benchmarks literature [--full] [--only EXPERIMENT ...]
 """
@@ -156,7 +156,7 @@ def rounding_orders(is_full: bool) -> Rows:
 
 
 def word_problem(is_full: bool) -> Rows:
-    """Permutations of five letters: the map is linear, and no cheap structure approximates it."""
+    """Permutations of five letters: the map is linear, and no other structure approximates it."""
     inputs = maps.words(1000)
     case = Case("S5 word problem", "five letters", maps.permute, np.arange(5.0), inputs)
     published = {

@@ -176,7 +176,7 @@ class _Pilot:
             self._try("speculation", Speculative(surrogate=surrogate, window=window))
 
     def _fitted(self, kernel: Kernel) -> Surrogate | None:
-        """A surrogate fitted to some steps of the loop; `None` if budget or data are too small."""
+        """A surrogate fitted to some steps of the loop; `None` if time or data do not suffice."""
         n_chains, dim = self.place.positions.shape
         n_steps = -(-_FITTED_PER_TERM * n_monomials(dim, 2) // n_chains)
         seconds = n_steps * self.seen.loop_seconds_per_step

@@ -141,7 +141,7 @@ class AutoRunner:
             n_steps = min(n_steps, self._loop.length)
         started = self._clock()
         segment = self._loop.advance(kernel, positions, rng_key, first_step, n_steps)
-        if self._plan is None:  # the minimum: long segments hide the cost of a call
+        if self._plan is None:  # the minimum, since the cost of a call weighs most in short ones
             seconds = (self._clock() - started) / n_steps
             self._loop_seconds_per_step = min(self._loop_seconds_per_step, seconds)
         return segment

@@ -16,7 +16,7 @@ from pmcmc._util.checks import first_line
 from pmcmc.kernels import Kernel
 from pmcmc.solvers import ParallelNewton, Sequential, Solver, Speculative
 
-_WINDOWS = 2  # length of the last piece of a trial
+_WINDOWS = 2  # length of the last piece of a trial, in windows
 _COMPARED_PIECE = 8  # number of steps of the piece after which the loop is compared
 _ROUNDING = 1e-3  # relative; in float32, residuals of 1e-5 grow a little along the chain
 _SLOW = 100.0  # no sweeps that may win take this many times as long as the loop for a window
@@ -132,8 +132,8 @@ def _in_pieces(
 def _is_chain(place: Place, pieces: list[Segment]) -> bool:
     """Whether these are the next steps of the loop, up to rounding.
 
-    Residuals come from the same batch, so they cannot show that a log density returns other values
-    in a batch. This check can.
+    A log density may return other values in a batch. Residuals cannot show this, since they come
+    from the same batch.
     """
     states = np.concatenate([piece.positions for piece in pieces], axis=1)
     n_steps = states.shape[1]
