@@ -1,1 +1,1 @@
-"""Measurements behind the choices and the promises of the package; `README.md` lists them."""
+"""Measurements behind the package's choices and claims; `README.md` lists them."""

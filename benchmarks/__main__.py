@@ -1,10 +1,9 @@
 """Every kernel on every target by several solvers: `python -m benchmarks --help`.
 
-For each kernel and target a step size with an acceptance rate of about 0.7 is found first, and a
-diagonal metric: both from loops. Then one chain is evaluated by the loop, by BlackJAX's kernel in
-`lax.scan` where it has the kernel, and by each solver. Times are of one run, compilation apart, the
-fastest of five, all solvers in turns. On a machine with an accelerator all is done there, and then
-on its CPU.
+For each kernel and target, loops first find a diagonal metric, and a step size with an acceptance
+rate of about 0.7. Then the loop, each solver, and BlackJAX's kernel in `lax.scan`, if BlackJAX has
+it, evaluate one chain. Times are the fastest of five runs without compilation; all solvers take
+turns. On a machine with an accelerator, everything runs there first, and then on the CPU.
 """
 
 import argparse
@@ -50,7 +49,7 @@ AIM, PILOT_STEPS, N_SEARCH, N_RUNS = 0.7, 500, 12, 5
 
 
 def pilot(target: pmcmc.targets.Target) -> tuple[np.ndarray, np.ndarray]:
-    """A position of the target and its variances: the end and the draws of a loop of HMC."""
+    """A typical position and the variances of a target, from an HMC loop."""
     result = pmcmc.sample(
         target.logdensity,
         target.initial_position,
@@ -63,7 +62,7 @@ def pilot(target: pmcmc.targets.Target) -> tuple[np.ndarray, np.ndarray]:
 
 
 def tuned(kernel: Any, target: pmcmc.targets.Target, start: np.ndarray) -> Any:
-    """The kernel with a step size at which a short loop accepts 0.7, by bisection."""
+    """The kernel with a step size at which a short loop accepts 70%, by bisection."""
     low, high = np.log(1e-4), np.log(1e1)
     for _ in range(N_SEARCH):
         middle = (low + high) / 2
@@ -79,7 +78,7 @@ def tuned(kernel: Any, target: pmcmc.targets.Target, start: np.ndarray) -> Any:
 
 
 class Timed(NamedTuple):
-    """The result of a run that had nothing to compile, and seconds: to compile, of the fastest."""
+    """The result of a warm run, and seconds: to compile, and of the fastest run."""
 
     result: pmcmc.Result
     compile_seconds: float
@@ -89,7 +88,7 @@ class Timed(NamedTuple):
 def side_by_side(
     target: pmcmc.targets.Target, start: Any, kernel: Any, chosen: Sequence[Any], n: int
 ) -> list[Timed]:
-    """One chain by each solver, in turns, since the speed of a machine drifts."""
+    """Run one chain by each solver, in turns, since the speed of a machine drifts."""
     logdensity = None if isinstance(kernel, pmcmc.CustomKernel) else target.logdensity
 
     def run(solver: Any) -> pmcmc.Result:
@@ -104,7 +103,7 @@ def side_by_side(
 
 
 def blackjax_seconds(kernel: Any, target: pmcmc.targets.Target, start: Any, n: int) -> float | None:
-    """Seconds of BlackJAX's chain in `lax.scan`, the fastest of several runs."""
+    """Seconds of BlackJAX's chain in `lax.scan`: the fastest of several runs."""
     found = blackjax_chain(kernel, target.logdensity, n)
     if found is None:
         return None
@@ -123,7 +122,7 @@ def least_ess(result: Any) -> float:
 
 
 def rows_of(name: str, kernels: list[str], chosen: list[str], n: int) -> Iterator[dict[str, Any]]:
-    """One row a solver, the loop first."""
+    """One row per kernel and solver."""
     target = getattr(pmcmc.targets, name)()
     start, variances = pilot(target)
     cases = {
@@ -176,7 +175,7 @@ def main() -> None:
     parser.add_argument("--kernels", nargs="+", default=list(KERNELS), choices=list(KERNELS))
     parser.add_argument("--solvers", nargs="+", default=list(SOLVERS), choices=list(SOLVERS))
     parser.add_argument("--n-steps", type=int, default=1_000)
-    parser.add_argument("--name", default="samplers", help="of the file of results")
+    parser.add_argument("--name", default="samplers", help="name of the results file")
     chosen = parser.parse_args()
     jax.config.update("jax_enable_x64", True)
     rows: list[dict[str, Any]] = []
@@ -198,7 +197,7 @@ SHOWN = [
 ]  # fmt: skip
 
 if __name__ == "__main__":
-    if sys.argv[1:2] and not sys.argv[1].startswith("-"):  # the name of another one
+    if sys.argv[1:2] and not sys.argv[1].startswith("-"):  # the name of another benchmark
         runpy.run_module(f"benchmarks.{sys.argv.pop(1)}", run_name="__main__")
     else:
         main()

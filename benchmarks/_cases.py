@@ -1,4 +1,4 @@
-"""Cases of benchmarks, by names that other processes find."""
+"""Cases of benchmarks, by names that other processes can look up."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ import pmcmc
 
 
 def oscillator() -> Callable[[jax.Array], jax.Array]:
-    """A damped oscillator seen 20 times, by an adaptive solver with its own derivative."""
+    """A damped oscillator observed 20 times; an adaptive ODE solver with its own derivative."""
     times = jnp.linspace(0.0, 10.0, 21)
     seen = np.exp(-0.1 * times) * np.cos(2 * times) + 0.1 * np.sin(37 * times)
 
@@ -32,9 +32,9 @@ class Case(NamedTuple):
 
     Args:
         name: of a target, or `"oscillator"`.
-        kernel: one of ours, with its step size and metric.
+        kernel: one of our kernels, with step size and metric.
         start: positions, shape `(chain, D)`.
-        n: steps of each chain.
+        n: number of steps of each chain.
     """
 
     name: str
@@ -52,7 +52,7 @@ def density_of(name: str) -> Callable[[jax.Array], jax.Array]:
 
 
 def start_of(name: str) -> np.ndarray:
-    """A position to begin from, shape `(D,)`."""
+    """A position to start from, shape `(D,)`."""
     if name == "oscillator":
         return np.log([4.0, 0.2])
     return np.asarray(getattr(pmcmc.targets, name)().initial_position)

@@ -1,4 +1,4 @@
-"""Moments by importance sampling: for slow densities whose narrow directions bend."""
+"""Moments by importance sampling, for slow densities whose narrow directions are curved."""
 
 import arviz
 import jax
@@ -8,8 +8,8 @@ from scipy import stats
 import pmcmc
 
 ROUNDS, DF, BATCH = (10_000, 20_000, 20_000, 50_000), 9, 500
-N_WIDE = 5  # directions along which the others bend
-N_CUT = 20  # largest weights, cut to the least of them where a proposal is fitted
+N_WIDE = 5  # number of wide directions, along which the narrow ones bend
+N_CUT = 20  # number of largest weights that are cut to the smallest of them to fit a proposal
 
 Moments = dict[str, list[np.ndarray]]  # mean, sd, mcse_mean
 
@@ -17,11 +17,11 @@ Moments = dict[str, list[np.ndarray]]  # mean, sd, mcse_mean
 def importance_moments(
     target: pmcmc.targets.Target, mode: np.ndarray, covariance: np.ndarray
 ) -> tuple[Moments, str]:
-    """Moments of what `target.constrain` returns, and how they were made.
+    """Moments of the output of `target.constrain`, and how they were computed.
 
-    Proposals are multivariate t, along the principal axes of the covariance at the mode.
-    The narrow coordinates are shifted by quadratic functions of the wide ones, which leaves volumes
-    as they are. Law and functions are fitted to the weighted draws of the round before.
+    Proposals are multivariate t along the principal axes of the covariance at the mode. Quadratic
+    functions of the wide coordinates shift the narrow ones, which preserves volume. Distribution
+    and functions are fitted to the weighted draws of the previous round.
     """
     variances, axes = np.linalg.eigh(covariance)
     axes, spread, center = axes[:, ::-1], np.diag(variances[::-1]), np.zeros(target.dim)
@@ -53,14 +53,14 @@ def importance_moments(
 
 
 def quadratics(x: np.ndarray) -> np.ndarray:
-    """One, the wide coordinates and their products, shape `(draw, feature)`."""
+    """The constant 1, the wide coordinates and their products, shape `(draw, feature)`."""
     wide = x[:, :N_WIDE]
     i, j = np.triu_indices(N_WIDE)
     return np.concatenate([np.ones((len(x), 1)), wide, wide[:, i] * wide[:, j]], axis=1)
 
 
 def weighted_moments(draws: np.ndarray, weights: np.ndarray) -> list[np.ndarray]:
-    """Mean, standard deviation and standard error of the mean, of self-normalized weights."""
+    """Mean, standard deviation and standard error of the mean, with self-normalized weights."""
     mean = np.tensordot(weights, draws, 1)
     squares = (draws - mean) ** 2
     return [mean, *(np.sqrt(np.tensordot(w, squares, 1)) for w in (weights, weights**2))]

@@ -1,4 +1,4 @@
-"""NUTS of other libraries, warm-up included, as their users run it."""
+"""NUTS of other libraries with warm-up, as their users run it."""
 
 import importlib.util
 from collections.abc import Callable
@@ -12,18 +12,18 @@ from numpyro.infer import MCMC, NUTS
 
 from benchmarks._record import n_cores
 
-AIM = 0.8  # acceptance rate, everyone's default
+AIM = 0.8  # target acceptance rate, the default of all of them
 
 
 class Posterior(NamedTuple):
-    """What is sampled, and for how long.
+    """What to sample, and for how long.
 
     Args:
         logdensity: of a position `(D,)`.
         starts: shape `(chain, D)`.
-        is_forward: whether gradients are taken in forward mode, where that is faster.
-        n_warmup: steps of each chain that are dropped.
-        n_draws: those that follow.
+        is_forward: whether to take gradients in forward mode, because it is faster.
+        n_warmup: number of warm-up steps of each chain.
+        n_draws: number of draws of each chain after the warm-up.
     """
 
     logdensity: Callable[[jax.Array], jax.Array]
@@ -34,11 +34,11 @@ class Posterior(NamedTuple):
 
 
 Draws = tuple[np.ndarray, float]  # shape `(chain, draw, D)`, and the acceptance rate
-Sampler = Callable[[int], Draws]  # with this seed; the first call compiles
+Sampler = Callable[[int], Draws]  # takes a seed; the first call compiles
 
 
 def samplers(posterior: Posterior) -> dict[str, Sampler]:
-    """All that are installed, by name."""
+    """All installed samplers, by name."""
     found = {
         "NumPyro NUTS": numpyro_nuts(posterior, is_dense=True),
         "NumPyro NUTS, diagonal": numpyro_nuts(posterior, is_dense=False),
@@ -50,7 +50,7 @@ def samplers(posterior: Posterior) -> dict[str, Sampler]:
 
 
 def numpyro_nuts(posterior: Posterior, is_dense: bool) -> Sampler:
-    """NumPyro's, one chain after another: under `jax.vmap` loops inside are slower still."""
+    """NumPyro's NUTS, one chain after another: `jax.vmap` makes inner loops even slower."""
     kernel = NUTS(
         potential_fn=lambda x: -posterior.logdensity(x),
         dense_mass=is_dense,
@@ -75,7 +75,7 @@ def numpyro_nuts(posterior: Posterior, is_dense: bool) -> Sampler:
 
 
 def blackjax_nuts(posterior: Posterior) -> Sampler:
-    """BlackJAX's with its window adaptation of a dense metric, one chain after another."""
+    """BlackJAX's NUTS after window adaptation of a dense metric, one chain after another."""
     logdensity = _differentiable(posterior)
     adaptation = blackjax.window_adaptation(
         blackjax.nuts, logdensity, is_mass_matrix_diagonal=False, target_acceptance_rate=AIM
@@ -103,7 +103,7 @@ def blackjax_nuts(posterior: Posterior) -> Sampler:
 
 
 def nutpie_nuts(posterior: Posterior) -> Sampler:
-    """Nutpie's with its defaults, a thread a core; gradients by JAX."""
+    """Nutpie with its defaults, one thread per core, and gradients by JAX."""
     import nutpie
     from nutpie.compiled_pyfunc import from_pyfunc
 
@@ -141,7 +141,7 @@ def nutpie_nuts(posterior: Posterior) -> Sampler:
 
 
 def _differentiable(posterior: Posterior) -> Callable[[jax.Array], jax.Array]:
-    """The log density with gradients in the faster mode, for those who only take `jax.grad`."""
+    """The log density with gradients in the faster mode, for samplers that call `jax.grad`."""
     if not posterior.is_forward:
         return posterior.logdensity
     logdensity = jax.custom_vjp(posterior.logdensity)

@@ -1,4 +1,4 @@
-"""Chains of other libraries with the kernels of ours, as their users run them."""
+"""Chains of other libraries with the same kernels as ours, as their users run them."""
 
 import concurrent.futures
 import multiprocessing
@@ -19,7 +19,7 @@ Run = Callable[[], Any]  # all steps of all chains; the first call compiles
 
 
 def blackjax_step(kernel: Any, logdensity: Any) -> tuple[Callable[..., Any], Any] | None:
-    """BlackJAX's step `(key, state) -> (state, info)` and its `init`, where it has the kernel."""
+    """BlackJAX's step `(key, state) -> (state, info)` and `init`; `None` without such a kernel."""
     if isinstance(kernel, pmcmc.HMC):
         step = blackjax.hmc.build_kernel()
         metric = jnp.asarray(kernel.inverse_mass_matrix)
@@ -40,7 +40,7 @@ def blackjax_step(kernel: Any, logdensity: Any) -> tuple[Callable[..., Any], Any
 
 
 def blackjax_chain(kernel: Any, logdensity: Any, n: int) -> Callable[..., Any] | None:
-    """BlackJAX's chain in `lax.scan`, `(start, key) -> (positions, acceptance rates)`."""
+    """BlackJAX's chain in `lax.scan`: `(start, key) -> (positions, acceptance rates)`."""
     found = blackjax_step(kernel, logdensity)
     if found is None:
         return None
@@ -57,7 +57,7 @@ def blackjax_chain(kernel: Any, logdensity: Any, n: int) -> Callable[..., Any] |
 
 
 def blackjax_vmap(case: Case) -> Run:
-    """All chains under `jax.vmap`; one chain without it."""
+    """All chains under `jax.vmap`, or a single chain without it."""
     chain = blackjax_chain(case.kernel, density_of(case.name), case.n)
     assert chain is not None
     keys = jax.random.split(jax.random.key(1), len(case.start))
@@ -69,7 +69,7 @@ def blackjax_vmap(case: Case) -> Run:
 
 
 def numpyro_hmc(case: Case, chain_method: str) -> Run:
-    """NumPyro's HMC with the step size, metric and length of ours.
+    """NumPyro's HMC with our step size, metric and number of leapfrog steps.
 
     Under `jax.jit`, since `MCMC.run` compiles in every call.
     """
@@ -103,23 +103,23 @@ def numpyro_hmc(case: Case, chain_method: str) -> Run:
 
 
 def elsewhere(n_processes: int, n_devices: int = 1) -> concurrent.futures.Executor:
-    """Processes of their own, which see the processor as so many devices."""
+    """Separate processes, each of which sees the CPU as `n_devices` devices."""
     context = multiprocessing.get_context("spawn")
     return concurrent.futures.ProcessPoolExecutor(n_processes, context, _set_up, (n_devices,))
 
 
 def blackjax_processes(pool: Any, case: Case) -> Run:
-    """One chain a process, as many at once as there are processes."""
+    """Each chain in a process, as many at once as there are processes."""
     calls = [case._replace(start=row[None]) for row in case.start]
     return lambda: list(pool.map(_blackjax_there, calls))
 
 
 def numpyro_parallel(pool: Any, case: Case) -> Run:
-    """NumPyro's `chain_method="parallel"`, in a process with a device for each chain."""
+    """NumPyro's `chain_method="parallel"`, in a process with one device per chain."""
     return lambda: pool.submit(_numpyro_there, case).result()
 
 
-_ready: dict[Any, Callable[..., Any]] = {}  # of a process, by case
+_ready: dict[Any, Callable[..., Any]] = {}  # compiled code of this process, by case
 
 
 def _set_up(n_devices: int) -> None:
@@ -132,7 +132,7 @@ def _key(case: Case) -> Any:
 
 
 def _blackjax_there(case: Case) -> Any:
-    """Run BlackJAX's chain in this process; what is compiled stays for the next call."""
+    """Run BlackJAX's chain in this process, and keep the compiled code for the next call."""
     if _key(case) not in _ready:
         chain = blackjax_chain(case.kernel, density_of(case.name), case.n)
         assert chain is not None

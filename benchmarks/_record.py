@@ -1,4 +1,4 @@
-"""What all benchmarks share: a clock, a table and a file of results that names the machine."""
+"""Shared by all benchmarks: timing, tables, and files of results that describe the machine."""
 
 import json
 import os
@@ -23,7 +23,7 @@ class Timing(NamedTuple):
 
 
 def timed(function: Callable[..., Any], *arguments: Any, n_runs: int = 300) -> Timing:
-    """Time a function of arrays: compilation apart, then the minimum over `n_runs` runs."""
+    """Time a function of arrays: its compilation, and the minimum over `n_runs` runs."""
     started = time.perf_counter()
     compiled = jax.jit(function).lower(*arguments).compile()
     compile_seconds = time.perf_counter() - started

@@ -1,9 +1,9 @@
-"""Warm-up with defaults on every target, beside NumPyro's NUTS and BlackJAX's window adaptation.
+"""Default warm-up on every target, compared with NumPyro's NUTS and BlackJAX's window adaptation.
 
-Four chains from dispersed starts: `sample(logdensity, x0, n)` with the kernels `"mala"` (the
-default) and `"hmc"`, and the others with defaults of their own. Draws are judged by largest R-hat,
-by the largest deviation of a mean from the target's reference in standard errors, and by the
-smallest bulk effective sample size over 1,000 gradients of the sampling phase.
+Four chains start from dispersed positions: `sample(logdensity, x0, n)` with the kernels `"mala"`
+(the default) and `"hmc"`, and the other libraries with their own defaults. Draws are judged by the
+largest R-hat, the largest deviation of a mean from the target's reference in standard errors, and
+the smallest bulk effective sample size per 1,000 gradients of the sampling phase.
 """
 
 import argparse
@@ -24,7 +24,7 @@ import pmcmc
 from benchmarks.__main__ import TARGETS
 from benchmarks._record import print_table, write
 
-N_CHAINS, N_WARMUP = 4, 1_000  # the warm-up is that of the others: Stan's default
+N_CHAINS, N_WARMUP = 4, 1_000  # warm-up of the other libraries: Stan's default
 N_STEPS = {"mala": 20_000, "hmc": 4_000, "numpyro nuts": 2_000, "blackjax hmc": 4_000}
 LONGER = {"banana": 10, "funnel": 10, "eight_schools_gibbs": 5, "stochastic_volatility": 10,
           "item_response": 5}  # fmt: skip
@@ -35,13 +35,13 @@ Draws = tuple[np.ndarray, float, float]  # positions, acceptance rate, gradients
 
 
 def starts(target: pmcmc.targets.Target) -> np.ndarray:
-    """Starts around the target's own, one unit apart, shape `(chain, D)`."""
+    """The target's own start plus standard normal noise, shape `(chain, D)`."""
     noise = np.random.default_rng(1).normal(size=(N_CHAINS, target.dim))
     return target.initial_position + noise
 
 
 def ours(kernel: str, name: str, target: pmcmc.targets.Target) -> Draws:
-    """Draws of `pmcmc.sample` with defaults."""
+    """Draws from `pmcmc.sample` with defaults."""
     n = N_STEPS[kernel] * (LONGER.get(name, 1) if kernel == "mala" else 1)
     result = pmcmc.sample(
         target.logdensity, starts(target), n, kernel=kernel, n_chains=N_CHAINS,
@@ -52,7 +52,7 @@ def ours(kernel: str, name: str, target: pmcmc.targets.Target) -> Draws:
 
 
 def numpyro_nuts(name: str, target: pmcmc.targets.Target) -> Draws:
-    """Draws of NumPyro's NUTS with defaults."""
+    """Draws from NumPyro's NUTS with defaults."""
     mcmc = MCMC(
         NUTS(potential_fn=lambda x: -target.logdensity(x)),
         num_warmup=N_WARMUP,
@@ -69,7 +69,7 @@ def numpyro_nuts(name: str, target: pmcmc.targets.Target) -> Draws:
 
 
 def blackjax_hmc(name: str, target: pmcmc.targets.Target) -> Draws:
-    """Draws of BlackJAX's HMC after its window adaptation."""
+    """Draws from BlackJAX's HMC after window adaptation."""
     adaptation = blackjax.window_adaptation(
         blackjax.hmc, target.logdensity, num_integration_steps=INTEGRATION_STEPS
     )

@@ -1,8 +1,8 @@
-"""Hares and lynxes from far away: burn-in here, then NUTS of NumPyro and BlackJAX without warm-up.
+"""Hares and lynxes from far away: our burn-in, then NumPyro's and BlackJAX's NUTS without warm-up.
 
-Four chains start at a tenth to ten times the rates and numbers of the model's own start. Seconds
-are those of a second call, which compiles nothing, beside those of the samplers' own warm-up from
-the same starts.
+Four chains start at a tenth to ten times the rates and numbers of the model's own start. Times are
+for a second call, which compiles nothing. They are compared with the samplers' own warm-up from the
+same starts.
 """
 
 import time
@@ -25,7 +25,7 @@ N_CHAINS, N_WARMUP, N_DRAWS = 4, 1_000, 1_000
 
 
 def timed(run: Callable[[], Any]) -> tuple[Any, float]:
-    """What the second of two calls returns, and its seconds."""
+    """The result of the second of two calls, and its seconds."""
     run()
     started = time.perf_counter()
     result = jax.block_until_ready(run())

@@ -1,11 +1,12 @@
 """Simulation-based calibration of `kernel="surrogate_hmc"`: `python -m benchmarks.calibration`.
 
-Parameters are drawn from the prior, data given these, and the whole pipeline is run on the data:
-walk, fits, rounds, draws. If all of it is right, the rank of the true parameter among thinned draws
-is even (Talts et al., 2018), and so is that of the log density there, which sees the data (Modrak
-et al., 2023). The model is a stationary autoregression of 60 observations, with a proper prior of
-mean, correlation and scale. As a control the same is done with a posterior that is too wide, of
-which the ranks have to tell. All fits share one program, as the data are arguments of it.
+Each fit draws parameters from the prior and data given the parameters, and runs the whole pipeline
+on the data: random walk, surrogate fits, rounds, draws. If everything is correct, the rank of the
+true parameter among thinned draws is uniform (Talts et al., 2018), and so is the rank of its log
+density, which depends on the data (Modrak et al., 2023). The model is a stationary autoregression
+with 60 observations, and proper priors for mean, correlation and scale. As a control, the same is
+done with a posterior that is too wide, which the ranks have to reveal. The data are arguments of
+the program, so all fits share it.
 """
 
 import argparse
@@ -26,7 +27,7 @@ N_FITS, N_WARMUP, N_DRAWS, THIN = 320, 500, 99, 6
 N_OBSERVATIONS, N_BINS = 60, 20
 NAMES = ("mean", "correlation", "scale", "log density")
 PRIOR_SCALE = np.array([1.0, 0.5, 0.5])  # of the mean, atanh(correlation), log(scale)
-POWERS = {"surrogate_hmc": 1.0, "too wide, as a control": 0.7}  # of the posterior
+POWERS = {"surrogate_hmc": 1.0, "too wide, as a control": 0.7}  # powers of the posterior
 
 
 def simulated(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -41,7 +42,7 @@ def simulated(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
 
 
 def logdensity(theta: jax.Array, y: jax.Array, power: jax.Array) -> jax.Array:
-    """That of the posterior, to a power."""
+    """Log density of the posterior, raised to a power."""
     correlation, log_scale = jnp.tanh(theta[1]), theta[2]
     offset = y - theta[0]
     start = log_scale - 0.5 * jnp.log1p(-(correlation**2))
@@ -52,7 +53,7 @@ def logdensity(theta: jax.Array, y: jax.Array, power: jax.Array) -> jax.Array:
 
 
 def ranks_of_fit(number: int, power: float) -> list[int]:
-    """Ranks, from 0 to `N_DRAWS`, of the true parameters and of the log density there."""
+    """Ranks, from 0 to `N_DRAWS`, of the true parameters and of their log density."""
     theta, y = simulated(np.random.default_rng([17, number]))
     density = WithData(logdensity, (jnp.asarray(y), jnp.asarray(power)))
     run = pmcmc.sample(
@@ -65,7 +66,7 @@ def ranks_of_fit(number: int, power: float) -> list[int]:
 
 
 def evenness(ranks: np.ndarray) -> tuple[float, float]:
-    """Probabilities of more uneven ranks, by bins and by the largest step of the distribution.
+    """The p-values of uniform ranks, by a chi-squared test and a Kolmogorov-Smirnov test.
 
     Args:
         ranks: integers from 0 to `N_DRAWS`, shape `(fit,)`.
@@ -73,13 +74,13 @@ def evenness(ranks: np.ndarray) -> tuple[float, float]:
     width = (N_DRAWS + 1) // N_BINS
     counts = np.bincount(ranks // width, minlength=N_BINS)
     by_bins = stats.chisquare(counts).pvalue
-    # Ranks made continuous: the middle of each step, which costs next to nothing in 100.
+    # Treat ranks as continuous, at the middle of each step; with 100 steps this hardly matters.
     by_distance = stats.kstest((ranks + 0.5) / (N_DRAWS + 1), "uniform").pvalue
     return float(by_bins), float(by_distance)
 
 
 def rows_of(ranks: dict[str, list[list[int]]]) -> list[dict[str, Any]]:
-    """A row for each posterior and quantity."""
+    """One row per posterior and quantity."""
     return [
         {
             "posterior": posterior,
@@ -97,7 +98,7 @@ def main() -> None:
     """Run all fits, write ranks and the table, and print it."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.calibration", description=__doc__)
     parser.add_argument("--fits", type=int, default=N_FITS)
-    parser.add_argument("--name", default="calibration", help="of the file of results")
+    parser.add_argument("--name", default="calibration", help="name of the results file")
     chosen = parser.parse_args()
     jax.config.update("jax_enable_x64", True)
     started, ranks = time.perf_counter(), {}

@@ -1,11 +1,12 @@
-"""A coarse density of the user's as surrogate: `python -m benchmarks.coarse`.
+"""The user's own coarse density as surrogate: `python -m benchmarks.coarse`.
 
-Hares and lynxes, whose differential equation takes 10 or 100 Runge-Kutta steps a year; the stand-in
-takes 2. First the same random walk by the loop, by speculation with the coarse density, and with
-polynomials fitted on the way: evaluations of the exact density for a step, share of decisions
-predicted right, and how many times faster than the loop, both warm. Then `SurrogateHMC` along the
-coarse density and along fitted polynomials: acceptance, effective draws for each draw, and a second
-with everything included.
+The target is hares and lynxes, whose differential equation takes 10 or 100 Runge-Kutta steps per
+year; the stand-in takes 2. First, the loop and speculation run the same random walk, with the
+coarse density and with fitted polynomials as surrogate. The table gives evaluations of the exact
+density per step, the share of correct predictions, and the speed-up over the loop without
+compilation. Then `SurrogateHMC` moves along the coarse density and along fitted polynomials. The
+table gives acceptance, effective draws per draw, and effective draws per second with everything
+included.
 """
 
 import argparse
@@ -21,13 +22,13 @@ from benchmarks._record import print_table, write
 from benchmarks.slow import walk
 from pmcmc.solvers.speculative.solver import share_predicted_wrong
 
-COARSE_STEPS, EXACT_STEPS = 2, (10, 100)  # a year
+COARSE_STEPS, EXACT_STEPS = 2, (10, 100)  # per year
 N_STEPS, N_DRAWS, N_CHAINS, N_WARMUP, N_RUNS = 20_000, 3_000, 4, 1_000, 3
 WINDOW = 32
 
 
 def speculation(exact_steps: int, coarse: Any) -> list[dict[str, Any]]:
-    """A row for each surrogate: the same chain as the loop's."""
+    """One row per surrogate: speculation on the same chain as the loop."""
     target = pmcmc.targets.lotka_volterra(steps_per_year=exact_steps)
     kernel, x0 = walk(target, 1)
 
@@ -57,7 +58,7 @@ def speculation(exact_steps: int, coarse: Any) -> list[dict[str, Any]]:
 
 
 def trajectories(exact_steps: int, coarse: Any) -> list[dict[str, Any]]:
-    """A row for each surrogate: trajectories along it."""
+    """One row per surrogate: `SurrogateHMC` with trajectories along it."""
     target = pmcmc.targets.lotka_volterra(steps_per_year=exact_steps)
     noise = 0.1 * np.random.default_rng(1).normal(size=(N_CHAINS, target.dim))
     kernels = {
@@ -86,7 +87,7 @@ def trajectories(exact_steps: int, coarse: Any) -> list[dict[str, Any]]:
 
 
 def main() -> None:
-    """Run all cases, write and print them."""
+    """Run all cases, write and print the results."""
     argparse.ArgumentParser(prog="python -m benchmarks.coarse", description=__doc__).parse_args()
     jax.config.update("jax_enable_x64", True)
     coarse = pmcmc.targets.lotka_volterra(steps_per_year=COARSE_STEPS).logdensity

@@ -1,6 +1,6 @@
-"""One chain of a slow density on several devices, the rows of its windows shared among them.
+"""One chain of a slow density on several devices, which share the rows of its windows.
 
-The devices are parts of this CPU, as many as it has cores. The window stays the same.
+JAX splits this CPU into as many devices as it has cores. The window is always the same.
 """
 
 import argparse
@@ -22,7 +22,7 @@ CASES = (
 
 
 def run(target: Any, kernel: Any, start: Any, n_devices: int) -> pmcmc.Result:
-    """The chain on so many devices; of 0, the loop."""
+    """The chain on this many devices; 0 means the loop."""
     given: dict[str, Any] = {"kernel": kernel, "progress": False}
     if n_devices == 0:
         given["solver"] = "sequential"
@@ -31,13 +31,13 @@ def run(target: Any, kernel: Any, start: Any, n_devices: int) -> pmcmc.Result:
     if n_devices > 1:
         devices = np.array(jax.devices()[:n_devices])
         given["mesh"] = jax.sharding.Mesh(devices, ("time",))
-    for _ in range(2):  # the first one compiles
+    for _ in range(2):  # the first run compiles
         result = pmcmc.sample(target.logdensity, start, N_STEPS, **given)
     return result
 
 
 def main() -> None:
-    """Cases, on one device and on all."""
+    """Run all cases, on one device and on all."""
     argparse.ArgumentParser(prog="python -m benchmarks.devices", description=__doc__).parse_args()
     jax.config.update("jax_enable_x64", True)
     jax.config.update("jax_num_cpu_devices", n_cores())

@@ -1,8 +1,8 @@
-"""A run on disk that is killed again and again, and the same run left alone.
+"""A run on disk that is killed again and again, and the same run without kills.
 
-Each process takes the run up where the last one was killed, at a random moment after it began to
-look at the store: in the warm-up, in sampling, in the middle of a write. The chain has to be that
-of the process that was left alone, decision for decision.
+Each process continues the run where the last process was killed, and is killed at a random moment
+itself: in the warm-up, during sampling, or in the middle of a write. The chain has to be the same
+as in a run without kills, decision for decision.
 """
 
 import argparse
@@ -26,7 +26,7 @@ LONGEST = 9.0  # seconds from the first look at the store to a kill
 
 
 def run(path: Path) -> pmcmc.Result:
-    """Begin the run, or go on with it."""
+    """Start the run, or continue it."""
     target = getattr(pmcmc.targets, TARGET)()
     print("begins", flush=True)
     if path.exists():
@@ -48,7 +48,7 @@ def run(path: Path) -> pmcmc.Result:
 
 
 def killed(path: Path, seconds: float) -> bool:
-    """Let a process run, and kill it after so many seconds; whether it was still running."""
+    """Kill a process after this many seconds; return whether it was still running."""
     command = [sys.executable, "-m", "benchmarks.interruptions", "--child", str(path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
@@ -61,7 +61,7 @@ def killed(path: Path, seconds: float) -> bool:
 
 
 def stage(path: Path) -> str:
-    """Where a run is."""
+    """The stage that a run has reached."""
     records = [entry.name for entry in (path / "pmcmc").glob("*")] if path.exists() else []
     checkpoints = [name for name in records if name.startswith("checkpoint_")]
     if checkpoints:
@@ -70,14 +70,14 @@ def stage(path: Path) -> str:
 
 
 def main() -> None:
-    """Kill a run many times, and compare it with one that was left alone."""
+    """Kill a run many times, and compare it with a run without kills."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.interruptions", description=__doc__)
     parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--child", type=Path, help="not for you: the run of one process")
+    parser.add_argument("--child", type=Path, help="internal: the run of one process")
     chosen = parser.parse_args()
     jax.config.update("jax_enable_x64", True)
     if chosen.child is not None:
-        # Compiled code outlives a process too, or most would be killed while they compile.
+        # Keep compiled code between processes, or most would be killed while they compile.
         jax.config.update("jax_compilation_cache_dir", str(chosen.child.with_name("programs")))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
         run(chosen.child)
@@ -91,7 +91,7 @@ def main() -> None:
             seconds = float(rng.uniform(0.0, LONGEST))
             before = stage(path)
             if not killed(path, seconds):
-                break  # it was finished before
+                break  # the run was already finished
             kills.append({"after_seconds": seconds, "from": before, "to": stage(path)})
         result = run(path)
         alone = run(Path(folder) / "alone.zarr")

@@ -1,9 +1,9 @@
-"""What measuring layouts costs: `python -m benchmarks layouts --help`.
+"""The cost of measuring layouts: `python -m benchmarks layouts --help`.
 
-The first call of `sample` with a log density that nothing is known of, compilation included, by the
-loop: with `chain_method="auto"`, which measures, and with each fixed one, in turns. Runs are so
-long that the best fixed one takes seconds. `"auto"` also has blocks of chains to choose from, which
-cannot be asked for by name.
+It times the first call of `sample` by the loop, with a new log density and including compilation.
+`chain_method="auto"`, which measures layouts, takes turns with each fixed layout. Runs are so long
+that the best fixed layout takes seconds. `"auto"` can also choose blocks of chains, which users
+cannot select by name.
 """
 
 import argparse
@@ -30,7 +30,7 @@ KERNEL = pmcmc.MALA(0.02)
 
 
 def fresh(name: str) -> Callable[[jax.Array], jax.Array]:
-    """The log density of a target, as a function that nothing is known of."""
+    """The log density of a target as a new function, about which nothing is known."""
     known = density_of(name)
 
     def logdensity(x: jax.Array) -> jax.Array:
@@ -40,7 +40,7 @@ def fresh(name: str) -> Callable[[jax.Array], jax.Array]:
 
 
 def row_of(name: str, n_chains: int) -> dict[str, Any]:
-    """Seconds of first calls by layout, and how `"auto"` compares with the best of the others."""
+    """Seconds of first calls by layout, and `"auto"` compared with the best fixed one."""
     noise = 0.01 * np.random.default_rng(1).normal(size=(n_chains, len(start_of(name))))
     start = start_of(name) + noise
 
@@ -72,7 +72,7 @@ def row_of(name: str, n_chains: int) -> dict[str, Any]:
 
 
 def n_for(run: Callable[[int], pmcmc.Result]) -> int:
-    """Steps that take about `SECONDS`."""
+    """A number of steps that takes about `SECONDS`."""
     n = 64
     run(n)  # compiles
     while (seconds := run(n).info.seconds_run) < PILOT_SECONDS:
@@ -84,7 +84,7 @@ def main() -> None:
     """Parse arguments, run the cases, write and print the results."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks layouts", description=__doc__)
     parser.add_argument("--targets", nargs="+", default=TARGETS, choices=TARGETS)
-    parser.add_argument("--name", default="layouts", help="of the file of results")
+    parser.add_argument("--name", default="layouts", help="name of the results file")
     chosen = parser.parse_args()
     jax.config.update("jax_enable_x64", True)
     rows: list[dict[str, Any]] = []

@@ -1,8 +1,8 @@
-"""The experiments of the literature on parallel-in-time evaluation, with our counts beside theirs.
+"""Published experiments on parallel-in-time evaluation, with our counts next to the published ones.
 
-Each row is one method over a whole sequence in one window, in float64 on the device at hand. By
-default long sequences are cut so that a laptop is done in minutes; `--full` takes the lengths of
-the literature. What the rows are, and where ours differ, is in `docs/literature.md`.
+Each row is one method on a whole sequence in one window, in float64 on the device at hand. By
+default, long sequences are cut so that a laptop finishes in minutes; `--full` uses the published
+lengths. `docs/literature.md` explains the rows, and how they differ from the published ones.
 
     python -m benchmarks literature [--full] [--only EXPERIMENT ...]
 """
@@ -51,12 +51,12 @@ def gru_evaluation(is_full: bool) -> Rows:
 
 
 def gru_training(is_full: bool) -> Rows:
-    """Sequence classification by a GRU, gradients through `solve`."""
+    """Sequence classification by a GRU, with gradients through `solve`."""
     yield training.row(length=17_984 if is_full else 500)
 
 
 def autoregressive_gru(is_full: bool) -> Rows:
-    """A GRU fed its own noisy output, trained on a noisy sine."""
+    """A GRU that takes its own noisy output as input, trained on a noisy sine."""
     length = 10_000 if is_full else 1_000
     weights = networks.autoregressive_weights(size=4)
     noise = np.random.default_rng(2).normal(size=length)
@@ -72,7 +72,7 @@ def autoregressive_gru(is_full: bool) -> Rows:
 
 
 def lorenz_96(is_full: bool) -> Rows:
-    """Lorenz-96 with five coordinates."""
+    """The Lorenz-96 system with five coordinates."""
     start = maps.lorenz_96_start()
     case = Case("Lorenz-96", "F=8", maps.lorenz_96, start, np.zeros(1000))
     yield from _damped(case, {"Newton": "about as many as ELK"})
@@ -89,7 +89,7 @@ def _damped(case: Case, published: dict[str, str]) -> Rows:
 
 
 def mean_field(is_full: bool) -> Rows:
-    """A random network of 100 units, through the gain at which it becomes chaotic."""
+    """A random network of 100 units, with gains below and above the onset of chaos."""
     length, size = (10_000 if is_full else 300), 100
     inputs = networks.waves(length, size, seed=0)
     start = np.random.default_rng(1).uniform(-1, 1, size)
@@ -102,7 +102,7 @@ def mean_field(is_full: bool) -> Rows:
 
 
 def two_well(is_full: bool) -> Rows:
-    """Langevin steps in two wells, apart along the first axis, or along the second."""
+    """Langevin steps in two wells, which lie along the first or the second axis."""
     for name, turn in (("first axis", False), ("second axis", True)):
         noise = np.asarray(draw_noise(0, 10_000))
 
@@ -119,7 +119,7 @@ def two_well(is_full: bool) -> Rows:
 
 
 def chaotic_systems(is_full: bool) -> Rows:
-    """Nine chaotic flows, which no method finds quickly, and their observers, which all do."""
+    """Nine chaotic flows, slow for every method, and their observers, which are fast."""
     long = 30_000
     drawn = chaos.draws(long)
     for name, flow in chaos.FLOWS.items():
@@ -138,7 +138,7 @@ def chaotic_systems(is_full: bool) -> Rows:
 
 
 def rounding_orders(is_full: bool) -> Rows:
-    """One method, whose linear recurrence is solved in other orders of rounding."""
+    """One method, with its linear recurrence solved in several orders of rounding."""
     length = 30_000
     for name in ("ABC", "Chua"):
         flow = chaos.FLOWS[name]
@@ -156,7 +156,7 @@ def rounding_orders(is_full: bool) -> Rows:
 
 
 def word_problem(is_full: bool) -> Rows:
-    """Permutations of five letters: the map is linear, and no other matrix is near it."""
+    """Permutations of five letters: the map is linear, and no other structure approximates it."""
     inputs = maps.words(1000)
     case = Case("S5 word problem", "five letters", maps.permute, np.arange(5.0), inputs)
     published = {
@@ -173,7 +173,7 @@ def word_problem(is_full: bool) -> Rows:
 
 
 def error_slopes(is_full: bool) -> Rows:
-    """`s' = a s`: each sweep of a fixed matrix divides the error by the same number."""
+    """`s' = a s`: each sweep with a fixed matrix divides the error by the same number."""
     for factor in (0.3, 0.5, 0.8):
         for method, mismatch in (("jacobi", factor), ("picard", 1 - factor)):
             error = diagnostics.error_per_sweep(
@@ -188,7 +188,7 @@ def error_slopes(is_full: bool) -> Rows:
 
 
 def fixed_matrices(is_full: bool) -> Rows:
-    """All methods on a GRU, and on Langevin steps so small that a step is nearly the identity."""
+    """All methods on a GRU, and on Langevin steps so small that each is nearly the identity."""
     weights = networks.gru_weights(4, 4, seed=1, dtype=np.float64)
     inputs = np.random.default_rng(1).normal(size=(1000, 4))
     cases = [
@@ -206,7 +206,7 @@ def fixed_matrices(is_full: bool) -> Rows:
 
 
 def chains(is_full: bool) -> Rows:
-    """MALA for the German credit data; the other chains of the literature are in `published`."""
+    """MALA for the German credit data; `benchmarks.published` has the other published chains."""
     target = pmcmc.targets.german_credit()
     tuned = pmcmc.warmup(
         target.logdensity, target.initial_position, kernel="mala", n_steps=500, progress=False
@@ -241,14 +241,14 @@ EXPERIMENTS: dict[str, Callable[[bool], Rows]] = {
 
 
 def committed(name: str) -> list[dict[str, Any]]:
-    """The rows of a file of results, none where there is none yet."""
+    """The rows of a results file; empty if there is no file yet."""
     path = RESULTS / f"{name}.json"
     rows: list[dict[str, Any]] = json.loads(path.read_text())["rows"] if path.exists() else []
     return rows
 
 
 def merged(name: str, experiment: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows of the file, with new ones of an experiment in place of its old ones."""
+    """The rows of the file, with the rows of one experiment replaced by new ones."""
     old = [found for found in committed(name) if found["group"] != experiment]
     return sorted([*old, *rows], key=lambda found: list(EXPERIMENTS).index(found["group"]))
 
@@ -256,7 +256,7 @@ def merged(name: str, experiment: str, rows: list[dict[str, Any]]) -> list[dict[
 def main() -> None:
     """Run the experiments, write and print the rows."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks literature", description=__doc__)
-    parser.add_argument("--full", action="store_true", help="the lengths of the literature")
+    parser.add_argument("--full", action="store_true", help="use the published lengths")
     parser.add_argument("--only", nargs="+", default=list(EXPERIMENTS), choices=list(EXPERIMENTS))
     chosen = parser.parse_args()
     jax.config.update("jax_enable_x64", True)
@@ -265,7 +265,7 @@ def main() -> None:
         rows = []
         for found in EXPERIMENTS[experiment](chosen.full):
             rows.append({"group": experiment} | found)
-            write(name, rows=merged(name, experiment, rows))  # hours may follow
+            write(name, rows=merged(name, experiment, rows))  # now: the rest may take hours
     shown = ("experiment", "case", "D", "T", "method", "sweeps", "published", "difference")
     print_table([{key: found.get(key, "") for key in shown} for found in committed(name)])
 

@@ -1,11 +1,12 @@
-"""Our loop beside everyone's: `python -m benchmarks.loops --help`.
+"""Our loop compared with the loops of other libraries: `python -m benchmarks.loops --help`.
 
-The same kernel, step size and metric, the same number of steps: our `solver="sequential"` with its
-defaults; BlackJAX in `lax.scan`, with chains under `jax.vmap` and with one chain a process;
-NumPyro's HMC with `chain_method` "sequential" and "vectorized", and up to 4 chains "parallel" with
-a host device each, under `jax.jit`. Microseconds of a step of *all* chains, the median of runs that
-take turns; compilation apart, and the runs before in which ours tries layouts of the chains. What
-`"auto"` chose, and what a step of each layout took, is in the file of results.
+All use the same kernel, step size, metric and number of steps. They are: our `solver="sequential"`
+with its defaults; BlackJAX in `lax.scan`, with all chains under `jax.vmap`, or with one chain per
+process; and NumPyro's HMC under `jax.jit`, with `chain_method` "sequential" and "vectorized", and
+for up to 4 chains "parallel" with one host device per chain. Times are microseconds per step of
+*all* chains, the median of runs that take turns. They exclude compilation, and the earlier runs in
+which our loop tries layouts of the chains. The results file also has the layout that `"auto"` chose
+and the time per step of each layout.
 """
 
 import argparse
@@ -43,18 +44,18 @@ KERNELS: dict[str, Any] = {
     "HMC": pmcmc.HMC(0.1, 5),
 }
 N_CHAINS = (1, 4, 32)
-MOST_SEQUENTIAL = 4  # chains one after another, each of which NumPyro compiles
+MOST_SEQUENTIAL = 4  # chains one after another; NumPyro compiles each of them
 SECONDS, LEAST_STEPS, MOST_STEPS, N_RUNS = 0.4, 50, 20_000, 3
-MOST_SECONDS = 5.0  # of a way's runs, after which it has no more turns
-SETTLING_SECONDS = 8.0  # of runs at most, in which another layout is worth a trial
+MOST_SECONDS = 5.0  # total for the runs of one way, which then has no more turns
+SETTLING_SECONDS = 8.0  # most time for runs in which our loop tries another layout
 
 
 class Pools(NamedTuple):
-    """Processes that run nothing between their turns.
+    """Processes that are idle between their turns.
 
     Args:
-        spread: one for each core.
-        devices: one that sees `MOST_SEQUENTIAL` devices.
+        spread: one process per core.
+        devices: one process that sees `MOST_SEQUENTIAL` devices.
     """
 
     spread: Any
@@ -78,7 +79,7 @@ def ways_of(case: Case, pools: Pools) -> dict[str, Run]:
 
 
 def seconds_in_turns(ways: dict[str, Run]) -> dict[str, tuple[float, float]]:
-    """Seconds of the first call, and the median of the others, by way."""
+    """Seconds of the first call, and the median of the later ones, by way."""
 
     def timed(run: Run) -> float:
         started = time.perf_counter()
@@ -95,7 +96,7 @@ def seconds_in_turns(ways: dict[str, Run]) -> dict[str, tuple[float, float]]:
 
 
 def rows_of(name: str, kernels: list[str], pools: Pools) -> Iterator[dict[str, Any]]:
-    """One row a kernel and number of chains."""
+    """One row per kernel and number of chains."""
     noise = 0.1 * np.random.default_rng(1).normal(size=(max(N_CHAINS), len(start_of(name))))
     for kernel_name in kernels:
         untuned = KERNELS[kernel_name]
@@ -120,7 +121,7 @@ def rows_of(name: str, kernels: list[str], pools: Pools) -> Iterator[dict[str, A
 
 
 def cores_used_by(run: Run) -> float:
-    """Seconds of all processors for one of the clock."""
+    """CPU seconds of this process per second of wall time."""
     before, started = os.times(), time.perf_counter()
     run()
     seconds, after = time.perf_counter() - started, os.times()
@@ -128,7 +129,10 @@ def cores_used_by(run: Run) -> float:
 
 
 def steps_of(seconds: Callable[[int], float]) -> int:
-    """So many that they take about `SECONDS`, by growing runs: in short ones calls weigh most."""
+    """A number of steps that takes about `SECONDS`, found by growing runs.
+
+    The cost of a call dominates short runs.
+    """
     n = LEAST_STEPS
     seconds(n)  # compiles
     while n < MOST_STEPS:
@@ -148,7 +152,7 @@ def settle(run: Callable[[], pmcmc.Result]) -> None:
 
 
 def row_of(case: Case, pools: Pools) -> dict[str, Any]:
-    """Microseconds of a step of all chains, by way, and by how much ours is the faster one."""
+    """Microseconds per step of all chains, by way, and the speed-up of our loop."""
     n_chains = len(case.start)
     x0 = case.start if n_chains > 1 else case.start[0]
 
@@ -185,7 +189,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.loops", description=__doc__)
     parser.add_argument("--targets", nargs="+", default=TARGETS, choices=TARGETS)
     parser.add_argument("--kernels", nargs="+", default=list(KERNELS), choices=list(KERNELS))
-    parser.add_argument("--name", default="loops", help="of the file of results")
+    parser.add_argument("--name", default="loops", help="name of the results file")
     chosen = parser.parse_args()
     jax.config.update("jax_enable_x64", True)
     rows: list[dict[str, Any]] = []

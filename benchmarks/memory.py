@@ -1,7 +1,7 @@
-"""Memory of long chains: the peak of a process, less the states that it returns.
+"""Memory of long chains: the peak of a process, minus the states that it returns.
 
-Each case runs in a process of its own, whose peak is read at its end. A chain of ten steps shows
-what the libraries and the compiler take, whatever the length.
+Each case runs in a process of its own, which reports its peak at the end. A chain of ten steps
+shows how much the libraries and the compiler use for any length.
 """
 
 import json
@@ -24,7 +24,7 @@ SOLVER = pmcmc.ParallelNewton(window=WINDOW, basis=None)
 
 
 def run_sample(length: int) -> int:
-    """Draw from independent Gaussians by MALA; the bytes of the positions."""
+    """Draw from independent Gaussians by MALA; returns the bytes of the positions."""
     result = pmcmc.sample(
         lambda x: -0.5 * jnp.sum(x**2),
         jnp.zeros(DIM),
@@ -37,7 +37,7 @@ def run_sample(length: int) -> int:
 
 
 def run_solve(length: int) -> int:
-    """Evaluate a linear recursion with one number a step for its input; the bytes of the states."""
+    """Evaluate a linear recursion with scalar inputs; returns the bytes of the states."""
     inputs = np.sin(np.arange(length))
     solution = pmcmc.solve(lambda s, u: 0.9 * s + u, jnp.zeros(DIM), inputs, solver=SOLVER)
     assert solution.converged
@@ -48,13 +48,13 @@ CASES: dict[str, Callable[[int], int]] = {"sample": run_sample, "solve": run_sol
 
 
 def peak_bytes() -> int:
-    """The most memory that this process has held."""
+    """The peak memory of this process in bytes."""
     unit = 1 if sys.platform == "darwin" else 1024
     return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def measure(case: str, length: int) -> dict[str, Any]:
-    """Peak of a process that runs one case."""
+    """Peak memory of a process that runs one case."""
     command = [sys.executable, "-m", "benchmarks.memory", case, str(length)]
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     peak, states = json.loads(output)
@@ -68,7 +68,7 @@ def measure(case: str, length: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run one case, where the command line names it, or all of them."""
+    """Run the case that the command line names, or all cases."""
     jax.config.update("jax_enable_x64", True)
     if sys.argv[1:]:
         case, length = sys.argv[1:]

@@ -18,7 +18,7 @@ N_STEPS = 256
 
 
 def speculation() -> None:
-    """Which steps of a random walk each sweep of speculation evaluated, and which of them stood."""
+    """The steps of a random walk that each sweep of speculation evaluated, and those it kept."""
     target = pmcmc.targets.sir()
     warm = pmcmc.warmup(target.logdensity, target.initial_position, kernel="random_walk")
     window, n_steps = 64, 600
@@ -50,7 +50,7 @@ def speculation() -> None:
 
 
 def main() -> None:
-    """Draw all of them."""
+    """Draw all pictures."""
     jax.config.update("jax_enable_x64", True)
     FOLDER.mkdir(exist_ok=True)
     speculation()

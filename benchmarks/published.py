@@ -1,8 +1,9 @@
-"""Sweeps for two chains of the literature, each in one window as long as the chain.
+"""Sweeps for two chains from the literature, each in one window as long as the chain.
 
-HMC on the banana (step size 0.5, 8 leapfrog steps, float32, 100,000 steps): published are 139
-sweeps of dense Newton and 534 of the exact diagonal (Zoltowski et al., 2025, arXiv:2508.18413). And
-the Gibbs scan of eight schools with a variance for each school, 10,000 steps of 2 chains.
+The first is HMC on the banana (step size 0.5, 8 leapfrog steps, float32, 100,000 steps). The
+published numbers are 139 sweeps for dense Newton and 534 for the exact diagonal (Zoltowski et al.,
+2025, arXiv:2508.18413). The second is the Gibbs scan for eight schools with one variance per
+school, 10,000 steps of 2 chains.
 """
 
 from typing import Any
@@ -15,9 +16,9 @@ from benchmarks._record import print_table, write
 from pmcmc import solvers
 
 EXACT = solvers.Diagonal(n_probes=None)
-MOST_SWEEPS = 1_000  # of a window; where they do not do, the row has not converged
-# With windows of a whole chain, undamped sweeps diverge where the map expands and finish a few
-# steps each: 10,000 steps on the banana take dense Newton 1,740 sweeps.
+MOST_SWEEPS = 1_000  # per window; if they are not enough, the row has not converged
+# In a window as long as the chain, undamped sweeps diverge where the map expands, and finish only a
+# few steps each: dense Newton needs 1,740 sweeps for 10,000 steps on the banana.
 METHODS: dict[str, Any] = {
     "dense, scaled by 0.45": dict(jacobian=solvers.Dense(), damping=solvers.Scale(k=0.55)),
     "dense, adaptive ELK": dict(jacobian=solvers.Dense(), damping=solvers.ELK(is_adaptive=True)),
@@ -33,7 +34,7 @@ PLAIN: dict[str, Any] = {
 
 
 def row(name: str, method: str, n_chains: int, window: int, *arguments: Any, **given: Any) -> dict:
-    """Sample with one method, and with the loop, and compare."""
+    """Sample with one method and with the loop, and compare."""
     solver = pmcmc.ParallelNewton(
         **(METHODS | PLAIN)[method], basis=None, window=window,
         max_sweeps=MOST_SWEEPS, fallback=None,

@@ -1,8 +1,8 @@
 """Reference moments by NumPyro's NUTS: `python -m benchmarks.references german_credit ...`.
 
-Writes `<name>_reference.csv` beside the package's data, and prints what belongs into the target's
-`reference.origin`. It needs NumPyro, and minutes. Where a gradient takes long, moments are by
-importance sampling, which needs none.
+Writes `<name>_reference.csv` to the package's data, and prints the text for the target's
+`reference.origin`. It needs NumPyro and takes minutes. If gradients are slow, the moments come from
+importance sampling, which needs no gradients.
 """
 
 import csv
@@ -21,14 +21,14 @@ from benchmarks._importance import Moments, importance_moments
 
 N_CHAINS, N_WARMUP = 4, 1_000
 N_DRAWS = {"german_credit": 10_000, "eight_schools_gibbs": 25_000}
-# Few parameters and many steps: dense metrics from the start, derivatives forward in time.
+# Few parameters and many time steps: start with a dense metric, and differentiate in forward mode.
 FORWARD = {"garch11", "local_linear_trend", "sir"}
 BY_IMPORTANCE = {"seir_age_groups"}
 OUT = Path(pmcmc.__file__).parent / "targets" / "data"
 
 
 def mode(target: pmcmc.targets.Target) -> tuple[np.ndarray, np.ndarray]:
-    """Where the density is largest, and the inverse Hessian there by quasi-Newton updates."""
+    """The mode, and the inverse Hessian there from quasi-Newton updates."""
     value = jax.jit(lambda x: -target.logdensity(x))
     slope = jax.jit(jax.jacfwd(lambda x: -target.logdensity(x)))
     found = optimize.minimize(value, target.initial_position, jac=slope, method="BFGS")
@@ -36,7 +36,7 @@ def mode(target: pmcmc.targets.Target) -> tuple[np.ndarray, np.ndarray]:
 
 
 def nuts_moments(target: pmcmc.targets.Target, name: str) -> tuple[Moments, str]:
-    """Moments by NumPyro's NUTS, and how they were made."""
+    """Moments by NumPyro's NUTS, and how they were computed."""
     n_draws = N_DRAWS.get(name, 5_000)
     center, spread, options = target.initial_position, 0.1 * np.eye(target.dim), {}
     if name in FORWARD:
@@ -70,7 +70,7 @@ def nuts_moments(target: pmcmc.targets.Target, name: str) -> tuple[Moments, str]
 
 
 def compute(name: str) -> str:
-    """Find moments of the target and write the table; returns the origin."""
+    """Compute the moments of a target and write the table; returns their origin in words."""
     path = OUT / f"{name}_reference.csv"
     if not path.exists():
         path.write_text("mean,sd,mcse_mean\n")  # a target cannot be built without one

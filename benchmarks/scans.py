@@ -1,8 +1,8 @@
 """Three ways to evaluate an affine recurrence `y_t = A_t y_{t-1} + b_t`.
 
-In order (`affine_scan` on a CPU), in blocks (two levels), and in rounds (`lax.associative_scan`).
-The latter two multiply matrices to have less in sequence, which a CPU does not pay back: this is
-why the package goes in order there. Run it on a CPU.
+They are: in order (`affine_scan` on a CPU), in blocks (two levels), and in rounds
+(`lax.associative_scan`). The latter two multiply matrices to shorten the sequence, which does not
+pay off on a CPU. This is why the package goes in order there. Run this benchmark on a CPU.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,7 @@ def rounds_scan(structure: Structure, matrices: jax.Array, offsets: jax.Array) -
 def blocked_scan(
     n_blocks: int, structure: Structure, matrices: jax.Array, offsets: jax.Array
 ) -> jax.Array:
-    """Compose in order inside all blocks at once, go over their ends, add what came before."""
+    """Compose in order inside all blocks at once, scan over their ends, and combine the two."""
 
     def split(rows: jax.Array) -> jax.Array:  # (step, block, ...)
         return jnp.swapaxes(rows.reshape(n_blocks, -1, *rows.shape[1:]), 0, 1)
@@ -70,7 +70,7 @@ WAYS: dict[str, Callable[..., jax.Array]] = {
 
 
 def recurrence(structure: Structure, window: int, dim: int) -> tuple[jax.Array, jax.Array]:
-    """Contracting random matrices, and standard normal offsets."""
+    """Random matrices that contract, and standard normal offsets."""
     draw = np.random.default_rng(0)
     if isinstance(structure, Dense):
         matrices = draw.normal(size=(window, dim, dim)) / (3 * dim**0.5)
@@ -80,7 +80,7 @@ def recurrence(structure: Structure, window: int, dim: int) -> tuple[jax.Array, 
 
 
 def measure(structure: Structure, window: int, dim: int) -> list[dict[str, Any]]:
-    """One row a way; all of them have to give the same numbers."""
+    """One row per way; all of them have to give the same numbers."""
     arguments = recurrence(structure, window, dim)
     expected = affine_scan(structure, *arguments)
     rows: list[dict[str, Any]] = []

@@ -14,11 +14,11 @@ OUT = Path(pmcmc.__file__).parent / "targets" / "data" / "seir_age_groups.csv"
 
 
 def simulate() -> np.ndarray:
-    """Weekly reported cases with all parameters at their medians, shape `(week, age group)`."""
+    """Weekly reported cases with all parameters at their prior medians, `(week, age group)`."""
     with jax.enable_x64(True):
         parameters = constrain(jax.numpy.zeros(12))
         means = np.asarray(expected_cases(parameters))
-    rng = np.random.RandomState(SEED)  # its streams never change
+    rng = np.random.RandomState(SEED)  # the same numbers in every version of NumPy
     overdispersion = float(parameters["overdispersion"])
     return rng.poisson(rng.gamma(1 / overdispersion, overdispersion * means))
 

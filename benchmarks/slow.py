@@ -1,11 +1,13 @@
 """Log densities that are slow and sequential inside: `python -m benchmarks.slow --help`.
 
-First the same random walk by the loop, by speculation and by what `"auto"` chooses, all warm, in
-turns: microseconds a step of all chains, evaluations a step, and whether all decisions agree. Then
-the same of MALA, with quasi-Newton sweeps. Then effective draws a second, with warm-up and fit, in
-a first call that compiles and in a second one with another seed: `kernel="surrogate_hmc"` beside
-our HMC and others' NUTS, in forward mode where few parameters drive a long loop. Effective sizes
-are ArviZ's bulk ones, the smallest of all coordinates.
+The first table runs the same random walk by the loop, by speculation, and by the choice of
+`"auto"`, in turns and without compilation. It gives microseconds per step of all chains,
+evaluations per step, and whether all decisions agree. The second table does the same for MALA, and
+adds quasi-Newton sweeps. The third table gives effective draws per second, including warm-up and
+fit, for a first call that compiles and for a second call with another seed. It compares
+`kernel="surrogate_hmc"` with our HMC and other libraries' NUTS; gradients use forward mode if few
+parameters drive a long loop. Effective sample sizes are ArviZ's bulk ESS, the smallest over all
+coordinates.
 """
 
 import argparse
@@ -30,18 +32,18 @@ TARGETS = [
 GRADIENT_TARGETS = [
     "lotka_volterra", "logistic_regression", "german_credit", "stochastic_volatility",
 ]  # fmt: skip
-LARGE = {"german_credit", "stochastic_volatility"}  # for a random walk and for polynomials
-LONG = {"seir_age_groups", "gaussian_process"}  # a gradient takes, for whom NUTS is left out
+LARGE = {"german_credit", "stochastic_volatility"}  # too large for random walks and polynomials
+LONG = {"seir_age_groups", "gaussian_process"}  # gradients take too long for HMC and NUTS
 FORWARD = {"sir", "garch11", "local_linear_trend", "one_compartment", "arma11", "lotka_volterra"}
 N_WARMUP, N_CHAINS = 1_000, 4
 SECONDS_OF_A_CHAIN, MOST_STEPS, N_RUNS = 4.0, 50_000, 3
 N_DRAWS = {"surrogate_hmc": 5_000, "hmc": 2_000, "NUTS": 1_000}
 GRADIENT_STEPS = 1_000
-AGAIN = ("R-hat", "ESS", "seconds", "ESS/s")  # of a second call too
+AGAIN = ("R-hat", "ESS", "seconds", "ESS/s")  # also for a second call
 
 
 def walk(target: pmcmc.targets.Target, n_chains: int) -> tuple[Any, Any]:
-    """A tuned random walk, and positions of the target's mass."""
+    """A tuned random walk, and positions after its warm-up."""
     axes = (target.dim,) if n_chains == 1 else (n_chains, target.dim)
     noise = 0.1 * np.random.default_rng(1).normal(size=axes)
     warm = pmcmc.warmup(
@@ -52,13 +54,13 @@ def walk(target: pmcmc.targets.Target, n_chains: int) -> tuple[Any, Any]:
 
 
 def same_chain(name: str) -> Iterator[dict[str, Any]]:
-    """A row for one chain, and one for several: the loop and speculation on the same chains."""
+    """The loop and speculation on the same chains: a row for one chain, and one for several."""
     if name not in LARGE:
         yield from (same_chains(name, n_chains) for n_chains in (1, N_CHAINS))
 
 
 def same_chains(name: str, n_chains: int) -> dict[str, Any]:
-    """One row."""
+    """One row of `same_chain`."""
     target = getattr(pmcmc.targets, name)()
     kernel, x0 = walk(target, n_chains)
 
@@ -101,7 +103,7 @@ def in_turns(run: Callable[[Any], pmcmc.Result], solvers: list[Any]) -> list[pmc
 
 
 def with_gradients(name: str) -> Iterator[dict[str, Any]]:
-    """A row for one chain of MALA: by the loop, by speculation, by sweeps, by `"auto"`."""
+    """One row for a MALA chain: the loop, speculation, quasi-Newton sweeps, and `"auto"`."""
     if name not in GRADIENT_TARGETS:
         return
     target = getattr(pmcmc.targets, name)()
@@ -152,7 +154,7 @@ def ours(kernel: str, posterior: Posterior) -> Sampler:
 
 
 def effective(name: str) -> Iterator[dict[str, Any]]:
-    """One row a sampler: effective draws a second, everything included."""
+    """One row per sampler: effective draws per second, everything included."""
     if name in LARGE:
         return
     target = getattr(pmcmc.targets, name)()
@@ -169,7 +171,7 @@ def effective(name: str) -> Iterator[dict[str, Any]]:
 
 
 def drawn(sample: Sampler, seed: int) -> dict[str, Any]:
-    """What came out of a call, and how fast."""
+    """The quality of the draws of one call, and its speed."""
     started = time.perf_counter()
     draws, rate = sample(seed)
     seconds = time.perf_counter() - started
@@ -197,7 +199,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.slow", description=__doc__)
     parser.add_argument("--targets", nargs="+", default=TARGETS, choices=TARGETS)
     parser.add_argument("--tables", nargs="+", default=list(TABLES), choices=list(TABLES))
-    parser.add_argument("--name", default="slow", help="of the file of results")
+    parser.add_argument("--name", default="slow", help="name of the results file")
     chosen = parser.parse_args()
     jax.config.update("jax_enable_x64", True)
     tables: dict[str, list[dict[str, Any]]] = {table: [] for table in chosen.tables}

@@ -1,6 +1,6 @@
-"""Peak memory of long runs of which little is kept: flat in the number of steps.
+"""Peak memory of long runs that keep little: it does not grow with the number of steps.
 
-Each case runs in a process of its own, whose peak is read at its end.
+Each case runs in a process of its own, which reports its peak at the end.
 """
 
 import argparse
@@ -36,7 +36,7 @@ def logdensity(x: jax.Array) -> jax.Array:
 
 
 def run(case: str, length: int) -> None:
-    """One case; prints what it took."""
+    """Run one case, and print its memory and time."""
     arguments = dict(CASES[case])
     with tempfile.TemporaryDirectory() as folder:
         if "store" in arguments:
@@ -56,7 +56,7 @@ def run(case: str, length: int) -> None:
 
 
 def measured(case: str, length: int) -> dict[str, Any]:
-    """What a process of its own took for a case."""
+    """Memory and time of one case, run in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.streaming", "--case", case, str(length)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     found: dict[str, Any] = json.loads(done.stdout)
@@ -64,9 +64,9 @@ def measured(case: str, length: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """All cases."""
+    """Run all cases, write and print the results."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.streaming", description=__doc__)
-    parser.add_argument("--case", nargs=2, help="not for you: one case in this process")
+    parser.add_argument("--case", nargs=2, help="internal: run one case in this process")
     chosen = parser.parse_args()
     jax.config.update("jax_enable_x64", True)
     if chosen.case is not None:

@@ -1,12 +1,13 @@
-"""Sweeps for a Langevin chain in a two-well potential, the whole chain in one window.
+"""Sweeps for a Langevin chain in a two-well potential, with the whole chain in one window.
 
-The problem is one of the literature (Gonzalez, 2026), with a published largest Lyapunov exponent
-of -0.0145: the chain forgets its start, if slowly, and the sweeps grow more slowly than its length.
+The problem is from the literature (Gonzalez, 2026), with a published largest Lyapunov exponent of
+-0.0145. So the chain forgets its start slowly, and the number of sweeps grows more slowly than the
+length of the chain.
 
-How the log density is written matters. The first sweeps throw the iterates far out, where one
-component has all the weight. Differentiated twice there, a `logsumexp` can have rounding errors in
-proportion to the square of the distance where there should be zero: the linearized recurrence
-overflows, and hundreds of sweeps are spent. A `softplus` of the log odds is exact there.
+The form of the log density matters. The first sweeps throw the iterates far out, where one
+component has all the weight. There, the second derivative of a `logsumexp` can have rounding errors
+proportional to the squared distance, in place of zeros. The linearized recurrence then overflows,
+which costs hundreds of sweeps. A `softplus` of the log odds is exact there.
 """
 
 from collections.abc import Callable
@@ -46,18 +47,18 @@ GUESSES = {
 
 
 def logdensity(x: jax.Array) -> jax.Array:
-    """Log density of the mixture up to a constant, by the log odds of its components."""
+    """Log density of the mixture, up to a constant, from the log odds of its components."""
     left, right = np.log(_FACTORS) + _exponents(x)
     return right + jax.nn.softplus(left - right)
 
 
 def logsumexp_logdensity(x: jax.Array) -> jax.Array:
-    """The same number, with a second derivative that is less exact far out."""
+    """The same value, with a second derivative that is less exact far out."""
     return logsumexp(np.log(_FACTORS) + _exponents(x))
 
 
 def weighted_logdensity(x: jax.Array) -> jax.Array:
-    """The same number, with a second derivative that is lost to rounding far out."""
+    """The same value, with a second derivative that is lost to rounding far out."""
     return logsumexp(_exponents(x), b=_FACTORS)
 
 
@@ -97,7 +98,7 @@ def loop(noise: jax.Array) -> jax.Array:
 
 @jax.jit
 def lyapunov_exponent(noise: jax.Array) -> jax.Array:
-    """Growth rate of a small change to the start: a vector is pushed along and kept at length 1."""
+    """Growth rate of a small change to the start, from a tangent vector rescaled to length 1."""
 
     def step(carry: Any, u: jax.Array) -> tuple[Any, jax.Array]:
         s, direction = carry
@@ -116,7 +117,7 @@ def count_sweeps(
     length: int = LENGTHS[-1],
     form: str = "softplus",
 ) -> dict[str, Any]:
-    """Sweeps over all seeds, and how far the solutions are from the loop."""
+    """Sweeps for all seeds, and how far the solutions are from the loop."""
     solver = ParallelNewton(
         jacobian=STRUCTURES[structure],
         guess=GUESSES[guess],

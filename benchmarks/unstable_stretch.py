@@ -1,9 +1,9 @@
 """A stretch of guesses where the recursion is expansive: sweeps overflow unless they are damped.
 
-A Langevin chain starts on the ridge between two wells, where a small change grows 1.7-fold a step.
-With the start as the guess of every step, the first linearized recurrence would grow to about
-`1.7 ** 2000`. The chain itself falls into the wells, where it contracts. Undamped sweeps overflow,
-and go on from what takes the place of the overflow; damped ones do not overflow.
+A Langevin chain starts on the ridge between two wells, where a small change grows by a factor of
+1.7 per step. With the start as the guess for every step, the first linearized recurrence would grow
+to about `1.7 ** 2000`. The chain itself falls into the wells, where it contracts. Undamped sweeps
+overflow, and continue from values that replace the overflow. Damped sweeps do not overflow.
 
 Draws `docs/unstable_stretch.png`.
 """
@@ -37,7 +37,7 @@ _LARGEST = 308  # decimal digits of the largest float64
 
 
 def langevin(s: jax.Array, noise: jax.Array) -> jax.Array:
-    """One unadjusted Langevin step; on the ridge its derivative across is 1.7, in a well 0.8."""
+    """One unadjusted Langevin step; its derivative across is 1.7 on the ridge, 0.8 in a well."""
     return s + STEP_SIZE * jax.grad(logdensity)(s) + np.sqrt(2 * STEP_SIZE) * noise
 
 
@@ -53,7 +53,7 @@ def loop(noise: jax.Array) -> jax.Array:
 
 
 def evaluate(noise: jax.Array, choices: dict[str, Any]) -> Solution:
-    """The solution, with a trace of every sweep, by sweeps alone."""
+    """The solution by sweeps alone, with a log of every sweep."""
     solver = ParallelNewton(
         **choices, guess=ConstantGuess(), window=LENGTH, fallback=None, n_logged_sweeps=LENGTH
     )
@@ -61,7 +61,7 @@ def evaluate(noise: jax.Array, choices: dict[str, Any]) -> Solution:
 
 
 def summary(name: str, solution: Solution, chain: jax.Array) -> dict[str, Any]:
-    """What happened, checked to be as claimed."""
+    """A row of results, with checks of the claims."""
     n_sweeps = int(solution.sweeps)
     reset = np.asarray(solution.sweep_log.reset)[:n_sweeps]
     difference = float(jnp.max(jnp.abs(solution.states - chain)))

@@ -1,8 +1,8 @@
-"""One chain of a slow Python function, by many workers, beside the arithmetic.
+"""One chain of a slow Python function with many workers, compared with theory.
 
-The function sleeps, so that any number of workers fits on this machine, or keeps a core busy. The
-proposals of as many steps as there are workers are predicted and evaluated at once; where a share
-`q` of decisions is predicted wrong, `(1 - (1 - q)**W) / q` of `W` steps stand.
+The function either sleeps, so any number of workers fits on this machine, or keeps a core busy.
+With `W` workers, the proposals of `W` steps are predicted and evaluated at once. If a share `q` of
+the decisions is predicted wrong, `(1 - (1 - q)**W) / q` of these steps are final.
 """
 
 import argparse
@@ -26,19 +26,19 @@ KERNELS = ("random_walk", "surrogate_hmc")
 
 
 def value(x: np.ndarray) -> float:
-    """A log density with a bend."""
+    """A curved log density."""
     y = x / SCALES
     return float(-0.5 * y[0] ** 2 - 0.5 * (y[1] - 0.3 * y[0] ** 2) ** 2 - 0.5 * y[2] ** 2)
 
 
 def asleep(x: np.ndarray) -> float:
-    """It, after a pause."""
+    """The log density, after a pause."""
     time.sleep(SECONDS)
     return value(x)
 
 
 def busy(x: np.ndarray) -> float:
-    """It, after work of a core."""
+    """The log density, after keeping a core busy."""
     end = time.process_time() + SECONDS
     while time.process_time() < end:
         pass
@@ -48,7 +48,7 @@ def busy(x: np.ndarray) -> float:
 def seconds_per_step(
     function: Callable[[Any], float], kernel: Any, executor: Executor | None, n_workers: int
 ) -> dict[str, Any]:
-    """What a step of one chain takes, the start of workers and compilation apart."""
+    """The time per step of one chain, without the start of workers and compilation."""
     solver = "sequential" if n_workers == 1 else "speculative"
 
     def run(key: int) -> tuple[pmcmc.Result, float]:
@@ -60,7 +60,7 @@ def seconds_per_step(
         )
         return result, result.info.seconds_run
 
-    run(1)  # compiles, and tells how good predictions are once there are evaluations to fit to
+    run(1)  # compiles
     result, seconds = run(2)
     sweeps = int(result.info.sweeps[0])
     return {"sweeps": sweeps, "ms/step": 1e3 * seconds / N_STEPS}
@@ -73,7 +73,7 @@ def tuned(kernel: str) -> Any:
 
 
 def main() -> None:
-    """Kernels, functions and numbers of workers."""
+    """Run all kernels, functions and numbers of workers."""
     argparse.ArgumentParser(prog="python -m benchmarks.workers", description=__doc__).parse_args()
     jax.config.update("jax_enable_x64", True)
     rows = []

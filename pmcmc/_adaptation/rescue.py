@@ -67,14 +67,14 @@ def rescue(logdensity: Any, positions: jax.Array, rows: Rows) -> Rescue | None:
 
 
 def follow(positions: jax.Array, rows: Rows) -> Rescue | None:
-    """Send chains that are lost to the chain that has seen most mass; `None` if there are none.
+    """Move lost chains to the chain with the most mass around it; `None` if there are none.
 
-    For kernels without gradients, which have none to climb by. As above, a chain stays where it has
-    seen about as much mass itself.
+    For kernels without gradients, which cannot climb. A chain stays where it is if there is about
+    as much mass around it.
 
     Args:
-        positions: last ones of the chains, shape `(chain, D)`.
-        rows: steps before, `"logdensity"` among them.
+        positions: the current ones, shape `(chain, D)`.
+        rows: recent steps, including `"logdensity"`.
     """
     is_lost = lost_chains(rows["logdensity"])
     if not is_lost.any():
@@ -89,7 +89,7 @@ def follow(positions: jax.Array, rows: Rows) -> Rescue | None:
 
 
 def _like(positions: jax.Array, found: np.ndarray) -> jax.Array:
-    """What was found, where the positions are and of their type."""
+    """The positions found, with the device and dtype of `positions`."""
     device = positions.device if positions.committed else None
     return jax.device_put(found.astype(positions.dtype), device)
 
@@ -116,7 +116,7 @@ def _log_masses(logdensity: Any, summits: Summit) -> np.ndarray:
 
 
 def _log_masses_seen(rows: Rows) -> np.ndarray:
-    """An upper estimate of the log mass around what each chain has seen."""
+    """The log mass around the recent steps of each chain, rather over- than underestimated."""
     draws, levels = rows["positions"].astype(float), rows["logdensity"].astype(float)
     with np.errstate(all="ignore"):
         masses = levels.mean(axis=1) + _entropy(

@@ -1,4 +1,4 @@
-"""Kernels that move along a surrogate: it is fitted in rounds, to all that was evaluated before."""
+"""Warm-up of kernels that move along a surrogate, refitted in rounds to all evaluations so far."""
 
 import dataclasses
 from collections.abc import Callable
@@ -20,15 +20,15 @@ from pmcmc._util.callers import warn_user
 from pmcmc.surrogates import Fit
 
 ROUNDS = 3
-_POOR_ERROR = 1.0  # in the log density: errors at both ends alone leave erfc(1 / 2) = 0.48 accepted
-_POOR_RATE = 0.5  # below it more steps are random-walk proposals, and
-_POOR_SHARE = 0.3  # so many
+_POOR_ERROR = 1.0  # in the log density; such errors alone limit acceptance to erfc(1 / 2) = 0.48
+_POOR_RATE = 0.5  # below this, more of the proposals are random-walk proposals:
+_POOR_SHARE = 0.3  # this share of them
 _USELESS_RATE, _LONG_STANDSTILL = 0.3, 100
 _KEPT_STEPS = 1000
 
 
 class Rounds(NamedTuple):
-    """What comes out of the rounds; see `pmcmc._adaptation.windows.Tuned`."""
+    """The result of the rounds; see `pmcmc._adaptation.windows.Tuned`."""
 
     kernel: Any
     positions: jax.Array
@@ -37,11 +37,11 @@ class Rounds(NamedTuple):
 
 
 def fitted(kernel: Any, fitting: Fitting, positions: np.ndarray) -> Any:
-    """The kernel with a surrogate fitted to all evaluations, and with trajectories that suit it.
+    """The kernel with a surrogate fitted to all evaluations, and trajectories chosen for it.
 
     Args:
         kernel: with a metric.
-        fitting: with the evaluations.
+        fitting: holds the evaluations.
         positions: draws, shape `(n, D)`.
 
     Raises:
@@ -68,20 +68,20 @@ def run_rounds(
     on_segment: Callable[[Segment], None],
     tunes_metric: bool,
 ) -> Rounds:
-    """Take `n_steps` along a surrogate, which is fitted again between rounds of them.
+    """Take `n_steps` along a surrogate in rounds, and refit it between them.
 
-    After the last round it stays, so that what the round tells is true of it.
+    There is no fit after the last round, so its statistics describe the final surrogate.
 
     Args:
         runner: of the chains.
         kernel: with a first surrogate.
         positions: starts, shape `(chain, D)`.
         rng_key: of the noise.
-        first_step: its number.
-        n_steps: of each chain.
-        fitting: which the runner adds evaluations to.
-        on_segment: told of each segment of steps that were taken.
-        tunes_metric: whether the metric is estimated again, too.
+        first_step: number of the first step.
+        n_steps: number of steps of each chain.
+        fitting: the runner adds its evaluations here.
+        on_segment: called with each segment of steps.
+        tunes_metric: whether to estimate the metric again, too.
     """
     record, evidence = Record(), Evidence.none(len(positions))
     sizes = [len(part) for part in np.array_split(np.arange(n_steps), ROUNDS)]
@@ -114,7 +114,7 @@ def run_rounds(
 
 
 def _with_metric(record: Record, kernel: Any, draws: np.ndarray) -> Any:
-    """The kernel with a metric from draws `(n, D)`: far better ones than those of a random walk."""
+    """The kernel with a metric from draws `(n, D)`, far better ones than those of a random walk."""
     before = np.asarray(kernel.inverse_mass_matrix)
     found = metric_of_draws(draws, before.astype(float))
     if found is None:
@@ -128,7 +128,7 @@ def _with_metric(record: Record, kernel: Any, draws: np.ndarray) -> Any:
 def _take_note(
     record: Record, fit: Fit | None, kernel: Any, accepted: np.ndarray, is_last: bool
 ) -> None:
-    """Say how well the surrogate did, and warn of a useless one."""
+    """Record how well the surrogate did, and warn if it is useless."""
     assert fit is not None
     rate, standstill = float(accepted.mean()), longest_standstill(accepted)
     words = (
@@ -149,14 +149,14 @@ def _take_note(
 
 
 def is_poor(figures: dict[str, float]) -> bool:
-    """Whether a surrogate, of which a note has these figures, leads to few good proposals."""
+    """Whether a surrogate makes few good proposals, by the figures of its note."""
     is_rejected = figures["acceptance_rate"] < _USELESS_RATE
     is_far = figures["held_out_error"] > _POOR_ERROR
     return is_rejected or is_far or figures["longest_standstill"] >= _LONG_STANDSTILL
 
 
 def longest_standstill(accepted: np.ndarray) -> int:
-    """Most steps in a row that a chain was rejected.
+    """The largest number of steps in a row in which a chain rejected its proposal.
 
     Args:
         accepted: shape `(chain, step)`.

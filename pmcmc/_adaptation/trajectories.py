@@ -1,4 +1,4 @@
-"""How long a trajectory along a surrogate is, and in how many steps it is taken."""
+"""The length of trajectories along a surrogate, and their number of leapfrog steps."""
 
 import dataclasses
 import math
@@ -8,20 +8,21 @@ import numpy as np
 
 from pmcmc.surrogates.on_host import values_and_slopes
 
-_QUARTER = math.pi / 2  # of a period of a normal with unit scale: the next draw is independent
+_QUARTER = math.pi / 2  # quarter of a period for a standard normal: the next draw is independent
 _STEPS = (4, 6, 8, 12, 16)
-_LEAST_RATE = 0.95  # at which the surrogate itself would accept its trajectories
+_LEAST_RATE = 0.95  # acceptance rate with the surrogate itself as the target
 _DRAWS = 256
 
 
 def with_trajectory(kernel: Any, positions: np.ndarray) -> Any:
     """The kernel with the fewest leapfrog steps that follow its surrogate closely enough.
 
-    What the surrogate costs is no matter of the step size, so the exact log density is not asked.
-    Trajectories are a quarter of a period of the normal whose covariance is the metric.
+    The error of the surrogate does not depend on the step size, so this needs no evaluations of the
+    exact log density. Trajectories have the length of a quarter of a period for the normal whose
+    covariance is the inverse mass matrix.
 
     Args:
-        kernel: with a polynomial for its surrogate, and a metric.
+        kernel: with a polynomial surrogate and a metric.
         positions: draws to start from, shape `(n, D)`.
     """
     rows = positions[np.linspace(0, len(positions) - 1, _DRAWS).astype(int)].astype(float)
@@ -43,13 +44,13 @@ def with_trajectory(kernel: Any, positions: np.ndarray) -> Any:
 def acceptance_rates(
     kernel: Any, positions: np.ndarray, normal: np.ndarray, jitter: np.ndarray
 ) -> np.ndarray:
-    """Those of trajectories where the surrogate itself is the target, shape `(n,)`.
+    """Acceptance rates of trajectories with the surrogate itself as the target, shape `(n,)`.
 
-    In NumPy: a program for it takes longer to compile than the trajectories take.
+    In NumPy: compiling a program would take longer than the trajectories.
 
     Args:
-        kernel: with a polynomial for its surrogate.
-        positions: where they start, shape `(n, D)`.
+        kernel: with a polynomial surrogate.
+        positions: starts of the trajectories, shape `(n, D)`.
         normal: standard draws for the momenta, shape `(n, D)`.
         jitter: uniform draws for the step size, shape `(n, 1)`.
     """

@@ -1,4 +1,4 @@
-"""A batch of chains in blocks, all through one compiled program, on threads of the host."""
+"""Blocks of chains, all advanced by one compiled program, on threads of the host."""
 
 import functools
 from collections.abc import Callable
@@ -15,11 +15,11 @@ from pmcmc._util.threads import in_threads
 
 
 class Programs(NamedTuple):
-    """Noise and chain of a block, compiled.
+    """The compiled programs for the noise and the chain of a block.
 
     Args:
-        noise: as `chain_noise`.
-        chain: as what `compiled` was given.
+        noise: `chain_noise`, compiled.
+        chain: the `chain` given to `compiled`, compiled.
     """
 
     noise: Ready
@@ -29,15 +29,14 @@ class Programs(NamedTuple):
     def compiled(
         cls, logdensity: Any, chain: Any, length: int, keeps_proposals: bool, *call: Any
     ) -> "Programs":
-        """For a call with arguments such as these.
+        """Compile the programs for a call with arguments like these.
 
         Args:
             logdensity: first argument of `chain`.
-            chain: made by `jit_of_function`, called with solver, kernel, positions, noise, number
-                of steps,
-                whether to keep proposals.
-            length: of the noise.
-            keeps_proposals: whether they come out, too.
+            chain: made by `jit_of_function`. Its other arguments are solver, kernel, positions,
+                noise, number of steps, and whether to keep proposals.
+            length: number of steps of the noise.
+            keeps_proposals: whether `chain` also returns the proposals.
             *call: solver, kernel, positions of a block, key, first step, number of steps.
         """
         solver, kernel, positions, rng_key, first_step, n_steps = call
@@ -51,16 +50,16 @@ class Programs(NamedTuple):
 def run_blocks(
     layout: Layout, positions: jax.Array, advance: Callable[[jax.Array, np.uint32], Segment]
 ) -> Segment:
-    """A segment of all chains.
+    """Advance all chains in blocks, and join the results to one segment.
 
     Args:
-        layout: chains in a block, and threads.
+        layout: size of the blocks, and number of threads.
         positions: shape `(chain, D)`.
-        advance: from the positions of a block and the number of its first chain to its segment; it
-            is called in several threads at once.
+        advance: maps the positions of a block and the number of its first chain to its segment;
+            several threads call it at once.
     """
     n_chains = len(positions)
-    # All blocks are of one size, for one program: the last one repeats chains of that before it.
+    # One program needs blocks of one size, so the last block repeats chains of the one before.
     starts = [min(i, n_chains - layout.block) for i in range(0, n_chains, layout.block)]
     n_new = np.diff([0, *(start + layout.block for start in starts)])
     rows = np.asarray(positions)

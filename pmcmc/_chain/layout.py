@@ -1,7 +1,7 @@
-"""How a batch of chains may be laid out on a device: all in one program, or in blocks on threads.
+"""The possible layouts of chains on a device: all in one program, or in blocks on threads.
 
-Under `jax.vmap` XLA may stop fusing the loops inside of a log density; elsewhere a batch is what
-makes cheap steps cheap.
+Under `jax.vmap`, XLA may stop fusing the loops inside a log density. Without such loops, a batch
+makes cheap steps cheaper.
 """
 
 import math
@@ -9,38 +9,39 @@ from typing import NamedTuple
 
 from pmcmc._util.jaxprs import Contents
 
-_SHORT = 2_000  # steps of all chains together, in which no layout loses as much as compiling takes
-_MANY = 64  # chains that always make a batch
-_HEAVY = 8_000  # operations of a log density, from which on a thread for each chain is worth it
-_BATCH = 4  # chains in a block, below which one program of all is faster without loops inside
-_WIDE = 16  # chains in a block, from which it is worth it in spite of loops inside
-_WAITING = 16  # times as many chains may wait for one another with their results
+_SHORT = 2_000  # steps of all chains; in shorter runs, compiling costs more than any layout loses
+_MANY = 64  # chains; from here on, always one batch
+_HEAVY = 8_000  # operations of a log density; from here on, a thread per chain pays off
+_BATCH = 4  # chains in a block; below, one program for all is faster if there are no loops inside
+_WIDE = 16  # chains in a block; from here on, a batch pays off even with loops inside
+_WAITING = 16  # up to this many times as many chains may hold results that wait for the last chain
 
 
 class Layout(NamedTuple):
-    """How chains are laid out.
+    """A layout of chains on a device.
 
     Args:
-        block: chains in one program, under `jax.vmap`.
-        n_threads: programs that run at once.
+        block: number of chains in one program, under `jax.vmap`.
+        n_threads: number of programs that run at once.
     """
 
     block: int
     n_threads: int
 
     def n_rounds(self, n_chains: int) -> int:
-        """How many programs of a step follow one another."""
+        """How many blocks run one after another on a thread."""
         return math.ceil(n_chains / (self.block * self.n_threads))
 
     def n_at_once(self, n_chains: int) -> int:
-        """How many chains need memory for a stretch of steps at once.
+        """How many chains share the memory for one segment of steps.
 
-        Results wait for those of the last chain, which bounds how many may follow one another.
+        Results of finished chains wait in memory for the last chain, which limits the number of
+        rounds.
         """
         return max(min(self.block * self.n_threads, n_chains), n_chains // _WAITING)
 
     def name(self, n_chains: int) -> str:
-        """In the words of the argument `chain_method`."""
+        """The layout in the words of the argument `chain_method`."""
         if self.block >= n_chains:
             return "vectorized"
         if self.n_threads == 1:
@@ -57,17 +58,17 @@ def candidates(
     n_cores: int,
     inside: Contents,
 ) -> tuple[Layout, ...]:
-    """The layouts to choose from, in the order in which they are tried.
+    """The layouts to choose from, in the order in which to try them.
 
     Args:
-        chain_method: the name that a user wrote.
+        chain_method: the name that the user wrote.
         n_chains: number of chains.
-        n_steps: of each, in the whole run.
-        is_cpu: whether the device is one.
-        n_cores: threads that can run at once.
-        inside: what there is in the log density. Loops are slow in small batches; where there is
-            none, a batch is the better choice where a run is too short to find out, unless few
-            chains have a thread each for many operations.
+        n_steps: number of steps of each chain in the whole run.
+        is_cpu: whether the device is a CPU.
+        n_cores: number of threads that can run at once.
+        inside: contents of the log density. Loops are slow in small batches, so with loops, one
+            chain per program comes first. Without loops, a batch comes first, unless there are
+            few chains with many operations each.
     """
     whole = Layout(n_chains, 1)
     one = Layout(1, min(n_chains, n_cores))

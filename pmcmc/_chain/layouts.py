@@ -1,4 +1,4 @@
-"""Choosing a layout of the chains by measurements on their own first steps."""
+"""Choosing a layout of the chains by timing their own first steps."""
 
 import math
 from collections.abc import Mapping
@@ -7,24 +7,24 @@ from typing import NamedTuple
 from pmcmc._chain.chain_method import ChainMethod
 from pmcmc._chain.layout import Layout
 
-_TRIAL_SECONDS = 0.02  # a segment that took so long tells how long a step takes, and
-_TRIALS = 2  # of them tell it although other processes may be busy
-_FIRST_TRIAL, _GROWTH = 32, 4  # steps
-_MOST_OF_CALL = 0.9  # of a segment's time, that the cost of its call is taken for
-_COMPILE_SHARE = 0.1  # of the run, or of all runs so far, that compiling a layout to try may take
-_PIECE_SECONDS = 1.0  # of work that may go on behind an interrupt
+_TRIAL_SECONDS = 0.02  # a segment of this length shows how long a step takes
+_TRIALS = 2  # number of such segments, in case other processes are busy
+_FIRST_TRIAL, _GROWTH = 32, 4  # steps of the first trial, and the factor from one to the next
+_MOST_OF_CALL = 0.9  # at most this share of a segment's time counts as the cost of its call
+_COMPILE_SHARE = 0.1  # of the run, or of all runs so far: the most for compiling a layout to try
+_PIECE_SECONDS = 1.0  # most work that may continue after an interrupt
 
 
 class Measured(NamedTuple):
-    """What is known of a layout.
+    """What is known about a layout.
 
     Args:
-        seconds_per_step: of all chains together, infinite where it was not used.
-        compile_seconds: before the first step.
-        n_trials: segments that were long enough to tell.
-        next_trial: steps of the next one.
-        call_seconds: of a segment without steps, 0 where that is not known.
-        seconds: of all its segments.
+        seconds_per_step: for all chains together, infinite if the layout was not used.
+        compile_seconds: for compilation before the first step.
+        n_trials: number of segments that were long enough to time a step.
+        next_trial: number of steps of the next trial.
+        call_seconds: for a segment without steps, 0 if unknown.
+        seconds: total of all its segments.
     """
 
     seconds_per_step: float = math.inf
@@ -36,16 +36,16 @@ class Measured(NamedTuple):
 
     @property
     def is_settled(self) -> bool:
-        """Whether more of it would tell nothing new."""
+        """Whether more trials would show nothing new."""
         return self.n_trials >= _TRIALS
 
     @property
     def is_used(self) -> bool:
-        """Whether a step was taken."""
+        """Whether any step was taken in this layout."""
         return not math.isinf(self.seconds_per_step)
 
     def with_segment(self, n_steps: int, seconds: float, length: int) -> "Measured":
-        """After a segment; `length` is that of the longest one there can be."""
+        """Include a segment; `length` is the length of the longest possible one."""
         of_call = min(self.call_seconds, _MOST_OF_CALL * seconds)
         of_steps = seconds - of_call
         is_long = of_steps >= _TRIAL_SECONDS or n_steps >= length
@@ -60,7 +60,7 @@ class Measured(NamedTuple):
         )
 
     def with_call(self, seconds: float) -> "Measured":
-        """After a segment without steps, the first of which has compiled."""
+        """Include a segment without steps; the first one compiles."""
         if not self.compile_seconds:
             return self._replace(compile_seconds=seconds)
         return self._replace(call_seconds=min(self.call_seconds or seconds, seconds))
@@ -69,15 +69,15 @@ class Measured(NamedTuple):
 def choose(layouts: tuple[Layout, ...], seen: Mapping[Layout, Measured], n_steps: int) -> Layout:
     """The layout of the next steps.
 
-    A run that is too short to find out whether another layout is faster still counts: in the end
-    many such runs are worth it.
+    A run may be too short to try another layout. Its time still counts: after many such runs, a
+    trial pays off.
 
     Args:
-        layouts: to choose from, in order.
-        seen: what is known of them.
-        n_steps: of each chain, in the whole run.
+        layouts: the options, in order.
+        seen: what is known about them.
+        n_steps: number of steps of each chain in the whole run.
     """
-    # No other block compiles much faster.
+    # Assume that other layouts take about as long to compile.
     compile_seconds = max((known.compile_seconds for known in seen.values()), default=0.0)
     spent = sum(known.seconds for known in seen.values())
     best = layouts[0]
@@ -85,7 +85,7 @@ def choose(layouts: tuple[Layout, ...], seen: Mapping[Layout, Measured], n_steps
         of_best, known = seen.get(best, Measured()), seen.get(layout, Measured())
         most = _COMPILE_SHARE * max(n_steps * of_best.seconds_per_step, spent)
         if layout != best and not known.is_used and compile_seconds > most:
-            break  # it is not worth it yet
+            break  # not worth it yet
         if not known.is_settled:
             return layout
         if known.seconds_per_step < of_best.seconds_per_step:
@@ -94,13 +94,13 @@ def choose(layouts: tuple[Layout, ...], seen: Mapping[Layout, Measured], n_steps
 
 
 class Layouts:
-    """The layouts of a run's chains, and what is known of them.
+    """The layouts of a run's chains, and what is known about them.
 
     Args:
-        options: to choose from.
+        options: the layouts to choose from, in order.
         n_chains: number of chains.
-        n_steps: of each, in the whole run.
-        seen: what is known already; it is written to.
+        n_steps: number of steps of each chain in the whole run.
+        seen: what is known already; it is updated in place.
     """
 
     def __init__(
@@ -124,27 +124,27 @@ class Layouts:
 
     @property
     def is_open(self) -> bool:
-        """Whether there is something to choose from."""
+        """Whether there is more than one option."""
         return len(self._options) > 1
 
     @property
     def is_settled(self) -> bool:
-        """Whether the layout stays."""
+        """Whether the layout is final."""
         return not self.is_open or self._known.is_settled
 
     def is_new(self, layout: Layout) -> bool:
-        """Whether this is the first use of a layout, which compiles."""
+        """Whether the layout was never used before, so that its first use compiles."""
         return layout not in self._seen
 
     def fix(self, layout: Layout) -> None:
-        """Stay with a layout."""
+        """Use only this layout from now on."""
         self._options = (layout,)
 
     def piece(self, n_steps: int, length: int) -> int:
-        """How many of `n_steps` to take at once, `length` being the most.
+        """How many of `n_steps` to take at once, at most `length`.
 
-        Where the clock decides anyway, segments are short enough for an interrupt. Fixed layouts
-        have fixed segments: the same run is the same chain to the last bit.
+        If timings choose the layout anyway, segments are also short enough for an interrupt. Fixed
+        layouts have fixed segments, so the same run gives the same chain to the last bit.
         """
         most = length
         if self.is_open:
@@ -155,7 +155,7 @@ class Layouts:
         return min(n_steps, length, most)
 
     def took(self, layout: Layout, n_steps: int, seconds: float, length: int) -> None:
-        """Take note of a segment; one without steps was compiled only."""
+        """Record the time of a segment; one without steps times compilation, or the bare call."""
         known = self._seen.get(layout, Measured())
         if n_steps:
             self._seen[layout] = known.with_segment(n_steps, seconds, length)
@@ -164,7 +164,7 @@ class Layouts:
 
     @property
     def chain_method(self) -> ChainMethod:
-        """For the record."""
+        """The current layout and the timings of all layouts, for `RunInfo`."""
         layout = self.current
         took = {
             option.name(self._n_chains): self._seen[option].seconds_per_step

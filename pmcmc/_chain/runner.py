@@ -1,4 +1,4 @@
-"""A batch of chains, advanced by a kernel and a solver: where the two meet."""
+"""Advancing a batch of chains: the place where kernel and solver meet."""
 
 import time
 from collections.abc import Callable, Hashable, Iterator
@@ -28,18 +28,18 @@ from pmcmc.solvers import Solver, Trajectories
 
 @dataclass
 class Runner:
-    """Advances a batch of chains, through the same compiled program as long as it learns nothing.
+    """Advances a batch of chains; it reuses compiled programs wherever possible.
 
     Args:
         logdensity: of a flat position.
         solver: evaluates the chains.
-        lengths: largest number of steps to evaluate at once, of each layout.
-        layouts: how the chains are laid out.
-        prepare: from a kernel to the solver with everything found that depends on its metric.
-        fitting: of a surrogate to what the steps evaluate, where the solver asks for one.
+        lengths: maps a layout to the largest number of steps to evaluate at once.
+        layouts: the layouts of the chains.
+        prepare: maps a kernel to the solver, prepared for the kernel's metric.
+        fitting: of a surrogate to the evaluations of the steps, if the solver needs one.
         mesh: of devices that the chains are spread over.
-        programs: those of blocks that were compiled already, by kind; all runners of a log density
-            may share them.
+        programs: compiled programs for blocks, by kind; all runners of a log density may share
+            them.
     """
 
     logdensity: FlatLogDensity | None
@@ -57,7 +57,7 @@ class Runner:
         return self.lengths(self.layouts.current)
 
     def adapted_to(self, kernel: Kernel) -> "Runner":
-        """Itself, with a solver that suits the metric of this kernel and what has been learned."""
+        """This runner, with the solver prepared for the kernel's metric and the newest fit."""
         if self.prepare is not None:
             self.solver = self.prepare(kernel)
         return self
@@ -67,10 +67,10 @@ class Runner:
         return self.solver.tolerances(dtype)
 
     def compile(self, kernel: Kernel, positions: jax.Array, rng_key: jax.Array) -> None:
-        """Have the program compiled, without taking a step, unless that was done before."""
+        """Compile the program without taking a step, unless it is compiled already."""
         layout = self.layouts.current
         if self.layouts.is_new(layout):
-            # Again where it matters what a call takes then.
+            # To choose a layout, also time calls of the compiled program.
             for _ in range(3 if self.layouts.is_open else 1):
                 self._advance(layout, kernel, positions, rng_key, 0, 0)
 
@@ -107,7 +107,7 @@ class Runner:
     def probe(
         self, kernel: Kernel, positions: jax.Array, rng_key: jax.Array, n_steps: int
     ) -> Segment:
-        """Take at most `n_steps` that are not part of the chain, to see what a kernel does."""
+        """Take at most `n_steps` trial steps, which are not part of the chain."""
         return self.advance(kernel, positions, rng_key, 0, min(n_steps, self.length))
 
     def advance(
@@ -121,7 +121,7 @@ class Runner:
         """Take at most `length` steps at once.
 
         Raises:
-            CallbackError: a callback of the user's raised an exception.
+            CallbackError: a callback of the user raised an exception.
         """
         if self.layouts.is_open:
             self.compile(kernel, positions, rng_key)
@@ -137,13 +137,13 @@ class Runner:
         first_step: int,
         n_steps: int,
     ) -> Segment:
-        """Take steps in this layout, and note how long that takes."""
+        """Take steps in this layout, and record how long they take."""
         started = time.perf_counter()
         length = self.lengths(layout)
         solver = self.solver.segment(first_step, length)
         call = (solver, kernel, positions, rng_key, np.uint32(first_step), np.int32(n_steps))
         with callbacks_raise(lambda: self._where(positions, first_step, n_steps)):
-            # A batch of an external log density too is waited for so that Ctrl-C gets through.
+            # An external log density runs on another thread even in one batch, for Ctrl-C.
             is_external = evaluations_at_once(self.logdensity) is not None
             if layout.block >= len(positions) and not is_external:
                 segment = self._whole(length, *call)
@@ -156,7 +156,7 @@ class Runner:
         return segment
 
     def _whole(self, length: int, *call: Any) -> Segment:
-        """All chains through one program."""
+        """Advance all chains by one program."""
         solver, kernel, positions, rng_key, first_step, n_steps = call
         learns = self.fitting is not None
         if self.mesh is not None:
@@ -177,7 +177,7 @@ class Runner:
         return Segment.fetched(last, result, int(n_steps))
 
     def _in_blocks(self, layout: Layout, length: int, *call: Any) -> Segment:
-        """Blocks of chains through one program."""
+        """Advance the chains in blocks, all by the same program."""
         solver, kernel, positions, rng_key, first_step, n_steps = call
         parameters = (solver, kernel)
         learns = self.fitting is not None
@@ -192,7 +192,7 @@ class Runner:
                 self.logdensity, _advance, length, learns, *parameters, block, *call[3:]
             )
         programs = self.programs[kind]
-        # JAX's settings, such as the types that numbers take, are those of this thread.
+        # Convert here: JAX's settings, such as default dtypes, may differ in other threads.
         solver, kernel, first_step, steps = jax.tree.map(
             jnp.asarray, (solver, kernel, first_step, n_steps)
         )

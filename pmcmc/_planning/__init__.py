@@ -1,1 +1,1 @@
-"""What may be fastest: measurements, the choice, the runner that acts on it."""
+"""Finding the fastest solver: measurements, the choice, and the runner that acts on it."""

@@ -1,4 +1,4 @@
-"""Choosing what runs a chain from what was measured of it."""
+"""Choosing the solver for a chain from measurements."""
 
 import math
 from typing import NamedTuple
@@ -6,24 +6,24 @@ from typing import NamedTuple
 from pmcmc._chain.chain_method import ChainMethod
 from pmcmc.solvers import ParallelNewton, Sequential, Solver, Speculative
 
-_LEAST_WORK = 2.5  # evaluations of the transition per step: no kernel and target here took fewer
-_LEAST_WORK_OF_SPECULATION = 1.2  # the same, where decisions are predicted well
-_PREDICTION_SECONDS = 2e-6  # a step of a chain; twice what it takes on a fast core
-_CHAOTIC = 0.01  # exponent per step; random walks, which couple by their decisions, have 0
+_LEAST_WORK = 2.5  # evaluations of the transition per step: no kernel and target here needed fewer
+_LEAST_WORK_OF_SPECULATION = 1.2  # the same for speculation with good predictions
+_PREDICTION_SECONDS = 2e-6  # per step and chain; twice the time on a fast core
+_CHAOTIC = 0.01  # exponent per step; random walks, which couple by decisions only, have 0
 _GAIN = 0.9  # a candidate has to take less than this share of the loop's time
 
 
 class Candidate(NamedTuple):
-    """One way to run the chain in parallel in time, as the pilot measured it.
+    """A solver that runs the chain in parallel in time, with measurements of the pilot.
 
     Args:
         name: structure and window.
         solver: as a user would write it.
-        seconds_per_step: of all chains together.
-        seconds_per_sweep: the same.
-        sweeps_per_step: of the slowest chain.
+        seconds_per_step: for all chains together.
+        seconds_per_sweep: for all chains together.
+        sweeps_per_step: for the slowest chain.
         work_per_step: evaluations of the transition per step, mean over chains.
-        remark: what the solver had to go without, empty where it had everything.
+        remark: what the solver had to do without; empty if nothing.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Dropped(NamedTuple):
 
     Args:
         name: structure and window.
-        cause: why, in a line.
+        cause: why, in one line.
     """
 
     name: str
@@ -48,11 +48,11 @@ class Dropped(NamedTuple):
 
 
 class Change(NamedTuple):
-    """A solver that gave way to the next one.
+    """A switch to another solver.
 
     Args:
-        step: first step that the next one took, counted from the start of warm-up or draws.
-        solver: the next one.
+        step: first step of the new solver, counted from the start of warm-up or draws.
+        solver: the new solver.
         cause: why.
     """
 
@@ -62,17 +62,17 @@ class Change(NamedTuple):
 
 
 class Measurements(NamedTuple):
-    """What a decision rests on. Seconds are of all chains together.
+    """The measurements behind a decision. Seconds are for all chains together.
 
     Args:
-        loop_seconds_per_step: a step of the loop.
-        batch_seconds_per_step: a step when as many as the key says are evaluated at once; empty
-            where there was no pilot.
-        lyapunov_exponent: per step (see `pmcmc.diagnostics`), NaN where it was not needed.
-        candidates: ways to sweep that were tried.
+        loop_seconds_per_step: for a step of the loop.
+        batch_seconds_per_step: for a step in a batch, by the number of steps evaluated at once;
+            empty if there was no pilot.
+        lyapunov_exponent: per step (see `pmcmc.diagnostics`), NaN if it was not needed.
+        candidates: solvers that were tried.
         is_differentiable: whether JAX can differentiate a step in forward mode, as sweeps do.
-        dropped: ways to sweep that were given up while they were tried.
-        failure: what ended the pilot before its time, empty where nothing did.
+        dropped: solvers that were given up during their trial.
+        failure: what ended the pilot early; empty if nothing did.
     """
 
     loop_seconds_per_step: float
@@ -85,7 +85,7 @@ class Measurements(NamedTuple):
 
     @property
     def windows_that_may_win(self) -> list[int]:
-        """Windows whose steps are cheap enough, beside the loop's, for the least work there is."""
+        """Windows in which sweeps with the least possible work would beat the loop."""
         loop = self.loop_seconds_per_step
         return [
             window
@@ -94,12 +94,12 @@ class Measurements(NamedTuple):
         ]
 
     def speculation_may_win(self, window: int, n_chains: int, share: float) -> bool:
-        """Whether prediction and a batch are cheap enough, beside the loop.
+        """Whether predictions and a batch are cheap enough to beat the loop.
 
         Args:
-            window: of the batch.
+            window: number of steps in the batch.
             n_chains: number of chains.
-            share: of the seconds of a step in a batch that evaluating a proposal takes.
+            share: share of the time of a step in a batch spent on evaluating the proposal.
         """
         if window not in self.batch_seconds_per_step:
             return False
@@ -125,8 +125,8 @@ class Plan(NamedTuple):
         solver: the choice, as a user would write it.
         reason: why, in words.
         measurements: the figures behind the choice.
-        pilot_seconds: total time of measuring, including compilation.
-        changes: solvers that took over later on.
+        pilot_seconds: total time of the pilot, including compilation.
+        changes: later switches to other solvers.
         chain_method: layout of the loop's chains, if `pmcmc.plan` made the plan.
     """
 
@@ -139,12 +139,12 @@ class Plan(NamedTuple):
 
     @property
     def is_parallel_in_time(self) -> bool:
-        """Whether sweeps were chosen."""
+        """Whether the chosen solver runs in parallel in time."""
         return self.solver.is_parallel_in_time
 
     @property
     def headline(self) -> str:
-        """The decision, and what took over later on."""
+        """The decision, and later switches to other solvers."""
         return "; then ".join([self.reason, *(change.cause for change in self.changes)])
 
     def __str__(self) -> str:
@@ -178,7 +178,7 @@ def decided(measurements: Measurements, pilot_seconds: float = 0.0) -> Plan:
 def choose(measurements: Measurements) -> tuple[Solver, str]:
     """The solver for these measurements, and why.
 
-    What was not measured, being too expensive for so short a run, decides for the loop.
+    If a measurement is missing because the run is too short for it, the choice is the loop.
     """
     loop, batch = measurements.loop_seconds_per_step, measurements.batch_seconds_per_step
     too_short = "the loop: the rest of the run is too short for "
@@ -215,7 +215,7 @@ def choose(measurements: Measurements) -> tuple[Solver, str]:
 
 
 def ladder(solver: Solver) -> list[tuple[Solver, str]]:
-    """What takes over, one after another, where sweeps stall."""
+    """The solvers that take over, one after another, if sweeps stall."""
     if not solver.is_parallel_in_time:
         return []
     return [*solver.calmer(), (Sequential(), "the loop")]

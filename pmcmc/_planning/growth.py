@@ -11,11 +11,11 @@ from jax import lax
 def grow(
     step: Callable[[jax.Array, Any], jax.Array], state: jax.Array, vectors: jax.Array, inputs: Any
 ) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
-    """Push vectors along the chain of a flat state.
+    """Push tangent vectors along the chain of a flat state.
 
     Returns:
-        The last state and the vectors there, of length 1, and their mean logarithmic growth in each
-        step.
+        The last state and the vectors there, scaled to length 1; and the mean log growth of the
+        vectors in each step.
     """
 
     def normalized(vectors: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -1,4 +1,4 @@
-"""The runner that suits a solver, chosen by a user or to be chosen."""
+"""Making the runner for a solver, which the user chose or which is still to be chosen."""
 
 from jax.sharding import Mesh
 
@@ -13,18 +13,18 @@ from pmcmc.solvers import Auto, Clip, ParallelNewton, Sequential, Solver, Specul
 def make_runner(
     task: Task, solver: Solver | Auto, n_steps: int, n_total: int, n_settling: int
 ) -> Runner | AutoRunner:
-    """The runner of a solver.
+    """The runner for a solver.
 
     Args:
         task: what is sampled.
         solver: the solver.
-        n_steps: of the chain that it is to suit.
-        n_total: the same, and those of a warm-up before it.
-        n_settling: steps after which the parameters of the kernel are about right.
+        n_steps: number of steps of the chain that the solver is prepared for.
+        n_total: the same plus the steps of a warm-up before.
+        n_settling: number of steps after which the parameters of the kernel are about right.
     """
     at_once = evaluations_at_once(task.problem.logdensity)
     if not isinstance(solver, Solver) and at_once is not None:
-        # There is nothing to measure, and no sweep but one of predictions.
+        # There is nothing to measure: of the parallel solvers, only speculation works here.
         is_useful = at_once > len(task.problem.positions) and task.kernel.parts() is not None
         solver = Speculative() if is_useful else Sequential()
     if not isinstance(solver, Solver) and task.mesh is not None:
@@ -35,7 +35,9 @@ def make_runner(
 
 
 def _on_mesh(task: Task, mesh: Mesh) -> Solver:
-    """What has a use for all devices: clocks of several processes would not agree on what is best.
+    """A solver that uses all devices.
+
+    It is chosen without timings, since several processes would not agree on the fastest solver.
 
     Args:
         task: what is sampled.

@@ -1,4 +1,4 @@
-"""The pilot: measuring on the chain at hand what a solver takes for it."""
+"""The pilot: timing solvers on the chain at hand."""
 
 import functools
 import math
@@ -36,10 +36,10 @@ from pmcmc.surrogates.monomials import n_monomials
 _WINDOWS = (64, 512)
 _MOST_DENSE_DIM = 32
 _REPEATS = 4
-_FITTED_PER_TERM = 12  # steps of the loop for each term of a quadratic, which the surrogate is of
-_SLOW = 2.0  # times the loop's seconds for as many steps: a batch that takes more has lost
+_FITTED_PER_TERM = 12  # steps of the loop to fit a surrogate to, per term of a quadratic
+_SLOW = 2.0  # a batch that takes this many times as long as the loop has lost
 _EXPONENT_STEPS, _EXPONENT_PIECE, _EXPONENT_STARTS = 256, 32, 4
-# What a first run of a program may take, compilation included: guesses, on the safe side.
+# Time of the first run of a program, including compilation: guesses on the safe side.
 _COMPILE_SECONDS, _SWEEPS_COMPILE_SECONDS = 1.0, 5.0
 
 
@@ -53,20 +53,20 @@ def measure(
     budget: float,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Plan:
-    """Run the pilot: from cheap measurements to expensive ones, no further than needed.
+    """Run the pilot, from cheap measurements to expensive ones, and no further than needed.
 
-    An exception ends it, whatever its class, and the plan has the cause.
+    Any exception ends the pilot, and the plan records the cause.
 
     Args:
         task: what is sampled.
-        kernel: flat, with the parameters to run with.
-        positions: where the chains are, shape `(chain, D)`.
+        kernel: for flat positions, with the parameters of the run.
+        positions: current positions of the chains, shape `(chain, D)`.
         rng_key: of the noise.
-        first_step: the next step.
-        loop_seconds_per_step: as measured.
-        budget: seconds that the pilot may take. A measurement that would not fit is left out, and
-            one that turns out not to fit is given up.
-        clock: seconds.
+        first_step: number of the next step.
+        loop_seconds_per_step: as measured before.
+        budget: most seconds for the pilot. It skips measurements that would not fit, and stops
+            those that turn out not to fit.
+        clock: returns seconds.
     """
     left = Budget(budget, clock)
     place = Place(task.at(positions), kernel, rng_key, first_step)
@@ -79,7 +79,7 @@ def measure(
 
 
 class _Pilot:
-    """What `measure` goes through; `seen` is what it has found so far."""
+    """The stages of `measure`; `seen` holds the measurements so far."""
 
     def __init__(self, place: Place, budget: Budget, seen: Measurements) -> None:
         self.place = place
@@ -87,7 +87,7 @@ class _Pilot:
         self.seen = seen
 
     def run(self) -> None:
-        """All measurements, one after another."""
+        """Take all measurements, one after another."""
         place = self.place
         kernel = place.kernel
         recursion = as_recursion(place.task.problem.logdensity, kernel)
@@ -111,7 +111,7 @@ class _Pilot:
                     self._sweep(structure, window)
 
     def _time_batches(self, kernel: Kernel, recursion: Any) -> None:
-        """From the small window on, until one is slower than the loop or would not fit."""
+        """Time batches, small windows first, until one is slower than the loop or too long."""
         if not self.budget.affords(len(_WINDOWS) * _COMPILE_SECONDS):
             return
         positions = self.place.positions
@@ -130,7 +130,7 @@ class _Pilot:
                 return
 
     def _fastest(self, run: Callable[[], Any], most: float) -> float:
-        """Seconds of the fastest of several runs: of the first one where that took too many."""
+        """Seconds of the fastest of several runs; a run longer than `most` is the last."""
         fastest = math.inf
         for _ in range(_REPEATS):
             started = self.budget.clock()
@@ -142,7 +142,7 @@ class _Pilot:
         return fastest
 
     def _exponent(self, kernel: Kernel, recursion: Any) -> float:
-        """Lyapunov exponent of the first chain; NaN where it does not fit."""
+        """Lyapunov exponent of the first chain; NaN if the budget is too small."""
         positions = self.place.positions[:1]
         noise = jax.tree.map(lambda u: u[0], self._noise(kernel, positions, _EXPONENT_STEPS))
         state = positions[0]
@@ -161,7 +161,7 @@ class _Pilot:
         return math.inf if math.isnan(exponent) else exponent
 
     def _speculate(self, kernel: Kernel, recursion: Any) -> None:
-        """Take the next steps of the chain by speculation, with a surrogate if one can be had."""
+        """Take the next steps of the chain by speculation, if there can be a surrogate."""
         n_chains, dim = self.place.positions.shape
         calls, window = recursion.calls, _WINDOWS[0]
         if recursion.parts is None or not calls.step or dim > MOST_DIM:
@@ -176,7 +176,7 @@ class _Pilot:
             self._try("speculation", Speculative(surrogate=surrogate, window=window))
 
     def _fitted(self, kernel: Kernel) -> Surrogate | None:
-        """A surrogate fitted to some steps of the loop; `None` where that does not fit."""
+        """A surrogate fitted to some steps of the loop; `None` if time or data do not suffice."""
         n_chains, dim = self.place.positions.shape
         n_steps = -(-_FITTED_PER_TERM * n_monomials(dim, 2) // n_chains)
         seconds = n_steps * self.seen.loop_seconds_per_step
@@ -194,14 +194,14 @@ class _Pilot:
             return None
 
     def _sweep(self, structure: Any, window: int) -> None:
-        """Take the next steps of the chain by sweeps."""
+        """Take the next steps of the chain by sweeps with this structure of the Jacobian."""
         solver = ParallelNewton(
             jacobian=structure, damping=Clip(), window=window, max_sweeps=window // 2
         )
         self._try(type(structure).__name__, solver)
 
     def _try(self, name: str, solver: ParallelNewton | Speculative) -> None:
-        """Take the next steps of the chain by a solver, and record how it went."""
+        """Take the next steps of the chain by a solver, and record the result."""
         seen = self.seen
         found = tried(self.place, name, solver, seen.loop_seconds_per_step, self.budget)
         if isinstance(found, Candidate):

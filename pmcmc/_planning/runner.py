@@ -1,4 +1,4 @@
-"""Running a chain by what is fastest for it: the loop first, then what a plan says."""
+"""Running a chain by the fastest solver: first the loop, then the choice of a plan."""
 
 import math
 import time
@@ -18,21 +18,21 @@ from pmcmc._util.checks import first_line
 from pmcmc.kernels import Kernel
 from pmcmc.solvers import Sequential, Solver
 
-MEASURED_STEPS = 128  # before the speed of the loop is known well enough
-PILOT_SHARE = 0.05  # of the time that the loop would take for the rest
+MEASURED_STEPS = 128  # after these, the speed of the loop is known well enough
+PILOT_SHARE = 0.05  # of the time that the loop would take for the rest of the run
 
 
 class AutoRunner:
-    """Advances a batch of chains as `Runner` does; the solver changes on the way.
+    """Advances a batch of chains as `Runner` does, but may switch to another solver on the way.
 
-    Exceptions of the loop come out. Those of anything else lead back to the loop, from where the
+    Exceptions in the loop propagate. If anything else fails, the loop takes over from where the
     chains were.
 
     Args:
         task: what is sampled.
-        n_steps: of the whole run, warm-up included.
-        n_settling: steps after which the parameters of the kernel are about right.
-        clock: seconds.
+        n_steps: number of steps of the whole run, including warm-up.
+        n_settling: number of steps after which the parameters of the kernel are about right.
+        clock: returns seconds.
     """
 
     def __init__(
@@ -57,12 +57,12 @@ class AutoRunner:
 
     @property
     def solver(self) -> Solver:
-        """The solver at present."""
+        """The current solver."""
         return self._runner.solver
 
     @property
     def layouts(self) -> Layouts:
-        """How the chains are laid out at present."""
+        """The current layouts of the chains."""
         return self._runner.layouts
 
     @property
@@ -73,15 +73,15 @@ class AutoRunner:
         return decided(Measurements(self._loop_seconds_per_step, {}))
 
     def tolerances(self, dtype: Any) -> tuple[Any, Any]:
-        """`(atol, rtol)` of the residuals of all steps: those of the first solver of sweeps."""
+        """`(atol, rtol)` of the residuals of all steps: those of the planned solver."""
         return (self._runner.solver if self._plan is None else self._plan.solver).tolerances(dtype)
 
     def compile(self, kernel: Kernel, positions: jax.Array, rng_key: jax.Array) -> None:
-        """Have the loop compiled."""
+        """Compile the loop."""
         self._loop.compile(kernel, positions, rng_key)
 
     def adapted_to(self, kernel: Kernel) -> "AutoRunner":
-        """Itself, with the basis for the metric of this kernel."""
+        """This runner, with the solver prepared for the kernel's metric."""
         try:
             self._runner = self._runner.adapted_to(kernel)
         except Exception as error:
@@ -91,7 +91,7 @@ class AutoRunner:
     def probe(
         self, kernel: Kernel, positions: jax.Array, rng_key: jax.Array, n_steps: int
     ) -> Segment:
-        """Take steps by the loop that are not part of the chain; see `Runner.probe`."""
+        """Take trial steps by the loop, which are not part of the chain; see `Runner.probe`."""
         return self._loop.probe(kernel, positions, rng_key, n_steps)
 
     def run(
@@ -128,7 +128,7 @@ class AutoRunner:
         first_step: int,
         n_steps: int,
     ) -> Segment:
-        """Take at most `n_steps`, by the loop where sweeps cannot."""
+        """Take at most `n_steps`, by the loop if sweeps fail."""
         if self._runner is not self._loop:
             try:
                 segment = self._runner.advance(kernel, positions, rng_key, first_step, n_steps)
@@ -141,7 +141,7 @@ class AutoRunner:
             n_steps = min(n_steps, self._loop.length)
         started = self._clock()
         segment = self._loop.advance(kernel, positions, rng_key, first_step, n_steps)
-        if self._plan is None:  # the cost of a call weighs least in the longest ones
+        if self._plan is None:  # the minimum, since the cost of a call weighs most in short ones
             seconds = (self._clock() - started) / n_steps
             self._loop_seconds_per_step = min(self._loop_seconds_per_step, seconds)
         return segment
@@ -167,7 +167,7 @@ class AutoRunner:
         rng_key: jax.Array,
         next_step: int,
     ) -> None:
-        """Go on with the next rung of the ladder where sweeps stalled."""
+        """Switch to the next rung of the ladder if sweeps stalled."""
         if not self._rungs or self._plan is None:
             return
         size = segment.positions.shape[1]
@@ -183,7 +183,7 @@ class AutoRunner:
 
     @property
     def _most_sweeps(self) -> float:
-        """Sweeps a step, above which the loop would be faster."""
+        """Number of sweeps per step above which the loop would be faster."""
         assert self._plan is not None
         seen = self._plan.measurements
         return seen.loop_seconds_per_step / seen.best.seconds_per_sweep

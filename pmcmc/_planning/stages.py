@@ -1,4 +1,4 @@
-"""The warm-up of a kernel, which may begin with another one."""
+"""The warm-up of a kernel, which may start with another kernel."""
 
 import dataclasses
 from collections.abc import Callable
@@ -33,13 +33,13 @@ def warm_up(
         runner: of the task.
         positions: starts, shape `(chain, D)`.
         rng_key: of the noise of the warm-up.
-        n_warmup: its steps.
-        n_steps: those that follow.
-        on_segment: told of each segment of steps that were taken.
-        followed: from a runner that the warm-up makes to the one that it asks.
+        n_warmup: number of warm-up steps.
+        n_steps: number of steps after the warm-up.
+        on_segment: called with each segment of steps.
+        followed: wraps a runner that the warm-up makes, before it is used.
 
     Raises:
-        ValueError: what is tuned finds no value that suits the chains.
+        ValueError: for a tuned parameter, no value works for the chains.
     """
     n_first = n_warmup if task.goal is None else -(-n_warmup // 2)
     kernel, criteria = task.kernel, task.criteria

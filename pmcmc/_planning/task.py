@@ -1,4 +1,4 @@
-"""What is to be run, and how it is run by a solver."""
+"""What to run, and the runner that runs it by a solver."""
 
 import functools
 from collections.abc import Callable, Hashable
@@ -25,12 +25,12 @@ from pmcmc.solvers import Solver
 
 
 def layouts_to_try(problem: Problem, chain_method: str, n_steps: float) -> tuple[Layout, ...]:
-    """How the chains of a problem may be laid out, the likely best first.
+    """The possible layouts for the chains of a problem, the likely best first.
 
     Args:
         problem: what is sampled.
-        chain_method: the name that a user wrote.
-        n_steps: of each chain, in all.
+        chain_method: the name that the user wrote.
+        n_steps: total number of steps of each chain.
     """
     n_chains = len(problem.positions)
     is_cpu = problem.device.platform == "cpu"
@@ -38,20 +38,21 @@ def layouts_to_try(problem: Problem, chain_method: str, n_steps: float) -> tuple
 
 
 class Task(NamedTuple):
-    """Arguments of a front door, checked.
+    """The checked arguments of `sample`, or of another public function that runs chains.
 
     Args:
-        problem: what is to be sampled, from where.
-        given: the kernel as it was given.
-        kernel: the kernel for flat positions, of their dtype, with a value of all that is tuned.
-        criteria: what a warm-up tunes, in the order in which they act.
+        problem: what is sampled, and the starts.
+        given: the kernel as the user gave it.
+        kernel: the kernel for flat positions, in their dtype, with a value in every tuned field.
+        criteria: what a warm-up tunes, in the order in which they run.
         rng_key: a typed key.
-        chain_method: how chains are laid out, by name.
-        layout: the layout, where that is known already.
-        goal: the kernel for flat positions to end with, where a warm-up begins with another one.
-        fitting: of a surrogate, where that kernel needs one.
+        chain_method: layout of the chains, by name.
+        layout: the layout, if it is known already.
+        goal: the final kernel for flat positions, if the warm-up starts with another one.
+        fitting: of a surrogate, if that kernel needs one.
         mesh: of devices that the chains are spread over.
-        programs: of blocks of chains, which its runners share; `None` where each has its own.
+        programs: compiled programs for blocks of chains, shared by the task's runners; `None` if
+            each runner has its own.
     """
 
     problem: Problem
@@ -67,19 +68,19 @@ class Task(NamedTuple):
     programs: dict[Hashable, Programs] | None = None
 
     def at(self, positions: jax.Array) -> "Task":
-        """The task from other starts, shape `(chain, D)`."""
+        """The task with other starts, shape `(chain, D)`."""
         return self._replace(problem=self.problem._replace(positions=positions))
 
     def runner(
         self, solver: Solver, kernel: Kernel, n_steps: int, n_total: int | None = None
     ) -> Runner:
-        """A runner of `n_steps` by a solver, with everything it needs resolved.
+        """A runner with the solver prepared for a chain.
 
         Args:
-            solver: to be prepared.
-            kernel: flat.
-            n_steps: of the chain that the solver is to suit.
-            n_total: the same, and those of a warm-up before it.
+            solver: not prepared yet.
+            kernel: for flat positions.
+            n_steps: number of steps of the chain that the solver is prepared for.
+            n_total: the same plus the steps of a warm-up before; `None` for no warm-up.
 
         Raises:
             ValueError: the solver cannot run this chain.
@@ -116,8 +117,8 @@ class Task(NamedTuple):
         if self.mesh is not None:
             return Layouts((Layout(n_chains, 1),), n_chains, n_steps, {})
         inside = functools.partial(contents_of_step, self.problem, kernel)
-        # A solver that was given states of all chains cannot be divided. Functions of Python run
-        # one at a time, wherever they are called from.
+        # A solver that holds states of all chains cannot be divided into blocks. Python callbacks
+        # run one at a time, whatever thread calls them.
         is_whole = any(np.ndim(leaf) == 3 for leaf in jax.tree.leaves(solver))
         if is_whole or (len(options) > 1 and inside(is_batch=False).has_callback):
             options = (Layout(n_chains, 1),)
@@ -129,12 +130,12 @@ class Task(NamedTuple):
             return Layout(1 if layout.block == 1 else n_chains, 1)
 
         options = tuple(map(alone, options))
-        # What tells one program from another.
+        # Whatever distinguishes one program from another.
         leaves, structure = jax.tree.flatten((solver, kernel, positions))
         about = (structure, *map(jax.typeof, leaves), self.problem.device, length(options[0]))
         seen = memory_of(self.problem.logdensity, *about)
         return Layouts(options, n_chains, n_steps, seen)
 
     def restored(self, kernel: Kernel) -> Kernel:
-        """A tuned kernel as users know it: what they gave where there was nothing to tune."""
+        """A tuned kernel in the user's form: the kernel as given if there was nothing to tune."""
         return kernel if self.criteria else self.given

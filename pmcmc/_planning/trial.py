@@ -1,4 +1,4 @@
-"""Trying a solver on the next steps of a chain, as long as the clock allows."""
+"""Trying a solver on the next steps of a chain, within a budget of time."""
 
 import time
 import warnings
@@ -16,18 +16,18 @@ from pmcmc._util.checks import first_line
 from pmcmc.kernels import Kernel
 from pmcmc.solvers import ParallelNewton, Sequential, Solver, Speculative
 
-_WINDOWS = 2  # of steps, that a candidate takes at last
-_COMPARED_PIECE = 8  # after which a candidate is compared with the loop
-_ROUNDING = 1e-3  # relative; in float32 residuals of 1e-5 grow a little on the way
-_SLOW = 100.0  # times the loop's seconds for a window: no sweeps that may win take so many
+_WINDOWS = 2  # length of the last piece of a trial, in windows
+_COMPARED_PIECE = 8  # number of steps of the piece after which the loop is compared
+_ROUNDING = 1e-3  # relative; in float32, residuals of 1e-5 grow a little along the chain
+_SLOW = 100.0  # no sweeps that may win take this many times as long as the loop for a window
 
 
 class Budget:
-    """Seconds that a pilot may take, which begin now.
+    """The time that a pilot may take, from now on.
 
     Args:
-        seconds: their number.
-        clock: seconds.
+        seconds: the most that it may take.
+        clock: returns seconds.
     """
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.perf_counter) -> None:
@@ -37,22 +37,22 @@ class Budget:
 
     @property
     def spent(self) -> float:
-        """Seconds since the beginning."""
+        """Seconds since the start."""
         return self.clock() - self._started
 
     def affords(self, seconds: float) -> bool:
-        """Whether so many more would fit."""
+        """Whether this many more seconds would fit."""
         return self.spent + seconds < self._seconds
 
 
 class Place(NamedTuple):
-    """Where chains are, and how they go on.
+    """The current state of the chains, and how they continue.
 
     Args:
-        task: what is sampled, from where the chains are.
-        kernel: flat, with the parameters to run with.
+        task: what is sampled, starting at the current positions.
+        kernel: for flat positions, with the parameters of the run.
         rng_key: of the noise.
-        first_step: the next step.
+        first_step: number of the next step.
     """
 
     task: Task
@@ -62,18 +62,18 @@ class Place(NamedTuple):
 
     @property
     def positions(self) -> jax.Array:
-        """Of the chains, shape `(chain, D)`."""
+        """Current positions of the chains, shape `(chain, D)`."""
         return self.task.problem.positions
 
     def advance(self, runner: Runner, positions: jax.Array, n_done: int, n_steps: int) -> Segment:
-        """Take steps from `positions`, after `n_done` others."""
+        """Take steps from `positions`, which the chains reached after `n_done` steps."""
         return runner.advance(
             self.kernel, positions, self.rng_key, self.first_step + n_done, n_steps
         )
 
 
 def runner_of(task: Task, solver: Solver, kernel: Kernel, n_steps: int) -> tuple[Runner, str]:
-    """The runner of a solver that the user did not ask for, and what it has to go without."""
+    """The runner of a solver that the user did not ask for, and what it has to do without."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         runner = task.runner(solver, kernel, n_steps)
@@ -87,7 +87,7 @@ def tried(
     loop_seconds_per_step: float,
     budget: Budget,
 ) -> Candidate | Dropped:
-    """How a solver with a window of its own takes the next steps, or why it was given up."""
+    """Measurements of a solver on the next steps, or why it was given up."""
     name = f"{name}, window {solver.window}"
     try:
         return _in_pieces(place, name, solver, loop_seconds_per_step, budget)
@@ -102,7 +102,7 @@ def _in_pieces(
     loop: float,
     budget: Budget,
 ) -> Candidate | Dropped:
-    """In pieces that double, as no clock stops a program that runs."""
+    """Try in pieces that double in length, since nothing stops a running program."""
     assert isinstance(solver.window, int)
     most = _WINDOWS * solver.window
     runner, remark = runner_of(place.task, solver, place.kernel, most)
@@ -130,16 +130,16 @@ def _in_pieces(
 
 
 def _is_chain(place: Place, pieces: list[Segment]) -> bool:
-    """Whether these are the next steps of the loop, as far as rounding allows.
+    """Whether these are the next steps of the loop, up to rounding.
 
-    A log density that is another function in a batch would go unnoticed: residuals come from the
-    same batch.
+    A log density may return other values in a batch. Residuals cannot show this, since they come
+    from the same batch.
     """
     states = np.concatenate([piece.positions for piece in pieces], axis=1)
     n_steps = states.shape[1]
     runner = place.task.runner(Sequential(), place.kernel, n_steps)
     loop = place.advance(runner, place.positions, 0, n_steps)
-    for name, values in loop.stats.items():  # decisions, and where a proposal was not finite
+    for name, values in loop.stats.items():  # decisions and divergences
         rows = np.concatenate([piece.stats[name] for piece in pieces], axis=1)
         if values.dtype == bool and (rows != values).any():
             return False

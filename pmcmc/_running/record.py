@@ -1,4 +1,4 @@
-"""A run on disk, begun and found again."""
+"""Creating the record of a run on disk, and opening it again."""
 
 from typing import Any
 
@@ -17,15 +17,16 @@ from pmcmc._store.shared import SharedFolder
 from pmcmc._util.checks import short
 from pmcmc._version import __version__
 
-_SAME = {np.dtype(np.float64): 1e-8, np.dtype(np.float32): 1e-3}  # relative, of log densities
+# Tolerances, relative and absolute, for equal log densities.
+_SAME = {np.dtype(np.float64): 1e-8, np.dtype(np.float32): 1e-3}
 
 
 def new_record(path: Any, request: Request, task: Task, x0: Any) -> Record:
-    """Begin to write down a run.
+    """Create the record of a run on disk.
 
     Raises:
         ImportError: zarr is not installed.
-        ValueError: there is something at that path, or `x0` is of a kind with no form on disk.
+        ValueError: something exists at that path, or `x0` cannot be stored.
     """
     start = jax.tree.map(np.asarray, x0)
     try:
@@ -67,11 +68,11 @@ def new_record(path: Any, request: Request, task: Task, x0: Any) -> Record:
 
 
 def found_record(path: Any, mesh: Mesh | None) -> Record:
-    """A run that was begun; the mesh is that of those who go on with it.
+    """Open the record of a run; the mesh is that of the processes that continue it.
 
     Raises:
         ImportError: zarr is not installed.
-        ValueError: there is none, or one of another version.
+        ValueError: there is no record, or another version wrote it.
     """
     record = Record(_kind_of_folder(mesh)(path))
     version = record.description.version
@@ -85,10 +86,10 @@ def found_record(path: Any, mesh: Mesh | None) -> Record:
 
 
 def given_again(name: str, kept: Keepsake, given: Any) -> Any:
-    """What a store has of an argument, or what a user gives in its place.
+    """The stored value of an argument, or the same value given again by the user.
 
     Raises:
-        ValueError: it has to be given again and is not, or is another one.
+        ValueError: the user has to give the argument again but did not, or gave another value.
     """
     if given is None:
         if kept.is_whole:
@@ -112,10 +113,10 @@ def given_again(name: str, kept: Keepsake, given: Any) -> Any:
 
 
 def check_is_of(record: Record, task: Task) -> None:
-    """Raise unless a run on disk is of this task.
+    """Raise unless a run on disk belongs to this task.
 
     Raises:
-        ValueError: it is of another model, of other numbers, or of other noise.
+        ValueError: the run has another model, dtype or noise.
     """
     about, path = record.description, str(record.folder.path)
     dtype = np.dtype(task.problem.positions.dtype)

@@ -1,4 +1,4 @@
-"""What is asked for."""
+"""The arguments of a run."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -10,11 +10,11 @@ from pmcmc._planning.task import Task
 from pmcmc.kernels import Kernel
 from pmcmc.solvers import Auto, Solver
 
-_NO_DRAWS = 2**40  # steps for one draw, where none is kept
+_NO_DRAWS = 2**40  # steps per draw if no draws are kept
 
 
 class Request(NamedTuple):
-    """What is asked for; the fields are arguments of `pmcmc.sample`, counts checked."""
+    """The arguments of a run, as in `pmcmc.sample`, with checked counts."""
 
     kernel: Kernel | str | None
     solver: Solver | Auto
@@ -29,16 +29,16 @@ class Request(NamedTuple):
 
     @property
     def keeps_draws(self) -> bool:
-        """Whether there are draws, or moments only."""
+        """Whether the run keeps draws, and not only moments."""
         return not isinstance(self.keep, str)
 
     @property
     def spacing(self) -> int:
-        """Steps for one draw."""
+        """Number of steps per draw."""
         return self.thin if self.keeps_draws else _NO_DRAWS
 
     def task(self, logdensity: Any, x0: Any, rng_key: Any) -> Task:
-        """Everything checked and flattened, see `as_task`."""
+        """The checked and flattened arguments, see `as_task`."""
         return as_task(
             logdensity,
             x0,

@@ -1,4 +1,4 @@
-"""A run from what is asked for to its result."""
+"""A run, from its arguments to its result."""
 
 import contextlib
 
@@ -25,17 +25,17 @@ from pmcmc.solvers import Outcome
 def run(
     request: Request, task: Task, record: Record | None, line: Progress, seconds_setup: float
 ) -> Result:
-    """Take all steps that a record has not yet.
+    """Take all steps that are not in the record yet.
 
     Args:
-        request: what is asked for.
-        task: the same, checked, see `Request.task`.
-        record: of it on disk, if there is one.
-        line: tells how far it is.
-        seconds_setup: that this took.
+        request: the arguments of the run.
+        task: the same arguments, checked, see `Request.task`.
+        record: the run on disk, if it is stored.
+        line: shows the progress.
+        seconds_setup: time spent on setup so far.
 
     Raises:
-        KeyboardInterrupt: Ctrl-C, where no record keeps what there is.
+        KeyboardInterrupt: Ctrl-C, unless a record keeps the draws so far.
         RuntimeError: a callback raised an exception; or the record cannot be written, or is in use.
     """
     with contextlib.nullcontext() if record is None else record.folder.reserved():
@@ -67,7 +67,7 @@ def _run(
 
 
 def _info(request: Request, task: Task, start: Start, at: Checkpoint) -> RunInfo:
-    """The record of a run."""
+    """The `info` of the result."""
     runner, kernel, report, evidence = start.runner, start.kernel, start.report, at.evidence
     atol, rtol = runner.tolerances(at.positions.dtype)
     outcomes = [evidence.outcome] if report is None else [evidence.outcome, report.outcome]

@@ -1,4 +1,4 @@
-"""Where sampling begins: behind a warm-up, or where a record says that a run is."""
+"""Where sampling starts: after a warm-up, or where the record of a run ends."""
 
 import time
 from typing import Any, NamedTuple
@@ -23,14 +23,14 @@ from pmcmc.kernels import Kernel
 
 
 class Start(NamedTuple):
-    """Where sampling begins.
+    """The state in which sampling starts.
 
     Args:
         runner: of the chains.
-        kernel: flat, tuned.
-        report: of the warm-up, `None` where there was none.
-        at: how much of the chain is there already.
-        seconds: by name in `RunInfo`.
+        kernel: for flat positions, tuned.
+        report: of the warm-up, `None` if there was none.
+        at: the part of the chain that exists already.
+        seconds: time spent so far, by the names in `RunInfo`.
     """
 
     runner: Any
@@ -41,10 +41,10 @@ class Start(NamedTuple):
 
 
 def warmed_up(request: Request, task: Task, record: Record | None, line: Progress) -> Start:
-    """Behind the warm-up that is asked for, of which a record may have a part.
+    """The start after the warm-up of the request, part of which may be in the record.
 
     Raises:
-        ValueError: the kernel needs a warm-up, and there is none; or a solver does not fit.
+        ValueError: the kernel needs a warm-up and there is none, or the solver cannot run it.
     """
     n_steps, n_warmup, solver = request.n_steps, request.n_warmup, request.solver
     positions, kernel, report = task.problem.positions, task.kernel, None
@@ -81,13 +81,13 @@ def warmed_up(request: Request, task: Task, record: Record | None, line: Progres
 
 
 def taken_up(request: Request, task: Task, tuned: Tuned, at: Checkpoint | None) -> Start:
-    """Where a record says that the run is.
+    """The start where the record of a run ends.
 
     Args:
-        request: what is asked for.
-        task: the same, checked.
-        tuned: where the warm-up led.
-        at: where sampling is, `None` where it has not begun.
+        request: the arguments of the run.
+        task: the same arguments, checked.
+        tuned: result of the warm-up.
+        at: last checkpoint of sampling, `None` if it has not started.
     """
     device = device_of(task)
     kernel = with_dtype(tuned.kernel.restored(task.kernel), task.problem.positions.dtype)
@@ -109,7 +109,7 @@ def taken_up(request: Request, task: Task, tuned: Tuned, at: Checkpoint | None) 
 
 
 def device_of(task: Task) -> Any:
-    """Where a user put the chains; `None` where that was left to JAX."""
+    """The device on which the user put the chains; `None` if JAX chose it."""
     positions = task.problem.positions
     return positions.device if positions.committed else None
 

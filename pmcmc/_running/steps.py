@@ -1,4 +1,4 @@
-"""Taking the steps, and what becomes of them."""
+"""Taking the steps of a run, and keeping the draws."""
 
 import time
 from collections.abc import Callable
@@ -16,19 +16,19 @@ from pmcmc._store.record import Record
 from pmcmc._store.storage import Checkpoint
 from pmcmc._util.callers import warn_user
 
-# After each part of a run it may be written down. A part evaluates its first state once more.
+# The run may be written to disk after each part. A part evaluates its first state once more.
 _PARTS, _LEAST_STEPS = 50, 64
 _PART_SECONDS, _LEAST_SLOW_STEPS = 60.0, 16
 
 
 class Steps:
-    """A run that takes its steps.
+    """Takes the steps of a run.
 
     Args:
-        request: what is asked for.
-        task: the same, checked.
-        start: where sampling begins.
-        on_segment: told of each segment of steps that were taken.
+        request: the arguments of the run.
+        task: the same arguments, checked.
+        start: where sampling starts.
+        on_segment: called with each segment of steps.
     """
 
     def __init__(
@@ -46,19 +46,19 @@ class Steps:
         return draws.rows
 
     def on_disk(self, record: Record) -> DrawnRows:
-        """Take all steps that a record has not yet, write draws down, and return all of them.
+        """Take all steps that are not in the record yet, store the draws, and return all draws.
 
-        Ctrl-C ends it early, with a warning.
+        Ctrl-C ends the run early, with a warning.
 
         Raises:
-            Exception: whatever ended it, with a note of what is on disk.
+            Exception: whatever ended the run, with a note about what is on disk.
         """
         request, n_steps = self._request, self._request.n_steps
         storage = record.storage(self.at.n_steps, request.spacing)
 
         def store(rows: DrawnRows) -> None:
             storage.append(rows)
-            if storage.is_due:  # up to the segment before
+            if storage.is_due:  # commits up to the previous segment
                 storage.commit(self.at)
 
         try:
@@ -82,7 +82,7 @@ class Steps:
         return record.draws(like, self.at.n_steps // request.spacing)
 
     def _take(self, n_steps: int, store: Callable[[DrawnRows], None]) -> None:
-        """Take so many steps, and hand the draws on as they come."""
+        """Take this many steps, and pass the draws to `store` as they come."""
         runner, kernel, key = self._start.runner, self._start.kernel, self._task.rng_key
         started = time.perf_counter()
         for segment in runner.run(kernel, self.at.positions, key, self.at.n_steps, n_steps):
@@ -93,13 +93,13 @@ class Steps:
             self._on_segment(segment)
 
     def _part(self, n_left: int) -> int:
-        """How many steps to take before the next look at the clock."""
+        """How many steps to take before checking the clock again."""
         n_new = self.at.n_steps - self._start.at.n_steps
         size = max(_LEAST_STEPS, self._request.n_steps // _PARTS)
         seconds = self.at.seconds - self._start.at.seconds
         if spans_processes(self._request.mesh):
-            return min(size, n_left)  # clocks would not agree
-        # By halves: where the clock decides rarely, the same run is the same to the last bit.
+            return min(size, n_left)  # their clocks would not agree
+        # Halving: the clock rarely changes the size, so repeated runs agree to the last bit.
         while n_new and size > _LEAST_SLOW_STEPS and size * seconds / n_new > _PART_SECONDS:
             size //= 2
         return min(size, n_left)
@@ -107,13 +107,13 @@ class Steps:
     def _remark(self, record: Record) -> str:
         path = str(record.folder.path)
         there = f"{self.at.n_steps:,} of {self._request.n_steps:,} steps are"
-        if spans_processes(self._request.mesh):  # another one writes, perhaps no longer
+        if spans_processes(self._request.mesh):  # the writing process may have stopped earlier
             there = "the part of the run that was written is"
         return f"{there} in {path!r}: pmcmc.resume({path!r}, logdensity) continues from there"
 
 
 def _after(at: Checkpoint, segment: Segment, seconds: float) -> Checkpoint:
-    """Where a run is after a segment."""
+    """The checkpoint after one more segment."""
     return Checkpoint(
         at.n_steps + segment.positions.shape[1],
         segment.last,

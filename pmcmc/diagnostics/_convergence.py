@@ -1,4 +1,4 @@
-"""What the draws themselves show: NaN, standstill, R-hat, effective sample sizes."""
+"""Checks of the draws themselves: NaN, standstill, R-hat, effective sample sizes."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -31,12 +31,12 @@ def not_finite(draws: Any) -> list[Finding]:
 
 
 def lost_in_rounding(result: Any) -> list[Finding]:
-    """Numbers of the position that move by less than their precision tells apart.
+    """Coordinates that move by less than the rounding of their dtype.
 
-    R-hat sees nothing: it leaves out what is constant, as deterministic sites and what `keep`
-    returns may be.
+    R-hat cannot see this: it ignores constants, which are normal for deterministic sites and in the
+    output of `keep`.
     """
-    result = getattr(result, "unconstrained", result)  # of a model
+    result = getattr(result, "unconstrained", result)  # for a result of a model
     kept, position = (jax.tree.leaves(x) for x in (result.positions, result.final_state.position))
     if sum(x[0, 0].size for x in kept) != sum(map(np.size, position)) // len(kept[0]):
         return []
@@ -59,7 +59,7 @@ def lost_in_rounding(result: Any) -> list[Finding]:
 
 def standstill(draws: Any) -> list[Finding]:
     """Chains that did not move for many draws."""
-    # By positions: the decisions of a thinned chain do not tell what happened in between.
+    # From positions: the decisions of a thinned chain do not show what happened in between.
     n_chains, n_draws = draws.sizes["chain"], draws.sizes["draw"]
     is_still = np.ones((n_chains, n_draws - 1), bool)
     for _, values in series(draws):
@@ -77,7 +77,7 @@ def standstill(draws: Any) -> list[Finding]:
 
 
 def _longest_run(flags: np.ndarray) -> int:
-    """Largest number of neighbors that are true."""
+    """Length of the longest run of true values."""
     ends = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
     return int((ends[1::2] - ends[::2]).max(initial=0))
 
@@ -93,7 +93,7 @@ class Convergence(NamedTuple):
 
     @classmethod
     def of(cls, draws: Any) -> "Convergence":
-        """Those of numbers that are finite and change, for others have none."""
+        """The diagnostics of numbers that are finite and change; others have none."""
         az = arviz_compat.import_arviz()
 
         def flat(table: Any) -> np.ndarray:
@@ -118,7 +118,7 @@ class Convergence(NamedTuple):
         return [*rhat, sizes]
 
     def findings(self, metrics: tuple[str, ...]) -> list[Finding]:
-        """What is wrong with draws of a kernel that takes these kinds of metrics."""
+        """Problems of the draws, for a kernel that supports these kinds of metrics."""
         found = []
         if self.n_chains == 1:
             found.append(

@@ -55,8 +55,8 @@ class Barker(MetropolisKernel):
             )
 
     def leapfrog_step_size(self, dim: int) -> float:
-        # The exponent is that of Vogrinc, Livingstone & Zanella (2022); the constants are fitted to
-        # what is accepted at the rate aimed at on a standard normal target.
+        # The exponent is from Vogrinc, Livingstone & Zanella (2022). The constants are fitted to
+        # step sizes with the target acceptance rate on a standard normal.
         on_normal = 1.3 * (1 + 2 / math.sqrt(dim)) / dim ** (1 / 6)
         return matching_step_size(float(self.step_size), on_normal, dim)
 

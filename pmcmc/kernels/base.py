@@ -45,9 +45,9 @@ class InnerSteps(NamedTuple):
     """A transition that is a recursion itself, such as a trajectory of leapfrog steps.
 
     Args:
-        length: the most inner steps that there are.
+        length: the largest possible number of inner steps.
         start: `(state, noise) -> inner state`, a vector whose first half is a position.
-        step: `(inner state, noise, index) -> inner state`; it stands still behind the end.
+        step: `(inner state, noise, index) -> inner state`; the identity after the last step.
         finish: `(state, noise, inner state) -> (state, info)`.
     """
 
@@ -89,7 +89,7 @@ class Kernel(Pytree, abc.ABC):
 
     uses_logdensity: ClassVar[bool] = True
     uses_gradient: ClassVar[bool] = False
-    # As D grows; None: there is no step size to tune.
+    # For large D; None if there is no step size to tune.
     target_acceptance_rate: ClassVar[float | None] = None
     metrics: ClassVar[tuple[str, ...]] = ()  # kinds of inverse mass matrix: "diagonal", "dense"
     # Fields that a warm-up may set: "step_size", "inverse_mass_matrix".

@@ -67,7 +67,7 @@ class HMC(Kernel, static=("num_integration_steps", "jitter")):
     divergence_threshold: float | jax.Array = 1000.0
 
     uses_gradient = True
-    target_acceptance_rate = 0.8  # of Stan: above the optimum, 0.651, and more robust
+    target_acceptance_rate = 0.8  # as in Stan: above the optimum of 0.651, but more robust
     metrics = ("diagonal", "dense")
     tunables = ("step_size", "inverse_mass_matrix")
 
@@ -103,7 +103,7 @@ class HMC(Kernel, static=("num_integration_steps", "jitter")):
         self, logdensity: LogDensity, state: GradientState, noise: HMCNoise
     ) -> tuple[GradientState, HMCInfo]:
         point = self.start(state, noise)
-        # A bound that is a plain number makes a loop that can be differentiated in reverse too.
+        # With a plain number as bound, the loop can also be differentiated in reverse mode.
         n_leaps = self.n_steps(noise) - 1 if self.jitter else self.num_integration_steps - 1
         end = jax.lax.fori_loop(0, n_leaps, lambda _, p: self.leap(logdensity, p), point)
         return self.finish(logdensity, state, noise, end)
@@ -122,7 +122,7 @@ class HMC(Kernel, static=("num_integration_steps", "jitter")):
         return InnerSteps(max(self.max_integration_steps - 1, 1), start, step, finish)
 
     def n_steps(self, noise: HMCNoise) -> jax.Array:
-        """Leapfrog steps of the trajectory."""
+        """Number of leapfrog steps in the trajectory."""
         factor = 1 + self.jitter * (2 * noise.jitter - 1)
         n_steps = jnp.round(self.num_integration_steps * factor).astype(jnp.int32)
         return jnp.maximum(n_steps, 1)

@@ -25,7 +25,7 @@ def matching_step_size(size: float, size_on_normal: float, dim: int) -> float:
     Args:
         size: size of the proposals, in units of the position over those of `sqrt(C)`.
         size_on_normal: the size with the target acceptance rate on a standard normal.
-        dim: numbers in a position.
+        dim: number of coordinates of a position.
     """
     return 1.5 / dim**0.25 * size / size_on_normal
 

@@ -49,8 +49,8 @@ class MALA(MetropolisKernel):
         metric.check_inverse_mass_matrix(self.inverse_mass_matrix)
 
     def leapfrog_step_size(self, dim: int) -> float:
-        # A Langevin proposal is one leapfrog step of this size; it is accepted at the rate aimed at
-        # on a standard normal target if that is 1.65 / dim**(1/6): Roberts & Rosenthal (1998).
+        # A Langevin proposal is one leapfrog step of this size. On a standard normal, the size with
+        # the target acceptance rate is 1.65 / dim**(1/6): Roberts & Rosenthal (1998).
         size = math.sqrt(2 * float(self.step_size))
         return matching_step_size(size, 1.65 / dim ** (1 / 6), dim)
 

@@ -1,4 +1,4 @@
-"""Metropolis-Hastings algorithm with proposals of the user's own."""
+"""Metropolis-Hastings algorithm with the user's own proposals."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple

@@ -57,9 +57,9 @@ class RandomWalkMetropolis(MetropolisKernel, static=("draw",)):
 
     def leapfrog_step_size(self, dim: int) -> float | None:
         if self.draw is not jax.random.normal:
-            return None  # other laws have other scales
-        # Roberts, Gelman & Gilks (1997), with a correction fitted to what is accepted at the rate
-        # aimed at on a standard normal target in few dimensions.
+            return None  # other distributions have other scales
+        # Roberts, Gelman & Gilks (1997), with a correction for few dimensions, fitted to step sizes
+        # with the target acceptance rate on a standard normal.
         on_normal = (2.38 + 2 / dim) / math.sqrt(dim)
         return matching_step_size(float(self.step_size), on_normal, dim)
 

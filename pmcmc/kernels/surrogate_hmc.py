@@ -58,7 +58,7 @@ class SurrogateHMC(ProposalKernel):
         surrogate: stand-in for the log density: a `pmcmc.surrogates.Surrogate`, a function of the
             position such as a coarser solver of the same differential equation, or `"auto"` for one
             that the warm-up fits to all of its evaluations; the warm-up then also chooses step
-            size, number of leapfrog steps, metric and share.
+            size, number of leapfrog steps, metric and share of random-walk proposals.
         step_size: positive scalar, in units of the position over those of `sqrt(C)`, where `C` is
             the inverse mass matrix.
         num_integration_steps: number of leapfrog steps in a trajectory.
@@ -105,7 +105,7 @@ class SurrogateHMC(ProposalKernel):
             check_positive("random_walk_step_size", self.random_walk_step_size, "0.5")
 
     def draw_noise(self, rng_key: jax.Array, position: jax.Array) -> SurrogateHMCNoise:
-        # From one draw: what takes long to compile is every call of the generator.
+        # One draw for all, since each call of the generator takes long to compile.
         dtype = position.dtype
         least = jnp.nextafter(jnp.array(-1.0, dtype), jnp.array(0.0, dtype))
         even = jax.random.uniform(rng_key, (position.size + 3,), dtype, least, 1.0)
@@ -134,10 +134,10 @@ class SurrogateHMC(ProposalKernel):
         )
 
     def _trajectory(self, start: PhasePoint, jitter: jax.Array, is_walk: jax.Array) -> PhasePoint:
-        """Its end; its start where there is to be none.
+        """The end of the trajectory, or its start for a random-walk proposal.
 
-        A loop over kicks, of which the first and the last are half ones, with a step of the
-        position behind all but the last: the surrogate is in the program once.
+        It is a loop over kicks. The first and the last are half kicks, and a step of the position
+        follows all but the last. So the program contains the surrogate only once.
         """
         step_size = self.step_size * (1 + self.jitter * (2 * jitter - 1))
         n_steps = self.num_integration_steps
@@ -179,7 +179,7 @@ class SurrogateHMC(ProposalKernel):
 
     @property
     def _is_random_walk(self) -> bool:
-        """Whether all proposals are known to be of a random walk."""
+        """Whether all proposals are known to be random-walk proposals."""
         return is_concrete(self.random_walk_share) and np.array_equal(self.random_walk_share, 1)
 
     def preliminary(self, dim: int) -> Kernel | None:
@@ -190,7 +190,7 @@ class SurrogateHMC(ProposalKernel):
                 f"surrogate='auto' is a polynomial in at most {MOST_DIM} numbers, got {dim}: write "
                 "kernel='hmc', or a surrogate of your own."
             )
-        # A random walk in the form of what follows, so that it compiles nothing of its own.
+        # A random walk in the form of the later kernel, so both share one compiled program.
         return dataclasses.replace(
             self,
             surrogate=PolynomialSurrogate.normal(np.zeros(dim), np.eye(dim)),

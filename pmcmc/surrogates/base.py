@@ -1,4 +1,4 @@
-"""What a stand-in for a log density has to offer."""
+"""The interface of stand-ins for a log density."""
 
 import abc
 from collections.abc import Callable
@@ -18,7 +18,7 @@ class Surrogate(Pytree, abc.ABC):
 
     @abc.abstractmethod
     def __call__(self, position: jax.Array) -> jax.Array:
-        """What stands in for the log density at a flat position `(D,)`, a scalar."""
+        """The stand-in for the log density at a flat position `(D,)`, a scalar."""
 
     def flatten(self, unravel: Callable[[jax.Array], Any]) -> "Surrogate":
         """The surrogate for flat positions, if it was written for structured ones.
@@ -29,6 +29,6 @@ class Surrogate(Pytree, abc.ABC):
         return self
 
     def __str__(self) -> str:
-        """What kind it is, without the numbers that were fitted."""
+        """The kind of surrogate, without fitted values."""
         texts = (f"{name}={getattr(self, name)}" for name in self._static)
         return f"{type(self).__name__}({', '.join(texts)})"

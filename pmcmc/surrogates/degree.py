@@ -1,4 +1,4 @@
-"""Which degree a polynomial should have."""
+"""Choosing the degree of a polynomial."""
 
 import math
 
@@ -7,13 +7,13 @@ import numpy as np
 from pmcmc._util.checks import short
 from pmcmc.surrogates.monomials import DEGREES, MOST_TERMS, n_monomials
 
-_EQUATIONS_PER_TERM = 2.5  # at the least
+_EQUATIONS_PER_TERM = 2.5  # at least
 GOOD_ENOUGH = 0.03  # an error that changes hardly any decision
-_GAIN = 0.8  # a higher degree has to have less than this share of the error
+_GAIN = 0.8  # a higher degree has to reduce the error to less than this share
 
 
 def degrees_to_try(n_points: int, dim: int, equations_per_point: int, max_degree: int) -> list[int]:
-    """Degrees for which there are enough equations, and not too many terms."""
+    """Degrees with enough equations, and without too many terms."""
     if max_degree not in DEGREES:
         raise ValueError(f"max_degree must be 2, 3 or 4, got {short(max_degree)}: write 4.")
     enough = n_points * equations_per_point / _EQUATIONS_PER_TERM
@@ -35,25 +35,25 @@ def degrees_to_try(n_points: int, dim: int, equations_per_point: int, max_degree
 
 
 def enough_for(dim: int) -> list[int]:
-    """How many evaluations, without gradients, each degree takes, from the lowest one on."""
+    """How many evaluations without gradients each degree needs, lowest degree first."""
     terms = [n_monomials(dim, degree) for degree in DEGREES]
     return [math.ceil(_EQUATIONS_PER_TERM * n) for n in terms if n <= MOST_TERMS]
 
 
 def choose_degree(errors: dict[int, float]) -> int:
-    """The degree to take: a higher one costs more, and has to be worth it."""
+    """The degree to use. A higher degree costs more, so it has to reduce the error clearly."""
     enough = max(min(errors.values()) / _GAIN, GOOD_ENOUGH)
     return min(degree for degree, error in errors.items() if error <= enough)
 
 
 def error_of_choice(squares: dict[int, np.ndarray], weight: np.ndarray) -> float:
-    """The error of the degree that is chosen, not flattered by the choice.
+    """The error of the chosen degree, not biased by the choice.
 
     Each half of the evaluations is judged with the degree that the other half chooses.
 
     Args:
-        squares: squared errors of each degree at held-out evaluations, shape `(n,)`.
-        weight: of these evaluations, shape `(n,)`.
+        squares: squared errors at held-out evaluations, shape `(n,)`, by degree.
+        weight: weights of these evaluations, shape `(n,)`.
     """
     is_first = np.arange(len(weight)) % 2 == 0
     judged = np.empty(len(weight))
@@ -71,7 +71,7 @@ def mean_error(squares: np.ndarray, weight: np.ndarray) -> float:
 def limit_of_degree(
     degree: int, tried: list[int], dim: int, n_equations: int, max_degree: int
 ) -> str:
-    """What kept a higher degree from being taken."""
+    """Why no higher degree was chosen, in words."""
     higher = degree + 1
     if higher in tried:
         return "a higher degree gains too little"

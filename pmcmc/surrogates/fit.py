@@ -1,4 +1,4 @@
-"""Fitting a polynomial to what was evaluated."""
+"""Fitting a polynomial to evaluations of a log density."""
 
 import math
 from typing import Any, NamedTuple
@@ -26,25 +26,25 @@ from pmcmc.surrogates.polynomial import PolynomialSurrogate
 from pmcmc.surrogates.whitening import Whitening, whitening_of
 
 MOST_DIM = max(dim for dim in range(100) if degrees_of(dim))
-_MOST_EQUATIONS_PER_TERM = 15  # held-out ones included
+_MOST_EQUATIONS_PER_TERM = 15  # including held-out ones
 _HELD_OUT = 0.2
 _RIDGE = 1e-9
-_OF_USE, _TRUSTED = 0.03, 0.999  # weights, and share of them, up to the radius
+_OF_USE, _TRUSTED = 0.03, 0.999  # of evaluations above this weight, the radius covers this share
 
 
 class Fit(NamedTuple):
     """A polynomial fitted to evaluations of a log density.
 
     Args:
-        surrogate: the polynomial, fitted to all of them.
+        surrogate: the polynomial, fitted to all evaluations.
         degree: degree of the polynomial.
-        held_out_error: root mean square error, in units of the log density, at held-out
-            evaluations; those where the density is negligible count less. Each half of them is used
-            with the degree that the other half chooses, so that the choice does not bias the error.
+        held_out_error: root mean square error at held-out evaluations, in units of the log density;
+            evaluations where the density is negligible count less. Each half of them is judged with
+            the degree that the other half chooses, so the choice does not bias the error.
         n_points: number of evaluations used.
-        n_dropped: number of evaluations that were not finite, were repeats, or too low to have a
+        n_dropped: number of evaluations that were not finite, repeated, or too low to have a
             weight.
-        errors: the same error for each degree that was tried, at all of these evaluations.
+        errors: the same error for each degree that was tried, at all held-out evaluations.
         limited_by: why no higher degree was chosen, in words.
     """
 
@@ -72,25 +72,25 @@ class _Points(NamedTuple):
     weight: np.ndarray
 
     def take(self, rows: np.ndarray) -> "_Points":
-        """Some of them."""
+        """Some of the evaluations."""
         gradient = None if self.gradient is None else self.gradient[rows]
         return _Points(self.z[rows], self.value[rows], gradient, self.weight[rows])
 
     @property
     def equations_per_point(self) -> int:
-        """What each of them says of the coefficients."""
+        """Number of equations for the coefficients per evaluation."""
         return 1 if self.gradient is None else 1 + self.z.shape[1]
 
 
 class _Normal(NamedTuple):
-    """Normal equations of the coefficients; those of more evaluations are sums."""
+    """Normal equations of the coefficients; they add up over evaluations."""
 
     gram: np.ndarray
     right: np.ndarray
 
     @classmethod
     def of(cls, points: _Points, degree: int) -> "_Normal":
-        """By weighted least squares."""
+        """The normal equations of weighted least squares."""
         root = np.sqrt(points.weight)
         rows, right = design(points.z, degree) * root[:, None], points.value * root
         if points.gradient is not None:
@@ -100,7 +100,7 @@ class _Normal(NamedTuple):
         return cls(rows.T @ rows, rows.T @ right)
 
     def solved(self) -> np.ndarray:
-        """Coefficients of the monomials, with a slight ridge."""
+        """Coefficients of the monomials, with a small ridge penalty."""
         scale = np.sqrt(np.diag(self.gram))
         scale = np.where(scale > 0, scale, 1.0)
         gram = self.gram / scale / scale[:, None] + _RIDGE * np.eye(len(scale))
@@ -116,18 +116,18 @@ def fit_polynomial(
 
     Coordinates are whitened, and errors have less weight where the density is negligible. Among the
     degrees with enough evaluations, it chooses the lowest one whose held-out error is about as
-    small as the best.
+    small as the smallest.
 
     Args:
         positions: positions of the evaluations, shape `(n, D)`.
-        logdensity: values there, shape `(n,)`; those that are not finite, or so low that they have
-            no weight, are dropped.
+        logdensity: values there, shape `(n,)`; values that are not finite, or too low to have a
+            weight, are dropped.
         gradients: gradients there, shape `(n, D)`, if known.
         max_degree: 2, 3 or 4.
 
     Raises:
-        ValueError: shapes do not fit, or there are too few evaluations, or too few directions, for
-            a quadratic.
+        ValueError: shapes do not match, or the evaluations are too few for a quadratic, or do not
+            spread in all directions.
     """
     x, value, gradient, n_dropped = _usable(positions, logdensity, gradients)
     n_points, dim = x.shape
@@ -169,7 +169,7 @@ def fit_polynomial(
 def _usable(
     positions: Any, logdensity: Any, gradients: Any
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, int]:
-    """Evaluations that are finite and of some weight, each once, and the number of the others."""
+    """Finite evaluations with some weight, without repeats, and the number of dropped ones."""
     x, value = np.asarray(positions, float), np.asarray(logdensity, float)
     gradient = None if gradients is None else np.asarray(gradients, float)
     if x.ndim != 2 or value.shape != x.shape[:1]:
@@ -187,27 +187,27 @@ def _usable(
         is_finite &= np.isfinite(gradient).all(axis=1)
     rows = np.flatnonzero(is_finite)
     rows = rows[np.sort(np.unique(x[rows], axis=0, return_index=True)[1])]
-    # Squares of what is too low to have a weight would overflow, and zero times that is NaN.
+    # Values too low to have a weight would overflow when squared, and zero times infinity is NaN.
     rows = rows[_weights(value[rows], x.shape[1]) > 0] if rows.size else rows
     return x[rows], value[rows], None if gradient is None else gradient[rows], len(x) - len(rows)
 
 
 def _weights(value: np.ndarray, dim: int) -> np.ndarray:
-    """1 where a normal target of `dim` numbers has its mass, and less and less below it."""
+    """Weights: 1 where a normal target in `dim` dimensions has its mass, decreasing below it."""
     depth = value.max() - value
     usual = dim / 2 + 2 * math.sqrt(dim / 2)
     return np.asarray(np.minimum(1.0, (usual / np.maximum(depth, usual)) ** 3))
 
 
 def _leverage(z: np.ndarray) -> np.ndarray:
-    """1 where a normal has its mass, and less beyond, where high powers outweigh all else."""
+    """Weights: 1 where a normal has its mass, less beyond, where high powers would dominate."""
     dim = z.shape[1]
     reach = np.linalg.norm(z, axis=1) / (math.sqrt(dim) + 2)
     return np.asarray(np.maximum(reach, 1.0) ** -8)
 
 
 def _radius(points: _Points) -> float:
-    """Distance from the center within which the density is anywhere not negligible."""
+    """Distance from the center within which nearly all density that is not negligible lies."""
     distance = np.linalg.norm(points.z, axis=1)
     is_of_use = points.weight > _OF_USE
     return float(np.quantile(distance[is_of_use], _TRUSTED))
@@ -218,7 +218,7 @@ def _entered(whitening: Whitening, gradient: np.ndarray | None) -> np.ndarray | 
 
 
 def _best(points: _Points, degree: int) -> np.ndarray:
-    """Which evaluations to use: those with the largest weights, evenly spread among equals."""
+    """Which evaluations to use: those with the largest weights, at random among equal ones."""
     n_points, dim = points.z.shape
     n_equations = _MOST_EQUATIONS_PER_TERM * n_monomials(dim, degree)
     most = math.ceil(n_equations / points.equations_per_point)

@@ -1,4 +1,4 @@
-"""Functions of users as stand-ins for a log density."""
+"""The user's own functions as stand-ins for a log density."""
 
 import dataclasses
 from collections.abc import Callable
@@ -22,7 +22,7 @@ class FunctionSurrogate(Surrogate, static=("function", "unravel")):
     unravel: Callable[[jax.Array], Any] | None = None
 
     def __call__(self, position: Any) -> jax.Array:
-        """What the function says at a position: a flat one if there is an `unravel`."""
+        """The value of the function at a position, which is flat if there is an `unravel`."""
         return self.function(position if self.unravel is None else self.unravel(position))
 
     def flatten(self, unravel: Callable[[jax.Array], Any]) -> "FunctionSurrogate":
@@ -34,17 +34,17 @@ class FunctionSurrogate(Surrogate, static=("function", "unravel")):
 
 
 def as_surrogate(value: Any) -> Surrogate:
-    """The surrogate for an argument of the user.
+    """The surrogate for the user's argument.
 
     Args:
         value: a surrogate, or a function of the position.
 
     Raises:
-        ValueError: it is neither.
+        ValueError: `value` is neither.
     """
     if isinstance(value, Surrogate):
         return value
-    # What is no function may be what JAX puts in the place of a surrogate for a while.
+    # JAX may put placeholders, which are not functions, in place of a surrogate.
     if callable(value) and not isinstance(value, type):
         return FunctionSurrogate(value)
     if is_concrete(value) or value is None or isinstance(value, type):

@@ -44,7 +44,7 @@ class GaussianSurrogate(Surrogate):
             inverse_mass_matrix: shape `(D,)` or `(D, D)`.
 
         Raises:
-            ValueError: shapes do not fit, or the matrix is not positive definite.
+            ValueError: shapes do not match, or the matrix is not positive definite.
         """
         mean, metric = np.asarray(mean, float), np.asarray(inverse_mass_matrix, float)
         if mean.ndim != 1 or metric.shape not in (mean.shape, mean.shape * 2):

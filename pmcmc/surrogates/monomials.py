@@ -1,4 +1,4 @@
-"""Monomials of a few numbers, and how a polynomial is written for fast evaluation."""
+"""Monomials in a few variables, and a form of polynomials that is fast to evaluate."""
 
 import functools
 import itertools
@@ -7,22 +7,22 @@ import math
 import numpy as np
 
 DEGREES = (2, 3, 4)
-MOST_TERMS = 1_820  # degree 4 of twelve numbers
+MOST_TERMS = 1_820  # degree 4 in twelve variables
 
 
 def n_monomials(dim: int, degree: int) -> int:
-    """Number of monomials of `dim` numbers up to a degree, the constant included."""
+    """Number of monomials in `dim` variables up to a degree, including the constant."""
     return math.comb(dim + degree, degree)
 
 
 def degrees_of(dim: int) -> tuple[int, ...]:
-    """Degrees of the polynomials of `dim` numbers that have not too many terms."""
+    """Degrees for which polynomials in `dim` variables do not have too many terms."""
     return tuple(degree for degree in DEGREES if n_monomials(dim, degree) <= MOST_TERMS)
 
 
 @functools.lru_cache(maxsize=32)
 def monomials(dim: int, degree: int) -> tuple[tuple[int, ...], ...]:
-    """Each monomial as the sorted numbers of its factors, 1 to `dim`, filled up with zeros."""
+    """Each monomial as the sorted indices of its factors, 1 to `dim`, padded with zeros."""
     return tuple(itertools.combinations_with_replacement(range(dim + 1), degree))
 
 
@@ -53,34 +53,35 @@ def slopes(rows: np.ndarray, degree: int) -> np.ndarray:
 
 
 def as_table(coefficients: np.ndarray, dim: int, degree: int) -> np.ndarray:
-    """The matrix by which `PolynomialSurrogate` evaluates a polynomial.
+    """The matrix with which `PolynomialSurrogate` evaluates a polynomial.
 
-    Up to degree 3 it is a symmetric tensor of `(1, z)`, of shape `((D + 1)**(degree - 1), D + 1)`;
-    of degree 4 a symmetric matrix between all monomials up to degree 2.
+    Up to degree 3, it is a symmetric tensor that acts on `(1, z)`, of shape
+    `((D + 1)**(degree - 1), D + 1)`. For degree 4, it is a symmetric matrix between all monomials
+    up to degree 2.
 
     Args:
         coefficients: of the monomials, shape `(terms,)`.
-        dim: numbers in a position.
-        degree: of the polynomial.
+        dim: number of coordinates of a position.
+        degree: degree of the polynomial.
     """
     numbers, counts = _table(dim, degree)
     return np.asarray((coefficients / counts)[numbers])
 
 
 def coefficients_of(table: np.ndarray, dim: int, degree: int) -> np.ndarray:
-    """The coefficients of the monomials, shape `(terms,)`, that a table was made of."""
+    """The coefficients of the monomials, shape `(terms,)`, from which a table was made."""
     numbers, counts = _table(dim, degree)
     return np.bincount(numbers.ravel(), np.asarray(table, float).ravel(), len(counts))
 
 
 def of_higher_degree(coefficients: np.ndarray, dim: int, degree: int, higher: int) -> np.ndarray:
-    """The same polynomial among the monomials up to a higher degree.
+    """Coefficients of the same polynomial for the monomials up to a higher degree.
 
     Args:
         coefficients: of the monomials up to `degree`.
-        dim: numbers in a position.
-        degree: of the polynomial.
-        higher: at least that.
+        dim: number of coordinates of a position.
+        degree: degree of the polynomial.
+        higher: the higher degree, at least `degree`.
     """
     places = {factors: i for i, factors in enumerate(monomials(dim, higher))}
     ones = (0,) * (higher - degree)
@@ -91,7 +92,7 @@ def of_higher_degree(coefficients: np.ndarray, dim: int, degree: int, higher: in
 
 @functools.lru_cache(maxsize=32)
 def _table(dim: int, degree: int) -> tuple[np.ndarray, np.ndarray]:
-    """The monomial that each entry of the matrix belongs to, and how many entries each has."""
+    """The index of each matrix entry's monomial, and the number of entries of each monomial."""
     known = {factors: i for i, factors in enumerate(monomials(dim, degree))}
     halves = monomials(dim, 2) if degree == 4 else [(i,) for i in range(dim + 1)]
     product = itertools.product(halves, repeat=2 if degree == 4 else degree)

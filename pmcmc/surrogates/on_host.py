@@ -1,4 +1,4 @@
-"""A polynomial surrogate at many positions, in NumPy: what is asked once needs no compiling."""
+"""A polynomial surrogate at many positions in NumPy, which saves compiling for a single use."""
 
 import numpy as np
 
@@ -9,10 +9,7 @@ from pmcmc.surrogates.polynomial import PolynomialSurrogate
 def values_and_slopes(
     surrogate: PolynomialSurrogate, positions: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What the surrogate says at positions `(n, D)`, shape `(n,)`, and its gradients `(n, D)`.
-
-    Not for positions that are not finite.
-    """
+    """Values `(n,)` and gradients `(n, D)` of the surrogate at finite positions `(n, D)`."""
     whitening = np.asarray(surrogate.whitening)
     z = (positions - surrogate.center) @ whitening.T
     norm = np.maximum(np.linalg.norm(z, axis=1, keepdims=True), np.finfo(float).tiny)
@@ -20,7 +17,8 @@ def values_and_slopes(
     shrunk = np.where(is_beyond, surrogate.radius / norm, 1.0)
     value, slope = _polynomial(surrogate.degree, np.asarray(surrogate.table), z * shrunk)
     beyond = np.where(is_beyond, norm - surrogate.radius, 0.0)[:, 0]
-    # Beyond the radius the polynomial is that of the direction, and the ray goes down.
+    # Beyond the radius, the polynomial depends only on the direction, and the value decreases
+    # along the ray.
     ray = z / norm
     along = np.sum(slope * ray, axis=1, keepdims=True)
     slope = np.where(is_beyond, shrunk * (slope - along * ray) - ray, slope)

@@ -1,4 +1,4 @@
-"""A polynomial, with tails that go down."""
+"""A polynomial with decreasing tails."""
 
 import dataclasses
 from typing import Any
@@ -16,17 +16,17 @@ from pmcmc.surrogates.monomials import (
     of_higher_degree,
 )
 
-_FAR = 1e6  # a radius beyond all chains, whose fourth power is a number of float32
+_FAR = 1e6  # a radius beyond all chains; its fourth power fits into float32
 
 
 class PolynomialSurrogate(Surrogate, static=("degree",)):
     """A polynomial of degree 2, 3 or 4 in whitened coordinates `z = whitening @ (x - center)`.
 
-    Beyond a radius it continues with a slope of -1 along the ray from the center, never as the bare
-    polynomial, so its tail is heavier than that of any normal. `fit_polynomial` makes one.
+    Beyond a radius it does not continue as a polynomial, but with a slope of -1 along the ray from
+    the center. So its tail is heavier than that of any normal. `fit_polynomial` makes one.
 
     Args:
-        degree: degree of the table; that of the polynomial, unless it was raised.
+        degree: degree of the table, and of the polynomial unless the table was raised.
         center: shape `(D,)`.
         whitening: shape `(D, D)`.
         radius: norm of `z` up to which the polynomial is trusted.
@@ -55,7 +55,7 @@ class PolynomialSurrogate(Surrogate, static=("degree",)):
         return cls(2, np.asarray(mean), np.asarray(whitening), _FAR, table).raised()
 
     def raised(self) -> "PolynomialSurrogate":
-        """The same function, in the table of the highest degree of a fit in this dimension.
+        """The same function, with a table of the highest degree of fits in this dimension.
 
         Programs are compiled for the shape of the table, so all fits share one shape.
         """
@@ -70,7 +70,7 @@ class PolynomialSurrogate(Surrogate, static=("degree",)):
     def __call__(self, position: jax.Array) -> jax.Array:
         """The stand-in for the log density at `(D,)`; `-inf` at positions that are not finite.
 
-        The slope is 0 there: a trajectory that got lost stays a number or not as it was.
+        The slope is 0 there, so it cannot turn the momentum of a lost trajectory into NaN.
         """
         z = jnp.asarray(self.whitening) @ (position - self.center)
         is_number = jnp.isfinite(jnp.sum(z**2))
@@ -85,9 +85,9 @@ class PolynomialSurrogate(Surrogate, static=("degree",)):
 
 
 def _polynomial(degree: int, table: jax.Array, z: jax.Array) -> jax.Array:
-    """The value at `z`, whose derivative costs about as much as the value itself.
+    """The value at `z`; its derivative costs about as much as the value itself.
 
-    With respect to the coefficients it is 0.
+    The derivative with respect to the coefficients is set to 0.
     """
 
     @jax.custom_jvp
@@ -104,7 +104,7 @@ def _polynomial(degree: int, table: jax.Array, z: jax.Array) -> jax.Array:
 
 
 def _contracted(degree: int, table: jax.Array, z: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """`(1, z)`, and the symmetric tensor contracted with all but one of them."""
+    """`(1, z)`, and the symmetric tensor contracted with it along all axes but one."""
     padded = jnp.concatenate([jnp.ones(1, z.dtype), z])
     for _ in range(degree - 1):
         table = (table @ padded).reshape(-1, len(padded))
@@ -134,7 +134,7 @@ def _quartic(table: jax.Array, z: jax.Array) -> jax.Array:
 def _slope_of_quartic(degree: int, table: jax.Array, z: jax.Array) -> jax.Array:
     dim = len(z)
     slope = 2 * (table @ _half(z))
-    # Numbers of the pairs as a symmetric matrix; the derivative of a square is twice the factor.
+    # Indices of the pairs as a symmetric matrix; the derivative of a square is twice the factor.
     pair = np.zeros((dim, dim), int)
     pair[np.triu_indices(dim)] = np.arange(dim * (dim + 1) // 2)
     pair = np.maximum(pair, pair.T)

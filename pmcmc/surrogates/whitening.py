@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 _ROWS_PER_DIM = 5
-_LEAST_SPREAD = 1e-6  # of a direction beside the others, in units of each coordinate's own
+_LEAST_SPREAD = 1e-6  # of a direction relative to the others, with coordinates scaled to sd 1
 
 
 class Whitening(NamedTuple):
@@ -14,7 +14,7 @@ class Whitening(NamedTuple):
     Args:
         center: shape `(D,)`.
         matrix: shape `(D, D)`.
-        inverse: of the matrix.
+        inverse: inverse of `matrix`.
     """
 
     center: np.ndarray
@@ -22,21 +22,22 @@ class Whitening(NamedTuple):
     inverse: np.ndarray
 
     def enter(self, rows: np.ndarray) -> np.ndarray:
-        """Rows `(n, D)` in the coordinates."""
+        """Rows `(n, D)` in these coordinates."""
         return (rows - self.center) @ self.matrix.T
 
     def enter_gradients(self, rows: np.ndarray) -> np.ndarray:
-        """Gradients `(n, D)` with respect to the coordinates."""
+        """Gradients `(n, D)` with respect to these coordinates."""
         return rows @ self.inverse
 
 
 def whitening_of(rows: np.ndarray, weight: np.ndarray) -> Whitening:
-    """Mean and covariance of the rows `(n, D)` that weigh most, made zero and one.
+    """Coordinates in which the heaviest rows of `(n, D)` have mean 0 and identity covariance.
 
-    Those of at least half the largest weight, unless they are too few to have a covariance.
+    The heaviest rows have at least half the largest weight. If they are too few for a covariance,
+    the next ones count too.
 
     Raises:
-        ValueError: they do not spread in all directions.
+        ValueError: the heaviest rows do not spread in all directions.
     """
     n_heavy = np.count_nonzero(weight >= weight.max() / 2)
     n_typical = min(max(n_heavy, _ROWS_PER_DIM * rows.shape[1]), len(rows))
