@@ -1,5 +1,6 @@
 """Cases of benchmarks, by names that other processes can look up."""
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ from jax.experimental.ode import odeint
 import pmcmc
 
 
+@functools.cache  # one function, as for the targets: what is compiled for it is found again
 def oscillator() -> Callable[[jax.Array], jax.Array]:
     """A damped oscillator observed 20 times; an adaptive ODE solver with its own derivative."""
     times = jnp.linspace(0.0, 10.0, 21)
