@@ -105,7 +105,7 @@ class _Normal(NamedTuple):
         scale = np.where(scale > 0, scale, 1.0)
         gram = self.gram / scale / scale[:, None] + _RIDGE * np.eye(len(scale))
         right = self.right / scale
-        # By the factor: `scipy.linalg.solve` also estimates the condition, at twice the time or more.
+        # By the factor: `scipy.linalg.solve` also estimates the condition, in twice the time.
         solution = scipy.linalg.cho_solve(scipy.linalg.cho_factor(gram, overwrite_a=True), right)
         return np.asarray(solution / scale)
 
