@@ -32,6 +32,7 @@ class Evidence(NamedTuple):
         possible: modes in which JAX can compute it.
         seconds: for one gradient of all chains in one program, by mode; empty if not measured.
         rough_seconds: for one reverse-mode gradient of all chains, if measured.
+        n_gradients: number of gradients of one chain, in all runs so far.
     """
 
     dim: int
@@ -39,6 +40,7 @@ class Evidence(NamedTuple):
     possible: tuple[str, ...]
     seconds: Mapping[str, float]
     rough_seconds: float | None = None
+    n_gradients: float = 0.0
 
 
 def check_gradient_mode(value: Any) -> None:
@@ -109,7 +111,7 @@ def with_faster_mode(
     layout: Layout,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Problem:
-    """The problem with the faster gradient mode, if the run is long enough to find out.
+    """The problem with the faster gradient mode, if the runs so far are long enough to find out.
 
     Measurements are kept for as long as the user's function lives. Gradients are timed the way the
     chain uses them. They run inside a loop, where some are several times slower or faster than on
@@ -127,7 +129,8 @@ def with_faster_mode(
     evidence = _evidence(problem, layout)
     if may_gain(evidence) and not evidence.seconds:
         inner = kernel.inner_steps(problem.logdensity)
-        n_gradients = n_steps * (1 if inner is None else inner.length)
+        n_gradients = evidence.n_gradients + n_steps * (1 if inner is None else inner.length)
+        evidence = evidence._replace(n_gradients=n_gradients)
         n_in_turn = n_gradients * layout.n_rounds(len(problem.positions))
         # First with a program that exists already: of all chains, whatever their layout.
         rough = evidence.rough_seconds

@@ -151,6 +151,15 @@ def test_the_faster_way_is_taken_and_remembered(planted, logdensity):
     assert len(timed) == 2
 
 
+def test_short_runs_add_up(planted):
+    def mine(x):
+        return in_loop(x)
+
+    planted[0]["forward"] = 0.1
+    modes = [chosen(mine, n_steps=1).logdensity.gradient_mode for _ in range(4)]
+    assert modes == ["reverse", "reverse", "forward", "forward"]  # after 3 gradients of a second
+
+
 def test_what_is_remembered_goes_with_the_function(planted):
     def mine(x):
         return in_loop(x)
