@@ -75,7 +75,7 @@ def as_task(
         flat = with_dtype(flat, problem.positions.dtype)
         for criterion in criteria:
             flat = criterion.prepare(flat, dim)
-        layout = layouts_to_try(problem, chain_method, n_steps)[0]
+        layout = layouts_to_try(problem, chain_method, n_steps, flat.uses_gradient)[0]
         problem = with_possible_mode(problem, flat, gradient_mode, layout)
         check_start(problem, flat)
         if mesh is not None:

@@ -57,6 +57,7 @@ def candidates(
     is_cpu: bool,
     n_cores: int,
     inside: Contents,
+    uses_gradient: bool,
 ) -> tuple[Layout, ...]:
     """The layouts to choose from, in the order in which to try them.
 
@@ -69,6 +70,7 @@ def candidates(
         inside: contents of the log density. Loops are slow in small batches, so with loops, one
             chain per program comes first. Without loops, a batch comes first, unless there are
             few chains with many operations each.
+        uses_gradient: whether steps differentiate it. Loops that do are slow in wide batches too.
     """
     whole = Layout(n_chains, 1)
     one = Layout(1, min(n_chains, n_cores))
@@ -83,6 +85,6 @@ def candidates(
     is_heavy = block < _BATCH and inside.n_operations >= _HEAVY
     is_whole = n_chains <= n_cores or (not inside.has_loop and block < _BATCH)
     few = whole if is_whole else Layout(block, n_cores)
-    is_slow = inside.has_loop and block < _WIDE
+    is_slow = inside.has_loop and (uses_gradient or block < _WIDE)
     options = (one, few) if is_slow or is_heavy else (few, one)
     return options[:1] if n_chains * n_steps < _SHORT else options

@@ -24,17 +24,21 @@ from pmcmc.kernels import Kernel
 from pmcmc.solvers import Solver
 
 
-def layouts_to_try(problem: Problem, chain_method: str, n_steps: float) -> tuple[Layout, ...]:
+def layouts_to_try(
+    problem: Problem, chain_method: str, n_steps: float, uses_gradient: bool
+) -> tuple[Layout, ...]:
     """The possible layouts for the chains of a problem, the likely best first.
 
     Args:
         problem: what is sampled.
         chain_method: the name that the user wrote.
         n_steps: total number of steps of each chain.
+        uses_gradient: whether the kernel does.
     """
     n_chains = len(problem.positions)
     is_cpu = problem.device.platform == "cpu"
-    return candidates(chain_method, n_chains, n_steps, is_cpu, n_cores(), contents(problem))
+    inside = contents(problem)
+    return candidates(chain_method, n_chains, n_steps, is_cpu, n_cores(), inside, uses_gradient)
 
 
 class Task(NamedTuple):
@@ -111,7 +115,7 @@ class Task(NamedTuple):
         self, solver: Solver, kernel: Kernel, n_steps: int, length: Callable[[Layout], int]
     ) -> Layouts:
         positions, n_chains = self.problem.positions, len(self.problem.positions)
-        options = layouts_to_try(self.problem, self.chain_method, n_steps)
+        options = layouts_to_try(self.problem, self.chain_method, n_steps, kernel.uses_gradient)
         if self.layout is not None:
             options = (self.layout,)
         if self.mesh is not None:

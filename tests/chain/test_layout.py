@@ -48,7 +48,7 @@ def known(seconds_per_step, compile_seconds=1.0, n_trials=2):
     ],
 )
 def test_options(method, n_chains, n_steps, is_cpu, n_cores, with_loop):
-    found = candidates(method, n_chains, n_steps, is_cpu, n_cores, LOOP)
+    found = candidates(method, n_chains, n_steps, is_cpu, n_cores, LOOP, False)
     assert [*map(tuple, found)] == with_loop
 
 
@@ -61,25 +61,26 @@ def test_without_loops_batches_come_first_of_all_chains_unless_there_are_many():
         (7, 2, (4, 2)),
         (32, 8, (4, 8)),
     ]:
-        found = candidates("auto", n_chains, LONG, True, cores, CHEAP)
+        found = candidates("auto", n_chains, LONG, True, cores, CHEAP, False)
         one = (1, min(n_chains, cores))
         assert [*map(tuple, found)] == [batch, one]
         # Many operations for few chains are spread over threads first.
-        first = candidates("auto", n_chains, LONG, True, cores, HEAVY)[0]
+        first = candidates("auto", n_chains, LONG, True, cores, HEAVY, False)[0]
         assert first == (one if batch[1] == 1 else batch)
 
 
 @pytest.mark.parametrize(("n_chains", "expected"), [(30, (1, 2)), (31, (16, 2)), (32, (16, 2))])
 def test_loops_are_fast_enough_in_wide_blocks(n_chains, expected):
-    assert candidates("auto", n_chains, LONG, True, 2, LOOP)[0] == expected
+    assert candidates("auto", n_chains, LONG, True, 2, LOOP, False)[0] == expected
+    assert candidates("auto", n_chains, LONG, True, 2, LOOP, True)[0] == (1, 2)
 
 
 @pytest.mark.parametrize(
     ("inside", "expected"), [(LOOP, Layout(1, 4)), (CHEAP, WHOLE), (HEAVY, Layout(1, 4))]
 )
 def test_short_runs_measure_nothing(inside, expected):
-    assert candidates("auto", 4, 499, True, 8, inside) == (expected,)
-    assert len(candidates("auto", 4, 500, True, 8, inside)) == 2
+    assert candidates("auto", 4, 499, True, 8, inside, False) == (expected,)
+    assert len(candidates("auto", 4, 500, True, 8, inside, False)) == 2
 
 
 @pytest.mark.parametrize(
