@@ -51,7 +51,7 @@ def test_a_way_that_does_not_suit_is_left_out(tmp_path, capsys):
     picture = str(tmp_path / "none.png")
     options = ["--ways", "surrogate_hmc", "--steps", "200", "--output", picture]
     with pytest.raises(SystemExit, match="1"):
-        _demo.main(["--target", "german_credit", *options])
+        _demo.main(["--target", "stochastic_volatility", *options])
     assert "surrogate_hmc is left out: " in capsys.readouterr().out
 
 

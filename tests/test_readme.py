@@ -272,7 +272,7 @@ def test_wins_and_losses_of_the_readme_are_those_that_were_measured():
             f"{as_fast} of {len(loops)} cases",
             f"{middle:.2f}",
             f"`{loser}`",
-            f"{n_chains} chains {least:.2f}",
+            f"{n_chains} chain{'' if n_chains == 1 else 's'} {least:.2f}",
         ],
     }
     rows = re.findall(r"^\| .*$", (ROOT / "README.md").read_text(), flags=re.MULTILINE)[1:]

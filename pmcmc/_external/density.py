@@ -91,7 +91,7 @@ class ExternalLogDensity:
             return value, None
         gradients = jax.tree.map(
             lambda struct, *parts: (
-                np.stack(parts).astype(struct.dtype).reshape(*axes, *struct.shape)
+                np.stack(parts).astype(struct.dtype).reshape((*axes, *struct.shape))
             ),
             shapes,
             *(gradient for _, gradient in values),

@@ -1,6 +1,5 @@
 """The loop."""
 
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -25,8 +24,7 @@ class Sequential(Solver):
         n_chains, length = jax.tree.leaves(inputs)[0].shape[:2]
 
         def advance(carry: Any, t: jax.Array) -> tuple[Any, Any]:
-            rows = jax.tree.map(lambda u: u[:, t], inputs)
-            carry, aux = _over_chains(recursion.advance, n_chains)(carry, rows)
+            carry, aux = jax.vmap(recursion.advance)(carry, jax.tree.map(lambda u: u[:, t], inputs))
             return carry, (jax.vmap(recursion.state)(carry), aux)
 
         def body(t: jax.Array, loop: tuple[Any, Any]) -> tuple[Any, Any]:
@@ -34,7 +32,7 @@ class Sequential(Solver):
             carry, row = advance(carry, t)
             return carry, jax.tree.map(lambda out, new: out.at[t].set(new), store, row)
 
-        carry = _over_chains(recursion.carry, n_chains)(s0)
+        carry = jax.vmap(recursion.carry)(s0)
         row = jax.eval_shape(advance, carry, jnp.int32(0))[1]
         store = jax.tree.map(lambda leaf: jnp.zeros((length, *leaf.shape), leaf.dtype), row)
         _, store = lax.fori_loop(0, n_steps, body, (carry, store))
@@ -50,19 +48,3 @@ class Sequential(Solver):
 
     def tolerances(self, dtype: Any) -> tuple[float, float]:
         return 0.0, 0.0
-
-
-def _over_chains(function: Callable[..., Any], n_chains: int) -> Callable[..., Any]:
-    """`jax.vmap` over chains, but no batch axis for a single one.
-
-    In a batch, a `while` loop such as that of an adaptive solver selects in every round, for every
-    number that it carries, whether the element of the batch has finished.
-    """
-    if n_chains > 1:
-        return jax.vmap(function)
-
-    def alone(*arguments: Any) -> Any:
-        result = function(*jax.tree.map(lambda x: x[0], arguments))
-        return jax.tree.map(lambda x: jnp.asarray(x)[None], result)
-
-    return alone

@@ -105,7 +105,7 @@ def _(primals, tangents):
 def test_sweeps_go_without_a_basis_where_the_search_for_the_mode_raises():
     x0 = np.random.default_rng(1).normal(size=30)
     choices = dict(kernel=pmcmc.MALA(0.2), n_steps=40)
-    with pytest.warns(UserWarning, match="no basis, as the search.*too close to the mode"):
+    with pytest.warns(UserWarning, match="no basis, because the search.*too close to the mode"):
         quasi = pmcmc.sample(shell, x0, solver="quasi", **choices)
     loop = pmcmc.sample(shell, x0, solver="sequential", **choices)
     np.testing.assert_allclose(quasi.positions, loop.positions, rtol=0, atol=1e-9)
