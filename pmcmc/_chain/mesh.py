@@ -1,6 +1,7 @@
 """Chains on the devices of a mesh: chains along one axis, the rows of a window along the other."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -9,14 +10,15 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from pmcmc._chain.density import FlatLogDensity, evaluations_at_once
-from pmcmc._chain.noise import draw_noise
+from pmcmc._chain.noise import NOISE_OPTIONS, draw_noise
 from pmcmc._chain.recursion import as_recursion
 from pmcmc._util.checks import short
-from pmcmc._util.programs import jit_of_function
+from pmcmc._util.programs import jit_of_function, jit_of_kinds
 from pmcmc.kernels import Kernel
 from pmcmc.solvers import Solver, Trajectories
 
 CHAIN, TIME = "chain", "time"
+_WHOLE = PartitionSpec()
 
 
 def checked_mesh(
@@ -110,20 +112,23 @@ def advance_on_mesh(
         length: number of steps that the program is compiled for.
         keeps_proposals: whether to return proposals too.
     """
-    key = jax.random.key_data(rng_key)
-    # Through NumPy: arrays on this process's first device are not on all devices.
-    call = jax.tree.map(np.asarray, (*parameters, positions, key, first_step, n_steps))
+    solver, kernel = parameters
     impl = str(jax.random.key_impl(rng_key))
+    # Through NumPy: arrays on this process's first device are not on all devices.
+    solver, kernel, positions, key, first_step, n_steps = jax.tree.map(
+        np.asarray,
+        (solver, kernel, positions, jax.random.key_data(rng_key), first_step, n_steps),
+    )
+    noise = _noise(kernel, positions, key, first_step, n_steps, impl, length, mesh)
     out: tuple[jax.Array, Trajectories] = _advance(
-        logdensity, *call, impl, length, keeps_proposals, mesh
+        logdensity, solver, kernel, positions, noise, n_steps, keeps_proposals, mesh
     )
     return out
 
 
-@jit_of_function(7, 8, 9, 10)
-def _advance(
-    logdensity: FlatLogDensity | None,
-    solver: Solver,
+# Its own program, and compiled like that for one device, so that it also rounds alike.
+@jit_of_kinds(5, 6, 7, compiler_options=NOISE_OPTIONS)
+def _noise(
     kernel: Kernel,
     positions: jax.Array,
     key_data: jax.Array,
@@ -131,45 +136,70 @@ def _advance(
     n_steps: jax.Array,
     impl: str,
     length: int,
-    keeps_proposals: bool,
     mesh: Mesh,
-) -> tuple[jax.Array, Trajectories]:
-    of_chains = PartitionSpec(CHAIN if CHAIN in mesh.axis_names else None)
-    whole = PartitionSpec()
-    time_axis = TIME if size(mesh, TIME) > 1 else None
+) -> Any:
+    """The noise of the steps, each device's own chains on it."""
 
-    def on_device(
-        data: Any, of_solver: list[Any], kernel: Kernel, positions: jax.Array, *numbers: jax.Array
-    ) -> tuple[jax.Array, Trajectories]:
+    def on_device(kernel: Kernel, positions: jax.Array, *numbers: jax.Array) -> Any:
         key_data, first_step, n_steps = numbers
-        density = None if logdensity is None else dataclasses.replace(logdensity, data=data)
         key = jax.random.wrap_key_data(key_data, impl=impl)
         first_chain = jnp.uint32(0)
         if CHAIN in mesh.axis_names:
             first_chain = jax.lax.axis_index(CHAIN).astype(jnp.uint32) * len(positions)
-        noise = draw_noise(kernel, positions, key, first_step, n_steps, length, first_chain)
+        return draw_noise(kernel, positions, key, first_step, n_steps, length, first_chain)
+
+    specs = (_WHOLE, _of_chains(mesh), _WHOLE, _WHOLE, _WHOLE)
+    return _spread(on_device, mesh, specs)(kernel, positions, key_data, first_step, n_steps)
+
+
+@jit_of_function(6, 7)
+def _advance(
+    logdensity: FlatLogDensity | None,
+    solver: Solver,
+    kernel: Kernel,
+    positions: jax.Array,
+    noise: Any,
+    n_steps: jax.Array,
+    keeps_proposals: bool,
+    mesh: Mesh,
+) -> tuple[jax.Array, Trajectories]:
+    of_chains = _of_chains(mesh)
+    time_axis = TIME if size(mesh, TIME) > 1 else None
+
+    def on_device(
+        data: Any,
+        of_solver: list[Any],
+        kernel: Kernel,
+        positions: jax.Array,
+        noise: Any,
+        n_steps: jax.Array,
+    ) -> tuple[jax.Array, Trajectories]:
+        density = None if logdensity is None else dataclasses.replace(logdensity, data=data)
         recursion = as_recursion(density, kernel, keeps_proposals, time_axis)
         solver = jax.tree.unflatten(structure, of_solver)
         return advanced(solver, recursion, positions, noise, n_steps)
 
     leaves, structure = jax.tree.flatten(solver)
     # What a solver was given for all chains has three axes, like the states of chains.
-    specs = [of_chains if jnp.ndim(leaf) == 3 else whole for leaf in leaves]
-    spread = jax.shard_map(
-        on_device,
-        mesh=mesh,
-        in_specs=(whole, specs, whole, of_chains, whole, whole, whole),
-        out_specs=of_chains,
-        # Loops inside log densities, such as adaptive solvers, would fail the check.
-        check_vma=False,
-    )
+    specs = [of_chains if jnp.ndim(leaf) == 3 else _WHOLE for leaf in leaves]
+    spread = _spread(on_device, mesh, (_WHOLE, specs, _WHOLE, of_chains, of_chains, _WHOLE))
     data = () if logdensity is None else logdensity.data
-    out: tuple[jax.Array, Trajectories] = spread(
-        data, leaves, kernel, positions, key_data, first_step, n_steps
-    )
+    out: tuple[jax.Array, Trajectories] = spread(data, leaves, kernel, positions, noise, n_steps)
     if spans_processes(mesh):
-        out = jax.lax.with_sharding_constraint(out, NamedSharding(mesh, whole))
+        out = jax.lax.with_sharding_constraint(out, NamedSharding(mesh, _WHOLE))
     return out
+
+
+def _of_chains(mesh: Mesh) -> PartitionSpec:
+    return PartitionSpec(CHAIN if CHAIN in mesh.axis_names else None)
+
+
+def _spread(function: Callable[..., Any], mesh: Mesh, in_specs: Any) -> Callable[..., Any]:
+    """The function on each device of a mesh; its results have an axis of chains."""
+    # Loops inside log densities, such as adaptive solvers, would fail the check.
+    return jax.shard_map(
+        function, mesh=mesh, in_specs=in_specs, out_specs=_of_chains(mesh), check_vma=False
+    )
 
 
 def advanced(

@@ -65,5 +65,5 @@ def draw_noise(
 # all log densities and solvers. At the default level LLVM takes 60 % longer, for programs that are
 # no faster. A user may have chosen less than that for all programs.
 _IS_LESS = jax.config.read("jax_disable_most_optimizations")
-_OPTIONS = {} if _IS_LESS else {"xla_backend_optimization_level": 2}
-chain_noise = jit_of_kinds(5, compiler_options=_OPTIONS)(draw_noise)
+NOISE_OPTIONS = {} if _IS_LESS else {"xla_backend_optimization_level": 2}
+chain_noise = jit_of_kinds(5, compiler_options=NOISE_OPTIONS)(draw_noise)

@@ -22,6 +22,8 @@ class MetropolisHastings(MetropolisKernel, static=("proposal", "noise", "log_rat
     """Accept or reject the proposals of a function (Hastings, 1970), without a gradient.
 
     Positions have the structure of `x0`. Data in the closures of the functions are read once.
+    Compilers may round a proposal that multiplies and adds, such as `x + 0.5 * noise`, differently
+    in two programs; if the chains of two solvers should agree to the last digit, scale in `noise`.
 
     Args:
         proposal: `(position, noise) -> position`, the proposal as a map over noise. Sweeps

@@ -14,7 +14,7 @@ from pmcmc.kernels.metropolis import MetropolisKernel
 
 
 class RandomWalkNoise(NamedTuple):
-    """Draw `(D,)` for the move before scaling by the step size, and a uniform draw."""
+    """What a proposal adds to the position, shape `(D,)`, and a uniform draw."""
 
     move: jax.Array
     uniform: jax.Array
@@ -67,12 +67,14 @@ class RandomWalkMetropolis(MetropolisKernel, static=("draw",)):
         move_key, uniform_key = jax.random.split(rng_key)
         move = self.draw(move_key, position.shape, position.dtype)
         return RandomWalkNoise(
-            metric.scale_move(self.inverse_mass_matrix, move),
+            # Scaled here, so a proposal is a sum, which all compiled programs round alike: with a
+            # product in it, some fuse the two.
+            self.step_size * metric.scale_move(self.inverse_mass_matrix, move),
             jax.random.uniform(uniform_key, (), position.dtype),
         )
 
     def propose(self, state: State, noise: RandomWalkNoise) -> jax.Array:
-        return state.position + self.step_size * noise.move
+        return state.position + noise.move
 
     def log_proposal_ratio(self, state: State, proposal: State, noise: RandomWalkNoise) -> float:
         return 0.0

@@ -32,7 +32,7 @@ class SurrogateHMCNoise(NamedTuple):
 
     Args:
         momentum: normal `(D,)` whose covariance is the mass matrix.
-        move: the same draw, scaled to have the inverse mass matrix as its covariance.
+        move: what a random-walk proposal adds to the position, from the same draw.
         uniform: for the decision.
         jitter: for the step size.
         choice: for the kind of proposal.
@@ -110,9 +110,10 @@ class SurrogateHMC(ProposalKernel):
         least = jnp.nextafter(jnp.array(-1.0, dtype), jnp.array(0.0, dtype))
         even = jax.random.uniform(rng_key, (position.size + 3,), dtype, least, 1.0)
         normal = math.sqrt(2) * jax.lax.erf_inv(even[:-3])
+        walk_step_size = self._walk_step_size(position.size)
         return SurrogateHMCNoise(
             metric.scale_momentum(self.inverse_mass_matrix, normal),
-            metric.scale_move(self.inverse_mass_matrix, normal),
+            walk_step_size * metric.scale_move(self.inverse_mass_matrix, normal),
             *(1 + even[-3:]) / 2,
         )
 
@@ -127,9 +128,8 @@ class SurrogateHMC(ProposalKernel):
         last = self._trajectory(PhasePoint(state.position, noise.momentum), noise.jitter, is_walk)
         lost = noise.momentum - last.momentum
         mean = metric.multiply(self.inverse_mass_matrix, noise.momentum + last.momentum) / 2
-        walked = state.position + self._walk_step_size(state) * noise.move
         return (
-            jnp.where(is_walk, walked, last.position),
+            jnp.where(is_walk, state.position + noise.move, last.position),
             jnp.where(is_walk, 0.0, jnp.sum(lost * mean)),
         )
 
@@ -154,10 +154,10 @@ class SurrogateHMC(ProposalKernel):
         end: PhasePoint = jax.lax.fori_loop(0, n_kicks, kick_and_move, start)
         return end
 
-    def _walk_step_size(self, state: State) -> float | jax.Array:
+    def _walk_step_size(self, dim: int) -> float | jax.Array:
         if self.random_walk_step_size is not None:
             return self.random_walk_step_size
-        usual = 2.38 / state.position.size**0.5  # Roberts, Gelman & Gilks (1997)
+        usual = 2.38 / dim**0.5  # Roberts, Gelman & Gilks (1997)
         return jnp.where(jnp.asarray(self.random_walk_share) < 1, usual, self.step_size)
 
     def decide(self, state: State, proposal: State, noise: SurrogateHMCNoise) -> tuple[State, Info]:

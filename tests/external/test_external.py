@@ -26,7 +26,7 @@ def loop(n_steps=N_STEPS, seed=0):
     value = functions.normal({"a": x[:2], "b": x[2]})
     for t in range(n_steps):
         noise = kernel.draw_noise(jax.random.fold_in(key, t), jnp.asarray(x))
-        proposal = x + STEP_SIZE * np.asarray(noise.move)
+        proposal = x + np.asarray(noise.move)
         theirs = functions.normal({"a": proposal[:2], "b": proposal[2]})
         accepted.append(np.log(float(noise.uniform)) < theirs - value)
         if accepted[-1]:

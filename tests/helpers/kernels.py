@@ -79,7 +79,7 @@ def preconditioned_mala_numpy(kernel, density, x, noise):
 
 
 def random_walk_kernel_numpy(kernel, density, x, noise):
-    proposal = x + kernel.step_size * noise.move
+    proposal = x + noise.move
     return decided(x, proposal, density(proposal)[0] - density(x)[0], noise.uniform)
 
 
@@ -130,7 +130,8 @@ def surrogate_hmc_numpy(kernel, density, x, noise):
     ratio = density(position)[0] - density(x)[0] + before - after
     if noise.choice < kernel.random_walk_share:
         size = kernel.random_walk_step_size
-        position = x + (2.38 / math.sqrt(len(x)) if size is None else size) * noise.move
+        size = 2.38 / math.sqrt(len(x)) if size is None else size
+        position = x + size * matrix @ noise.momentum  # its covariance was the mass matrix
         ratio = density(position)[0] - density(x)[0]
     return decided(x, position, ratio, noise.uniform)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import pmcmc
-from pmcmc.kernels import HMCNoise, MALANoise, RandomWalkNoise
+from pmcmc.kernels import HMCNoise, MALANoise
 
 from ..helpers.densities import logistic
 from ..helpers.kernels import METRIC, SCALES
@@ -93,17 +93,12 @@ def test_random_walk(inverse_mass_matrix):
     metric = np.diag(metric) if metric.ndim == 1 else metric
     sigma = jnp.asarray(0.4 * np.linalg.cholesky(metric))
     draw = blackjax.mcmc.random_walk.normal(sigma)
-
-    def noise_of(key):
-        move, decision = jax.random.split(key)
-        # Their draw has the step size in it.
-        return RandomWalkNoise(draw(move, jnp.zeros(4)) / 0.4, uniform(decision))
-
+    kernel = pmcmc.RandomWalkMetropolis(0.4, inverse_mass_matrix)
     step = blackjax.mcmc.random_walk.build_additive_step()
     check(
         *run(
-            pmcmc.RandomWalkMetropolis(0.4, inverse_mass_matrix),
-            noise_of,
+            kernel,
+            lambda key: kernel.draw_noise(key, jnp.zeros(4)),
             lambda key, state: step(key, state, logistic, draw),
             blackjax.mcmc.random_walk.init,
         )

@@ -85,6 +85,8 @@ def test_noise_has_the_covariance_of_the_metric(name, rank):
     expected = as_matrix(matrix)
     if isinstance(kernel, pmcmc.HMC):
         expected = np.linalg.inv(expected)
+    if isinstance(kernel, pmcmc.RandomWalkMetropolis):
+        expected = kernel.step_size**2 * expected
     # Standard errors of a covariance are below sqrt(2 / n) times the product of the scales.
     scales = np.sqrt(np.outer(np.diag(expected), np.diag(expected)))
     assert np.all(np.abs(np.cov(draws.T) - expected) < 5 * math.sqrt(2 / n) * scales)

@@ -66,6 +66,16 @@ def test_each_chain_has_a_window_of_its_own(name):
     assert len(set(run.info.sweeps.tolist())) > 1
 
 
+@pytest.mark.parametrize("n_chains", [1, 4])
+@pytest.mark.parametrize("name", [name for name in IN_PARTS if name.startswith("random walk")])
+def test_a_random_walk_is_the_loop_s_to_the_last_bit(name, n_chains):
+    """Its proposals are sums. XLA fuses a product into a sum in some programs and not in others."""
+    x0 = start(4) if n_chains == 1 else start(n_chains, 4)
+    solvers = "sequential", Speculative(surrogate=Quadratic(2.0), window=16)
+    one, other = (sample(name, x0, solver, n_chains=n_chains) for solver in solvers)
+    np.testing.assert_array_equal(other.positions, one.positions)
+
+
 def test_float32(float32):
     kernel = pmcmc.RandomWalkMetropolis(0.5)
     solvers = ("sequential", Speculative(surrogate=Quadratic(2.0), window=16))

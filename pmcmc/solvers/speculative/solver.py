@@ -31,8 +31,9 @@ class Speculative(Solver, static=("window", "n_logged_sweeps"), kw_only=True):
     Metropolis-Hastings, Barker, MALA, Langevin. A surrogate for the log density predicts the
     decisions. It only guesses: a step is valid if the exact log density was evaluated at its own
     proposal and all steps before it are valid. If proposals use no gradient of the log density, the
-    decisions are exactly the loop's, with a residual of 0. Otherwise a proposal may differ from the
-    point of its evaluation by the tolerance, and the residual says by how much.
+    chain is the loop's, with a residual of 0: to the last bit for random walks, and for others as
+    far as compilers round their proposals alike. Otherwise a proposal may differ from the point of
+    its evaluation by the tolerance, and the residual says by how much.
 
     If a share `q` of the decisions is predicted wrong, a sweep finishes `(1 - (1 - q)**W) / q` of
     `W` steps.
