@@ -15,7 +15,7 @@ _GAIN = 0.8  # a higher degree has to reduce the error to less than this share
 def degrees_to_try(n_points: int, dim: int, equations_per_point: int, max_degree: int) -> list[int]:
     """Degrees with enough equations, and without too many terms."""
     if max_degree not in DEGREES:
-        raise ValueError(f"max_degree must be 2, 3 or 4, got {short(max_degree)}: write 4.")
+        raise ValueError(f"max_degree must be 2, 3, 4 or 6, got {short(max_degree)}: write 6.")
     enough = n_points * equations_per_point / _EQUATIONS_PER_TERM
     most = min(enough, MOST_TERMS)
     degrees = [d for d in DEGREES if d <= max_degree and n_monomials(dim, d) <= most]
@@ -72,11 +72,11 @@ def limit_of_degree(
     degree: int, tried: list[int], dim: int, n_equations: int, max_degree: int
 ) -> str:
     """Why no higher degree was chosen, in words."""
-    higher = degree + 1
-    if higher in tried:
+    if degree < max(tried):
         return "a higher degree gains too little"
-    if higher > max_degree:
+    if degree >= max_degree:
         return f"degree {degree} is the highest"
+    higher = DEGREES[DEGREES.index(degree) + 1]
     terms = n_monomials(dim, higher)
     if terms > MOST_TERMS:
         return f"degree {higher} of {dim} numbers has {terms:,} terms, too many"

@@ -111,7 +111,7 @@ class _Normal(NamedTuple):
 
 
 def fit_polynomial(
-    positions: Any, logdensity: Any, gradients: Any = None, *, max_degree: int = 4
+    positions: Any, logdensity: Any, gradients: Any = None, *, max_degree: int = 6
 ) -> Fit:
     """Fit a polynomial to evaluations of a log density, by least squares on the host.
 
@@ -124,7 +124,7 @@ def fit_polynomial(
         logdensity: values there, shape `(n,)`; values that are not finite, or too low to have a
             weight, are dropped.
         gradients: gradients there, shape `(n, D)`, if known.
-        max_degree: 2, 3 or 4.
+        max_degree: 2, 3, 4 or 6.
 
     Raises:
         ValueError: shapes do not match, or the evaluations are too few for a quadratic, or do not

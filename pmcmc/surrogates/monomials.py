@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-DEGREES = (2, 3, 4)
-MOST_TERMS = 1_820  # degree 4 in twelve variables
+DEGREES = (2, 3, 4, 6)
+MOST_TERMS = 1_820  # degree 4 in twelve variables; degree 6 in seven has 1,716
 
 
 def n_monomials(dim: int, degree: int) -> int:
@@ -55,9 +55,8 @@ def slopes(rows: np.ndarray, degree: int) -> np.ndarray:
 def as_table(coefficients: np.ndarray, dim: int, degree: int) -> np.ndarray:
     """The matrix with which `PolynomialSurrogate` evaluates a polynomial.
 
-    Up to degree 3, it is a symmetric tensor that acts on `(1, z)`, of shape
-    `((D + 1)**(degree - 1), D + 1)`. For degree 4, it is a symmetric matrix between all monomials
-    up to degree 2.
+    For even degrees, it is a symmetric matrix between all monomials up to half the degree. For
+    degree 3, it is a symmetric tensor that acts on `(1, z)`, of shape `((D + 1)**2, D + 1)`.
 
     Args:
         coefficients: of the monomials, shape `(terms,)`.
@@ -94,8 +93,31 @@ def of_higher_degree(coefficients: np.ndarray, dim: int, degree: int, higher: in
 def _table(dim: int, degree: int) -> tuple[np.ndarray, np.ndarray]:
     """The index of each matrix entry's monomial, and the number of entries of each monomial."""
     known = {factors: i for i, factors in enumerate(monomials(dim, degree))}
-    halves = monomials(dim, 2) if degree == 4 else [(i,) for i in range(dim + 1)]
-    product = itertools.product(halves, repeat=2 if degree == 4 else degree)
+    parts = monomials(dim, degree // 2 if degree % 2 == 0 else 1)
+    product = itertools.product(parts, repeat=2 if degree % 2 == 0 else degree)
     numbers = np.array([known[tuple(sorted(itertools.chain(*entry)))] for entry in product])
     counts = np.bincount(numbers, minlength=len(known))
-    return numbers.reshape(-1, len(halves)), counts
+    return numbers.reshape(-1, len(parts)), counts
+
+
+@functools.lru_cache(maxsize=32)
+def derivatives(dim: int, degree: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which monomials have one more factor `z[k]` than those of a lower degree, and how many.
+
+    The derivative of the first by `z[k]` is the second times the number of its factors `z[k]`.
+
+    Args:
+        dim: number of coordinates of a position.
+        degree: largest degree of the monomials; that of the others is lower by one.
+
+    Returns:
+        Indices of monomials, and numbers of their factors `z[k]`, both of shape `(D, lower)`.
+    """
+    known = {factors: i for i, factors in enumerate(monomials(dim, degree))}
+    more = [
+        [tuple(sorted((*factors, k))) for factors in monomials(dim, degree - 1)]
+        for k in range(1, dim + 1)
+    ]
+    index = np.array([[known[factors] for factors in row] for row in more])
+    times = np.array([[factors.count(k + 1) for factors in row] for k, row in enumerate(more)])
+    return index, times

@@ -27,10 +27,11 @@ def values_and_slopes(
 
 def _polynomial(degree: int, table: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Values `(n,)` and slopes `(n, D)` at rows `(n, D)`; see `as_table`."""
-    if degree == 4:
-        half = design(z, 2)
+    if degree % 2 == 0:
+        half = design(z, degree // 2)
         rest = half @ table
-        return np.sum(half * rest, axis=1), 2 * np.einsum("nm,nkm->nk", rest, slopes(z, 2))
+        slope = 2 * np.einsum("nm,nkm->nk", rest, slopes(z, degree // 2))
+        return np.sum(half * rest, axis=1), slope
     padded = design(z, 1)
     others = padded
     for _ in range(degree - 2):

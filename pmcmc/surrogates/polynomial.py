@@ -1,6 +1,7 @@
 """A polynomial with decreasing tails."""
 
 import dataclasses
+import functools
 from typing import Any
 
 import jax
@@ -12,6 +13,7 @@ from pmcmc.surrogates.monomials import (
     as_table,
     coefficients_of,
     degrees_of,
+    derivatives,
     monomials,
     of_higher_degree,
 )
@@ -20,7 +22,7 @@ _FAR = 1e6  # a radius beyond all chains; its fourth power fits into float32
 
 
 class PolynomialSurrogate(Surrogate, static=("degree",)):
-    """A polynomial of degree 2, 3 or 4 in whitened coordinates `z = whitening @ (x - center)`.
+    """A polynomial of degree 2, 3, 4 or 6 in whitened coordinates `z = whitening @ (x - center)`.
 
     Beyond a radius it does not continue as a polynomial, but with a slope of -1 along the ray from
     the center. So its tail is heavier than that of any normal. `fit_polynomial` makes one.
@@ -92,15 +94,35 @@ def _polynomial(degree: int, table: jax.Array, z: jax.Array) -> jax.Array:
 
     @jax.custom_jvp
     def value(table: jax.Array, z: jax.Array) -> jax.Array:
-        return _quartic(table, z) if degree == 4 else _tensor(degree, table, z)
+        return _even(degree, table, z) if degree % 2 == 0 else _tensor(degree, table, z)
 
     @value.defjvp
     def derivative(primals: Any, tangents: Any) -> tuple[jax.Array, jax.Array]:
-        slope = _slope_of_quartic if degree == 4 else _slope_of_tensor
+        slope = _slope_of_even if degree % 2 == 0 else _slope_of_tensor
         return value(*primals), slope(degree, *primals) @ tangents[1]
 
     result: jax.Array = value(table, z)
     return result
+
+
+def _powers(z: jax.Array, degree: int) -> jax.Array:
+    """All monomials up to a degree."""
+    padded = jnp.concatenate([jnp.ones(1, z.dtype), z])
+    factors = np.array(monomials(len(z), degree), int)
+    ones = jnp.ones(len(factors), z.dtype)
+    return functools.reduce(jnp.multiply, [padded[column] for column in factors.T], ones)
+
+
+def _even(degree: int, table: jax.Array, z: jax.Array) -> jax.Array:
+    half = _powers(z, degree // 2)
+    return half @ (table @ half)
+
+
+def _slope_of_even(degree: int, table: jax.Array, z: jax.Array) -> jax.Array:
+    half = degree // 2
+    weights = 2 * (table @ _powers(z, half))
+    index, times = derivatives(len(z), half)
+    return (weights[index] * times.astype(z.dtype)) @ _powers(z, half - 1)
 
 
 def _contracted(degree: int, table: jax.Array, z: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -118,25 +140,3 @@ def _tensor(degree: int, table: jax.Array, z: jax.Array) -> jax.Array:
 
 def _slope_of_tensor(degree: int, table: jax.Array, z: jax.Array) -> jax.Array:
     return degree * _contracted(degree, table, z)[1][1:]
-
-
-def _half(z: jax.Array) -> jax.Array:
-    """All monomials up to degree 2."""
-    left, right = np.triu_indices(len(z))
-    return jnp.concatenate([jnp.ones(1, z.dtype), z, z[left] * z[right]])
-
-
-def _quartic(table: jax.Array, z: jax.Array) -> jax.Array:
-    half = _half(z)
-    return half @ (table @ half)
-
-
-def _slope_of_quartic(degree: int, table: jax.Array, z: jax.Array) -> jax.Array:
-    dim = len(z)
-    slope = 2 * (table @ _half(z))
-    # Indices of the pairs as a symmetric matrix; the derivative of a square is twice the factor.
-    pair = np.zeros((dim, dim), int)
-    pair[np.triu_indices(dim)] = np.arange(dim * (dim + 1) // 2)
-    pair = np.maximum(pair, pair.T)
-    times = (1 + np.eye(dim)).astype(z.dtype)
-    return slope[1 : 1 + dim] + jnp.sum(slope[1 + dim :][pair] * times * z[None], axis=1)

@@ -10,7 +10,7 @@ import pytest
 from pmcmc.surrogates import PolynomialSurrogate
 from pmcmc.surrogates.monomials import as_table, design, monomials, n_monomials, slopes
 
-CASES = [(1, 2), (3, 2), (1, 3), (3, 3), (1, 4), (3, 4), (5, 4)]
+CASES = [(1, 2), (3, 2), (1, 3), (3, 3), (1, 4), (3, 4), (5, 4), (1, 6), (4, 6)]
 
 
 def textbook(coefficients, dim, degree, z):
