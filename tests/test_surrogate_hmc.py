@@ -50,9 +50,9 @@ def test_what_the_warm_up_says(run):
     assert notes[-1].figures["held_out_error"] < 1e-3
     assert run.info.warmup.n_steps.sum() == 800
     assert notes[-1].figures["degree"] == 2
-    assert run.info.kernel.surrogate.degree == 4  # of the table, which all fits have
+    assert run.info.kernel.surrogate.degree == 6  # of the table, which all fits have
     # A line of a result, not a page of coefficients.
-    assert "kernel      SurrogateHMC(surrogate=PolynomialSurrogate(degree=4), step_size=" in str(
+    assert "kernel      SurrogateHMC(surrogate=PolynomialSurrogate(degree=6), step_size=" in str(
         run
     )
     assert (run.info.gradient_evaluations == 0).all()

@@ -28,7 +28,7 @@ from pmcmc.surrogates.whitening import Whitening, whitening_of
 MOST_DIM = max(dim for dim in range(100) if degrees_of(dim))
 _MOST_EQUATIONS_PER_TERM = 15  # including held-out ones
 _HELD_OUT = 0.2
-_RIDGE = 1e-9
+_RIDGE = 1e-11
 _OF_USE, _TRUSTED = 0.03, 0.999  # of evaluations above this weight, the radius covers this share
 
 

@@ -25,7 +25,7 @@ def polynomial(dim, degree, radius=1.5):
 ROWS = np.random.default_rng(0).normal(size=(8, 3))
 
 
-@pytest.mark.parametrize("degree", [2, 3, 4])
+@pytest.mark.parametrize("degree", [2, 3, 4, 6])
 def test_values_and_slopes_in_numpy(degree):
     surrogate = polynomial(3, degree)
     expected = jax.jit(jax.vmap(jax.value_and_grad(surrogate)))(ROWS)
@@ -34,7 +34,8 @@ def test_values_and_slopes_in_numpy(degree):
 
 
 @pytest.mark.parametrize(
-    ("dim", "degree", "raised"), [(3, 2, 4), (3, 3, 4), (12, 2, 4), (20, 2, 3), (21, 2, 2)]
+    ("dim", "degree", "raised"),
+    [(3, 2, 6), (3, 4, 6), (7, 3, 6), (8, 3, 4), (12, 2, 4), (20, 2, 3), (21, 2, 2)],
 )
 def test_a_higher_table_holds_the_same_polynomial(dim, degree, raised):
     surrogate = polynomial(dim, degree, radius=4.0)
