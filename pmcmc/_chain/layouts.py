@@ -49,14 +49,14 @@ class Measured(NamedTuple):
         of_call = min(self.call_seconds, _MOST_OF_CALL * seconds)
         of_steps = seconds - of_call
         is_long = of_steps >= _TRIAL_SECONDS or n_steps >= length
-        after = self._replace(seconds=self.seconds + seconds)
+        longer = self.next_trial if is_long else max(self.next_trial, _GROWTH * n_steps)
+        after = self._replace(seconds=self.seconds + seconds, next_trial=longer)
         if self.n_trials and not is_long:
             return after
         best = self.seconds_per_step if self.n_trials else math.inf
         return after._replace(
             seconds_per_step=min(best, of_steps / n_steps),
             n_trials=self.n_trials + is_long,
-            next_trial=self.next_trial if is_long else max(self.next_trial, _GROWTH * n_steps),
         )
 
     def with_call(self, seconds: float) -> "Measured":

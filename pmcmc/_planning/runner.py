@@ -109,7 +109,7 @@ class AutoRunner:
             if self._plan is None and is_known:
                 self._decide(kernel, positions, rng_key, first_step)
             size = self._runner.piece(end - first_step)
-            if self._plan is None:
+            if self._plan is None and self._loop.layouts.is_settled:
                 size = min(size, max(MEASURED_STEPS, self._n_settling - self._n_done))
             segment = self._advance(kernel, positions, rng_key, first_step, size)
             size = segment.positions.shape[1]

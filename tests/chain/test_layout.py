@@ -152,6 +152,17 @@ def test_one_slow_trial_does_not_decide():
     assert layouts.current == WHOLE
 
 
+def test_trials_also_grow_after_one_that_was_held_up():
+    layouts = Layouts((ONE, WHOLE), 4, LONG, {})
+    layouts.took(ONE, 1, 0.035, 8192)  # takes as long as a trial of many steps
+    sizes = []
+    while layouts.current == ONE and len(sizes) < 10:
+        sizes.append(layouts.piece(LONG, 8192))
+        layouts.took(ONE, sizes[-1], 2e-5 * sizes[-1], 8192)
+    assert sizes == [32, 128, 512, 2048]
+    assert layouts._seen[ONE].seconds_per_step == pytest.approx(2e-5)
+
+
 def test_a_trial_is_about_steps_rather_than_calls():
     layouts = Layouts((ONE, WHOLE), 4, LONG, {})
     for seconds in (5.0, 0.1):  # with compiling, and without

@@ -94,3 +94,16 @@ def test_an_exponent_that_does_not_fit_is_not_waited_for(eager_pilot, monkeypatc
     assert len(pieces) == 2
     assert math.isnan(plan.measurements.lyapunov_exponent)
     assert "too short" in plan.reason
+
+
+def test_the_loop_is_not_cut_into_small_pieces_until_its_layout_is_known(monkeypatch):
+    taken, advance = [], Runner.advance
+
+    def counted(self, kernel, positions, rng_key, first_step, n_steps):
+        taken.append(n_steps)
+        return advance(self, kernel, positions, rng_key, first_step, n_steps)
+
+    monkeypatch.setattr(Runner, "advance", counted)
+    pmcmc.sample(lambda x: logistic(x), np.zeros(4), 20_000, kernel=pmcmc.MALA(0.1), n_chains=4)
+    assert sum(taken) >= 20_000
+    assert len(taken) < 40
