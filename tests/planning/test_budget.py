@@ -104,6 +104,7 @@ def test_the_loop_is_not_cut_into_small_pieces_until_its_layout_is_known(monkeyp
         return advance(self, kernel, positions, rng_key, first_step, n_steps)
 
     monkeypatch.setattr(Runner, "advance", counted)
-    pmcmc.sample(lambda x: logistic(x), np.zeros(4), 20_000, kernel=pmcmc.MALA(0.1), n_chains=4)
+    x0 = np.zeros((4, 4))
+    pmcmc.sample(lambda x: logistic(x) + 0.0, x0, 20_000, kernel=pmcmc.MALA(0.1), n_chains=4)
     assert sum(taken) >= 20_000
     assert len(taken) < 40
