@@ -51,7 +51,7 @@ def as_recursion(
     def advance(state: Any, noise: Any) -> tuple[Any, dict[str, Any]]:
         if parts is None or not keeps_proposals:
             return described(*kernel.transition(logdensity, state, noise))
-        proposal, kept = parts.propose_once(state, noise)
+        proposal, kept = parts.propose(state, noise)
         return decide(state, parts.evaluate(logdensity, proposal), kept, noise)
 
     def evaluate(points: jax.Array) -> Any:
@@ -63,7 +63,7 @@ def as_recursion(
         stages = Stages(*inner[:3], lambda *end: described(*inner.finish(*end)))
     if parts is not None:
         in_parts = Parts(
-            propose=parts.propose_once,
+            propose=parts.propose,
             evaluate=evaluate if time_axis is None else shared(evaluate, time_axis),
             predict=parts.evaluate,
             decide=decide,

@@ -73,10 +73,6 @@ class Parts(NamedTuple):
     decide: Callable[[Any, Any, Any, Any], tuple[Any, Any]]
     proposes_from_position: bool
 
-    def propose_once(self, state: Any, noise: Any) -> tuple[jax.Array, Any]:
-        """`propose`, rounded once: compilers may fuse it into each of its uses."""
-        return jax.lax.optimization_barrier(self.propose(state, noise))
-
 
 class Kernel(Pytree, abc.ABC):
     """A Markov transition with its randomness taken out.

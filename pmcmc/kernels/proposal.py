@@ -41,5 +41,5 @@ class ProposalKernel(Kernel):
 
     def transition(self, logdensity: LogDensity, state: Any, noise: Any) -> tuple[Any, Any]:
         parts = self.parts()
-        proposal, kept = parts.propose_once(state, noise)
+        proposal, kept = parts.propose(state, noise)
         return parts.decide(state, parts.evaluate(logdensity, proposal), kept, noise)

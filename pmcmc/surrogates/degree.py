@@ -9,6 +9,7 @@ from pmcmc.surrogates.monomials import DEGREES, MOST_TERMS, n_monomials
 
 _EQUATIONS_PER_TERM = 2.5  # at least
 GOOD_ENOUGH = 0.03  # an error that changes hardly any decision
+_MOST_ERROR = 3.0
 _GAIN = 0.8  # a higher degree has to reduce the error to less than this share
 
 
@@ -64,7 +65,12 @@ def error_of_choice(squares: dict[int, np.ndarray], weight: np.ndarray) -> float
 
 
 def mean_error(squares: np.ndarray, weight: np.ndarray) -> float:
-    """Weighted root mean square error."""
+    """Weighted root mean square error, where errors above 3 count as 3.
+
+    They make about the same wrong decisions. Otherwise, a few evaluations far away, where high
+    powers are large, would choose a low degree for all others.
+    """
+    squares = np.minimum(squares, _MOST_ERROR**2)
     return float(np.sqrt(np.average(squares, weights=weight)))
 
 

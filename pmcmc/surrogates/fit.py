@@ -28,7 +28,7 @@ from pmcmc.surrogates.whitening import Whitening, whitening_of
 MOST_DIM = max(dim for dim in range(100) if degrees_of(dim))
 _MOST_EQUATIONS_PER_TERM = 15  # including held-out ones
 _HELD_OUT = 0.2
-_RIDGE = 1e-11
+_RIDGE = 1e-9
 _OF_USE, _TRUSTED = 0.03, 0.999  # of evaluations above this weight, the radius covers this share
 
 
@@ -39,8 +39,9 @@ class Fit(NamedTuple):
         surrogate: the polynomial, fitted to all evaluations.
         degree: degree of the polynomial.
         held_out_error: root mean square error at held-out evaluations, in units of the log density;
-            evaluations where the density is negligible count less. Each half of them is judged with
-            the degree that the other half chooses, so the choice does not bias the error.
+            evaluations where the density is negligible count less, and errors above 3 count as 3.
+            Each half of them is judged with the degree that the other half chooses, so the choice
+            does not bias the error.
         n_points: number of evaluations used.
         n_dropped: number of evaluations that were not finite, repeated, or too low to have a
             weight.
