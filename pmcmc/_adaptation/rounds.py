@@ -23,6 +23,8 @@ ROUNDS = 3
 _POOR_ERROR = 1.0  # in the log density; such errors alone limit acceptance to erfc(1 / 2) = 0.48
 _POOR_RATE = 0.5  # below this, more of the proposals are random-walk proposals:
 _POOR_SHARE = 0.3  # this share of them
+_GOOD_ERROR = 0.1  # in the log density; below this, few of them are needed:
+_GOOD_SHARE = 0.05  # at most this share
 _USELESS_RATE, _LONG_STANDSTILL = 0.3, 100
 _KEPT_STEPS = 1000
 
@@ -84,6 +86,7 @@ def run_rounds(
         tunes_metric: whether to estimate the metric again, too.
     """
     record, evidence = Record(), Evidence.none(len(positions))
+    given = kernel.random_walk_share
     sizes = [len(part) for part in np.array_split(np.arange(n_steps), ROUNDS)]
     stride = max(1, -(-n_steps // _KEPT_STEPS))
     kept: list[Rows] = []
@@ -106,8 +109,7 @@ def run_rounds(
             if tunes_metric:
                 kernel = _with_metric(record, kernel, draws)
             kernel = fitted(kernel, fitting, draws)
-            is_poor = accepted.mean() < _POOR_RATE
-            share = _POOR_SHARE if is_poor else kernel.random_walk_share
+            share = _random_walk_share(given, fitting.fit, accepted)
             kernel = with_tuned(kernel, random_walk_share=share)
             runner.adapted_to(kernel)
     return Rounds(kernel, positions, record.report(evidence), joined(kept))
@@ -123,6 +125,14 @@ def _with_metric(record: Record, kernel: Any, draws: np.ndarray) -> Any:
     words = f"a {'diagonal' if found.ndim == 1 else 'dense'} metric from {len(draws):,} draws"
     record.add_note("inverse_mass_matrix", True, words, {"n_draws": float(len(draws))})
     return with_tuned(kernel, inverse_mass_matrix=found)
+
+
+def _random_walk_share(given: Any, fit: Fit | None, accepted: np.ndarray) -> Any:
+    """The share of random-walk proposals, which only help where the surrogate is not good."""
+    assert fit is not None
+    if accepted.mean() < _POOR_RATE:
+        return _POOR_SHARE
+    return min(given, _GOOD_SHARE) if fit.held_out_error < _GOOD_ERROR else given
 
 
 def _take_note(

@@ -108,7 +108,8 @@ def contents_of_step(problem: Problem, kernel: Kernel, is_batch: bool) -> Conten
     kind = (jax.tree.structure(kernel), position.shape, position.dtype, is_batch)
     if kind not in known:
         together = jax.vmap(step, (0, None)) if is_batch else step
-        start = jnp.stack([position, position]) if is_batch else position
+        shape = (2, *position.shape) if is_batch else position.shape
+        start = jax.ShapeDtypeStruct(shape, position.dtype)
         known[kind] = contents_of(jax.make_jaxpr(together)(start, internal_key(0)))
     found: Contents = known[kind]
     return found

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
@@ -192,10 +191,9 @@ class Runner:
                 self.logdensity, _advance, length, learns, *parameters, block, *call[3:]
             )
         programs = self.programs[kind]
-        # Convert here: JAX's settings, such as default dtypes, may differ in other threads.
-        solver, kernel, first_step, steps = jax.tree.map(
-            jnp.asarray, (solver, kernel, first_step, n_steps)
-        )
+        # Copy here: JAX's settings, such as default dtypes, may differ in other threads. Unlike
+        # `jnp.asarray`, this compiles nothing.
+        solver, kernel, first_step, steps = jax.device_put((solver, kernel, first_step, n_steps))
 
         def advance(block: jax.Array, first_chain: np.uint32) -> Segment:
             noise = programs.noise(kernel, block, rng_key, first_step, steps, length, first_chain)

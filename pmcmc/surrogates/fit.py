@@ -27,6 +27,7 @@ from pmcmc.surrogates.whitening import Whitening, whitening_of
 
 MOST_DIM = max(dim for dim in range(100) if degrees_of(dim))
 _MOST_EQUATIONS_PER_TERM = 15  # including held-out ones
+_CHEAP_PRODUCTS = 1e9  # of numbers, for the normal equations: these may always be formed
 _HELD_OUT = 0.2
 _RIDGE = 1e-9
 _OF_USE, _TRUSTED = 0.03, 0.999  # of evaluations above this weight, the radius covers this share
@@ -222,7 +223,8 @@ def _entered(whitening: Whitening, gradient: np.ndarray | None) -> np.ndarray | 
 def _best(points: _Points, degree: int) -> np.ndarray:
     """Which evaluations to use: those with the largest weights, at random among equal ones."""
     n_points, dim = points.z.shape
-    n_equations = _MOST_EQUATIONS_PER_TERM * n_monomials(dim, degree)
+    n_terms = n_monomials(dim, degree)
+    n_equations = max(_MOST_EQUATIONS_PER_TERM * n_terms, _CHEAP_PRODUCTS / n_terms**2)
     most = math.ceil(n_equations / points.equations_per_point)
     shuffled = np.random.default_rng(1).permutation(n_points)
     order = shuffled[np.argsort(-points.weight[shuffled], kind="stable")]
