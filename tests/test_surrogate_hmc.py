@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import pmcmc
-from pmcmc._adaptation.rounds import is_poor, longest_standstill
+from pmcmc._adaptation.rounds import is_poor, longest_standstill, random_walk_share
 
 COVARIANCE = np.array([[2.0, 0.6], [0.6, 0.5]])
 PRECISION = np.linalg.inv(COVARIANCE)
@@ -141,6 +141,23 @@ COMPILED = []
 def listen(event, *_, **__):
     if event.endswith("backend_compile_duration"):
         COMPILED.append(event)
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "rate", "expected"),
+    [
+        (0.15, 0.5, 0.7, 0.15),
+        (0.15, 0.05, 0.9, 0.05),
+        (0.02, 0.05, 0.9, 0.02),
+        (0.15, 0.05, 0.4, 0.3),
+    ],
+)
+def test_random_walks_are_for_where_the_surrogate_is_not_good(given, error, rate, expected):
+    assert random_walk_share(given, error, rate) == expected
+
+
+def test_the_share_of_random_walks_is_tuned(run):
+    assert run.info.kernel.random_walk_share == 0.05
 
 
 def test_the_whole_warm_up_takes_one_program_of_the_chain():

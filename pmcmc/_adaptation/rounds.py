@@ -21,10 +21,8 @@ from pmcmc.surrogates import Fit
 
 ROUNDS = 3
 _POOR_ERROR = 1.0  # in the log density; such errors alone limit acceptance to erfc(1 / 2) = 0.48
-_POOR_RATE = 0.5  # below this, more of the proposals are random-walk proposals:
-_POOR_SHARE = 0.3  # this share of them
-_GOOD_ERROR = 0.1  # in the log density; below this, few of them are needed:
-_GOOD_SHARE = 0.05  # at most this share
+_POOR_RATE, _POOR_SHARE = 0.5, 0.3  # below this rate, more of the proposals are random walks
+_GOOD_ERROR, _GOOD_SHARE = 0.1, 0.05  # below this error in the log density, fewer are needed
 _USELESS_RATE, _LONG_STANDSTILL = 0.3, 100
 _KEPT_STEPS = 1000
 
@@ -109,7 +107,8 @@ def run_rounds(
             if tunes_metric:
                 kernel = _with_metric(record, kernel, draws)
             kernel = fitted(kernel, fitting, draws)
-            share = _random_walk_share(given, fitting.fit, accepted)
+            assert fitting.fit is not None
+            share = random_walk_share(given, fitting.fit.held_out_error, float(accepted.mean()))
             kernel = with_tuned(kernel, random_walk_share=share)
             runner.adapted_to(kernel)
     return Rounds(kernel, positions, record.report(evidence), joined(kept))
@@ -125,14 +124,6 @@ def _with_metric(record: Record, kernel: Any, draws: np.ndarray) -> Any:
     words = f"a {'diagonal' if found.ndim == 1 else 'dense'} metric from {len(draws):,} draws"
     record.add_note("inverse_mass_matrix", True, words, {"n_draws": float(len(draws))})
     return with_tuned(kernel, inverse_mass_matrix=found)
-
-
-def _random_walk_share(given: Any, fit: Fit | None, accepted: np.ndarray) -> Any:
-    """The share of random-walk proposals, which only help where the surrogate is not good."""
-    assert fit is not None
-    if accepted.mean() < _POOR_RATE:
-        return _POOR_SHARE
-    return min(given, _GOOD_SHARE) if fit.held_out_error < _GOOD_ERROR else given
 
 
 def _take_note(
@@ -156,6 +147,19 @@ def _take_note(
         words += "; it is a poor guide to this log density: write kernel='hmc', or 'mala'"
         warn_user(f"kernel='surrogate_hmc' found {words}")
     record.add_note("surrogate", True, words, figures)
+
+
+def random_walk_share(given: Any, held_out_error: float, acceptance_rate: float) -> Any:
+    """The share of random-walk proposals: they only help where the surrogate is not good.
+
+    Args:
+        given: the share in the user's kernel.
+        held_out_error: of the surrogate, in the log density.
+        acceptance_rate: of the steps so far.
+    """
+    if acceptance_rate < _POOR_RATE:
+        return _POOR_SHARE
+    return min(given, _GOOD_SHARE) if held_out_error < _GOOD_ERROR else given
 
 
 def is_poor(figures: dict[str, float]) -> bool:

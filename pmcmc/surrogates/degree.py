@@ -10,7 +10,7 @@ from pmcmc.surrogates.monomials import DEGREES, MOST_TERMS, n_monomials
 _EQUATIONS_PER_TERM = 2.5  # at least
 GOOD_ENOUGH = 0.03  # an error that changes hardly any decision
 _MOST_ERROR = 3.0
-_GAIN = 0.8  # a higher degree has to reduce the error to less than this share
+_GAIN = 0.95  # a higher degree has to reduce the error to less than this share
 
 
 def degrees_to_try(n_points: int, dim: int, equations_per_point: int, max_degree: int) -> list[int]:
@@ -42,7 +42,7 @@ def enough_for(dim: int) -> list[int]:
 
 
 def choose_degree(errors: dict[int, float]) -> int:
-    """The degree to use. A higher degree costs more, so it has to reduce the error clearly."""
+    """The degree to use. A higher degree costs more, so it has to reduce the error."""
     enough = max(min(errors.values()) / _GAIN, GOOD_ENOUGH)
     return min(degree for degree, error in errors.items() if error <= enough)
 

@@ -30,7 +30,8 @@ _MOST_EQUATIONS_PER_TERM = 15  # including held-out ones
 _CHEAP_PRODUCTS = 1e9  # of numbers, for the normal equations: these may always be formed
 _HELD_OUT = 0.2
 _RIDGE = 1e-9
-_OF_USE, _TRUSTED = 0.03, 0.999  # of evaluations above this weight, the radius covers this share
+_OF_USE = 0.03  # weight above which an evaluation is in the typical set or its tails
+_TRUSTED = 0.999  # of these, the radius covers this share
 
 
 class Fit(NamedTuple):
@@ -148,14 +149,14 @@ def fit_polynomial(
     errors: dict[int, float] = {}
     equations: dict[int, _Normal] = {}
     for degree in degrees:
-        inside = points.take(_best(points, degree) & ~is_held_out)
+        inside = points.take(_used(points, degree) & ~is_held_out)
         equations[degree] = _Normal.of(inside, degree)
         squares[degree] = _squares(equations[degree].solved(), outside, degree)
         errors[degree] = mean_error(squares[degree], outside.weight)
         if errors[degree] <= GOOD_ENOUGH:
             break
     degree = choose_degree(errors)
-    rest = _Normal.of(points.take(_best(points, degree) & is_held_out), degree)
+    rest = _Normal.of(points.take(_used(points, degree) & is_held_out), degree)
     known = equations[degree]
     together = _Normal(known.gram + rest.gram, known.right + rest.right)
     table = as_table(together.solved(), dim, degree)
@@ -220,14 +221,18 @@ def _entered(whitening: Whitening, gradient: np.ndarray | None) -> np.ndarray | 
     return None if gradient is None else whitening.enter_gradients(gradient)
 
 
-def _best(points: _Points, degree: int) -> np.ndarray:
-    """Which evaluations to use: those with the largest weights, at random among equal ones."""
+def _used(points: _Points, degree: int) -> np.ndarray:
+    """Which evaluations to use: all, or as many as are affordable, at random.
+
+    With only those of the largest weights, there would be nothing in the tails.
+    """
     n_points, dim = points.z.shape
     n_terms = n_monomials(dim, degree)
     n_equations = max(_MOST_EQUATIONS_PER_TERM * n_terms, _CHEAP_PRODUCTS / n_terms**2)
     most = math.ceil(n_equations / points.equations_per_point)
     shuffled = np.random.default_rng(1).permutation(n_points)
-    order = shuffled[np.argsort(-points.weight[shuffled], kind="stable")]
+    is_useless = points.weight[shuffled] <= _OF_USE
+    order = shuffled[np.argsort(is_useless, kind="stable")]
     is_used = np.zeros(n_points, bool)
     is_used[order[:most]] = True
     return is_used
