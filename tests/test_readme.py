@@ -56,7 +56,7 @@ PRINTED = {
         "sweeps instead of 4000 steps, residual 0.0",
     ],
     "docs/scaling.md": ["(2, 3000, 3)", "True 20000", "Speculative 4", "same chain: True"],
-    "docs/simulator.md": ["a surrogate of degree 6", "rounds of the pool", "log inflow 0.4"],
+    "docs/simulator.md": ["a surrogate of degree 4", "rounds of the pool", "log inflow 0.4"],
     "docs/crash.md": [
         "failed 2 times at [",
         "OSError: no power, in steps 192 to 255",

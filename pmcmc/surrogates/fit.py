@@ -27,7 +27,7 @@ from pmcmc.surrogates.whitening import Whitening, whitening_of
 
 MOST_DIM = max(dim for dim in range(100) if degrees_of(dim))
 _MOST_EQUATIONS_PER_TERM = 15  # including held-out ones
-_CHEAP_PRODUCTS = 1e9  # of numbers, for the normal equations: these may always be formed
+_CHEAP_NUMBERS = 1e7  # numbers in the equations, 80 MB; so many may always be used
 _HELD_OUT = 0.2
 _RIDGE = 1e-9
 _OF_USE = 0.03  # weight above which an evaluation is in the typical set or its tails
@@ -228,7 +228,7 @@ def _used(points: _Points, degree: int) -> np.ndarray:
     """
     n_points, dim = points.z.shape
     n_terms = n_monomials(dim, degree)
-    n_equations = max(_MOST_EQUATIONS_PER_TERM * n_terms, _CHEAP_PRODUCTS / n_terms**2)
+    n_equations = max(_MOST_EQUATIONS_PER_TERM * n_terms, _CHEAP_NUMBERS / n_terms)
     most = math.ceil(n_equations / points.equations_per_point)
     shuffled = np.random.default_rng(1).permutation(n_points)
     is_useless = points.weight[shuffled] <= _OF_USE
