@@ -18,11 +18,13 @@ from pmcmc._util.checks import check_count, short
 from pmcmc._util.progress import Progress
 from pmcmc.kernels import Kernel
 from pmcmc.solvers import Auto, Solver, as_solver
+from pmcmc.surrogates.degree import plenty_for
 
 _DEFAULT_WARMUP = 2000
 _DEFAULT_WARMUP_PER_DIM = 10
 _DEFAULT_WALK_PER_DIM = 100  # a random walk needs a longer warm-up
-_WALKS = ("random_walk", "surrogate_hmc")  # the second one begins with the first
+_FITTED = "surrogate_hmc"
+_WALKS = ("random_walk", _FITTED)  # the second one begins with the first
 
 
 def sample(
@@ -75,7 +77,8 @@ def sample(
             the kernel, if it has a target acceptance rate, and its metric, if it has none yet.
             `None` means 0 if `kernel` is an instance; otherwise it means 2,000, or 10 times the
             numbers in a position if that is more (100 times for `"random_walk"` and
-            `"surrogate_hmc"`). `pmcmc.warmup` has more options.
+            `"surrogate_hmc"`). For `"surrogate_hmc"` it means up to twice as many, if the terms of
+            the surrogate need them. `pmcmc.warmup` has more options.
         thin: keep every `thin`-th step.
         keep: a JAX function of the position; the pytree of arrays that it returns is kept instead
             of the position. `"moments"` keeps no draws, only means, variances and their errors over
@@ -135,15 +138,24 @@ def sample(
         return run(request, task, record, line, time.perf_counter() - started)
 
 
+def default_warmup(kernel: Kernel | str | None, dim: int, n_chains: int) -> int:
+    """The number of warm-up steps of each chain, unless the user writes one."""
+    if isinstance(kernel, Kernel):
+        return 0
+    name = kernel if isinstance(kernel, str) else ""  # anything else is refused later
+    per_dim = _DEFAULT_WALK_PER_DIM if name in _WALKS else _DEFAULT_WARMUP_PER_DIM
+    least = max(_DEFAULT_WARMUP, per_dim * dim)
+    if name != _FITTED:
+        return least
+    return max(least, min(2 * least, -(-plenty_for(dim) // n_chains)))
+
+
 def _as_n_warmup(n_warmup: int | None, kernel: Kernel | str | None, x0: Any, n_chains: int) -> int:
-    is_tuned = isinstance(kernel, Kernel)
     if n_warmup is None:
         dim = sum(map(np.size, jax.tree.leaves(x0))) // n_chains
-        is_walk = isinstance(kernel, str) and kernel in _WALKS
-        per_dim = _DEFAULT_WALK_PER_DIM if is_walk else _DEFAULT_WARMUP_PER_DIM
-        return 0 if is_tuned else max(_DEFAULT_WARMUP, per_dim * dim)
+        return default_warmup(kernel, dim, n_chains)
     n_warmup = check_count("n_warmup", n_warmup, minimum=0)
-    if n_warmup == 0 and not is_tuned:
+    if n_warmup == 0 and not isinstance(kernel, Kernel):
         raise ValueError(
             f"n_warmup=0 leaves the step size of kernel={short(kernel)} untuned: write an "
             "instance such as kernel=pmcmc.MALA(step_size=0.01), or n_warmup=2000."

@@ -7,6 +7,7 @@ import pytest
 
 import pmcmc
 from pmcmc._adaptation.rounds import is_poor, longest_standstill, random_walk_share
+from pmcmc._sample import default_warmup
 
 COVARIANCE = np.array([[2.0, 0.6], [0.6, 0.5]])
 PRECISION = np.linalg.inv(COVARIANCE)
@@ -141,6 +142,14 @@ COMPILED = []
 def listen(event, *_, **__):
     if event.endswith("backend_compile_duration"):
         COMPILED.append(event)
+
+
+@pytest.mark.parametrize(
+    ("dim", "n_chains", "expected"),
+    [(2, 1, 2000), (10, 4, 2253), (12, 4, 4000), (12, 100, 2000), (40, 4, 4000), (60, 4, 6000)],
+)
+def test_the_default_warm_up_is_as_long_as_the_terms_need(dim, n_chains, expected):
+    assert default_warmup("surrogate_hmc", dim, n_chains) == expected
 
 
 @pytest.mark.parametrize(

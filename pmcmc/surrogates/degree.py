@@ -8,6 +8,7 @@ from pmcmc._util.checks import short
 from pmcmc.surrogates.monomials import DEGREES, MOST_TERMS, n_monomials
 
 _EQUATIONS_PER_TERM = 2.5  # at least
+_PLENTY_PER_TERM = 9
 GOOD_ENOUGH = 0.03  # an error that changes hardly any decision
 _MOST_ERROR = 3.0
 _GAIN = 0.95  # a higher degree has to reduce the error to less than this share
@@ -39,6 +40,12 @@ def enough_for(dim: int) -> list[int]:
     """How many evaluations without gradients each degree needs, lowest degree first."""
     terms = [n_monomials(dim, degree) for degree in DEGREES]
     return [math.ceil(_EQUATIONS_PER_TERM * n) for n in terms if n <= MOST_TERMS]
+
+
+def plenty_for(dim: int) -> int:
+    """How many evaluations without gradients determine the highest possible degree well."""
+    terms = [n_monomials(dim, degree) for degree in DEGREES]
+    return _PLENTY_PER_TERM * max((n for n in terms if n <= MOST_TERMS), default=0)
 
 
 def choose_degree(errors: dict[int, float]) -> int:
