@@ -1,5 +1,6 @@
 """`sample`: a kernel and a solver put together."""
 
+import math
 import os
 import time
 from collections.abc import Callable
@@ -18,11 +19,12 @@ from pmcmc._util.checks import check_count, short
 from pmcmc._util.progress import Progress
 from pmcmc.kernels import Kernel
 from pmcmc.solvers import Auto, Solver, as_solver
-from pmcmc.surrogates.degree import plenty_for
+from pmcmc.surrogates.degree import most_terms
 
 _DEFAULT_WARMUP = 2000
 _DEFAULT_WARMUP_PER_DIM = 10
 _DEFAULT_WALK_PER_DIM = 100  # a random walk needs a longer warm-up
+_DEFAULT_STEPS_PER_TERM = 2.25  # of a surrogate, up to twice the steps of a random walk
 _FITTED = "surrogate_hmc"
 _WALKS = ("random_walk", _FITTED)  # the second one begins with the first
 
@@ -138,7 +140,7 @@ def sample(
         return run(request, task, record, line, time.perf_counter() - started)
 
 
-def default_warmup(kernel: Kernel | str | None, dim: int, n_chains: int) -> int:
+def default_warmup(kernel: Kernel | str | None, dim: int) -> int:
     """The number of warm-up steps of each chain, unless the user writes one."""
     if isinstance(kernel, Kernel):
         return 0
@@ -147,13 +149,13 @@ def default_warmup(kernel: Kernel | str | None, dim: int, n_chains: int) -> int:
     least = max(_DEFAULT_WARMUP, per_dim * dim)
     if name != _FITTED:
         return least
-    return max(least, min(2 * least, -(-plenty_for(dim) // n_chains)))
+    return max(least, min(2 * least, math.ceil(_DEFAULT_STEPS_PER_TERM * most_terms(dim))))
 
 
 def _as_n_warmup(n_warmup: int | None, kernel: Kernel | str | None, x0: Any, n_chains: int) -> int:
     if n_warmup is None:
         dim = sum(map(np.size, jax.tree.leaves(x0))) // n_chains
-        return default_warmup(kernel, dim, n_chains)
+        return default_warmup(kernel, dim)
     n_warmup = check_count("n_warmup", n_warmup, minimum=0)
     if n_warmup == 0 and not isinstance(kernel, Kernel):
         raise ValueError(

@@ -5,12 +5,11 @@ import math
 import numpy as np
 
 from pmcmc._util.checks import short
-from pmcmc.surrogates.monomials import DEGREES, MOST_TERMS, n_monomials
+from pmcmc.surrogates.monomials import DEGREES, MOST_TERMS, degrees_of, n_monomials
 
 _EQUATIONS_PER_TERM = 2.5  # at least
-_PLENTY_PER_TERM = 9
 GOOD_ENOUGH = 0.03  # an error that changes hardly any decision
-_MOST_ERROR = 3.0
+_MOST_ERROR = 3.0  # larger errors count as this one
 _GAIN = 0.95  # a higher degree has to reduce the error to less than this share
 
 
@@ -38,14 +37,12 @@ def degrees_to_try(n_points: int, dim: int, equations_per_point: int, max_degree
 
 def enough_for(dim: int) -> list[int]:
     """How many evaluations without gradients each degree needs, lowest degree first."""
-    terms = [n_monomials(dim, degree) for degree in DEGREES]
-    return [math.ceil(_EQUATIONS_PER_TERM * n) for n in terms if n <= MOST_TERMS]
+    return [math.ceil(_EQUATIONS_PER_TERM * n_monomials(dim, d)) for d in degrees_of(dim)]
 
 
-def plenty_for(dim: int) -> int:
-    """How many evaluations without gradients determine the highest possible degree well."""
-    terms = [n_monomials(dim, degree) for degree in DEGREES]
-    return _PLENTY_PER_TERM * max((n for n in terms if n <= MOST_TERMS), default=0)
+def most_terms(dim: int) -> int:
+    """Number of terms of the highest possible degree; 0 if even a quadratic has too many."""
+    return max((n_monomials(dim, degree) for degree in degrees_of(dim)), default=0)
 
 
 def choose_degree(errors: dict[int, float]) -> int:

@@ -222,7 +222,7 @@ def _entered(whitening: Whitening, gradient: np.ndarray | None) -> np.ndarray | 
 
 
 def _used(points: _Points, degree: int) -> np.ndarray:
-    """Which evaluations to use: all, or as many as are affordable, at random.
+    """Which evaluations to use: all, or as many as are affordable, at random among those of use.
 
     With only those of the largest weights, there would be nothing in the tails.
     """
