@@ -9,7 +9,8 @@ from pmcmc._adaptation.criteria.base import Acts
 # Shares of the warm-up, in Stan's pattern: a fast phase, slow phases that grow, a fast phase. What
 # takes many draws to estimate, such as a metric, changes only at the end of a slow phase.
 _FAST_FIRST, _SLOW, _FAST_LAST = 0.05, (0.05, 0.10, 0.20, 0.40), 0.20
-_WINDOWS_OF_PHASE = 10
+WINDOWS_OF_PHASE = 10
+FEWER_WINDOWS = 4  # where the kernel is only on the way to another one, and its step size rough
 _WINDOWS_OF_ONE_PHASE = 40
 
 
@@ -25,8 +26,14 @@ class Phase(NamedTuple):
     is_slow: bool
 
 
-def phases(n_steps: int, acts: set[Acts]) -> list[Phase]:
-    """The phases of a warm-up of `n_steps`, for criteria with these `acts`."""
+def phases(n_steps: int, acts: set[Acts], n_windows: int = WINDOWS_OF_PHASE) -> list[Phase]:
+    """The phases of a warm-up of `n_steps`, for criteria with these `acts`.
+
+    Args:
+        n_steps: number of steps.
+        acts: when the criteria act.
+        n_windows: number of windows of each phase, if there are several phases.
+    """
     if not acts:
         return [Phase([n_steps], False)]
     if Acts.AFTER_SLOW_PHASES not in acts:
@@ -36,7 +43,7 @@ def phases(n_steps: int, acts: set[Acts]) -> list[Phase]:
     sizes = np.diff(ends, prepend=0).tolist()
     are_slow = [False, *[True] * len(_SLOW), False]
     return [
-        Phase(_growing(size, _WINDOWS_OF_PHASE), is_slow)
+        Phase(_growing(size, n_windows), is_slow)
         for size, is_slow in zip(sizes, are_slow, strict=True)
         if size
     ]

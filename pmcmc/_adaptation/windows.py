@@ -10,7 +10,7 @@ from pmcmc._adaptation.criteria.base import Acts, Context, Criterion, Window, po
 from pmcmc._adaptation.report import Record, WarmupReport
 from pmcmc._adaptation.rescue import follow, rescue
 from pmcmc._adaptation.rows import Rows, joined, rows_of
-from pmcmc._adaptation.schedule import Phase, phases
+from pmcmc._adaptation.schedule import WINDOWS_OF_PHASE, Phase, phases
 from pmcmc._chain.evidence import Evidence
 from pmcmc._chain.segment import Segment
 from pmcmc.kernels import Kernel
@@ -45,6 +45,7 @@ def run_windows(
     n_steps: int,
     criteria: tuple[Criterion, ...],
     on_segment: Callable[[Segment], None],
+    n_windows: int = WINDOWS_OF_PHASE,
 ) -> Tuned:
     """Take `n_steps` in windows, and let criteria tune the kernel between them.
 
@@ -58,13 +59,14 @@ def run_windows(
         n_steps: of each chain.
         criteria: in the order in which they run.
         on_segment: called with each segment of finished steps.
+        n_windows: of a phase.
 
     Raises:
         ValueError: a criterion finds no value that works for the chains.
     """
     tuner = _Tuner(runner, kernel, positions, rng_key, criteria, on_segment)
     acts = {criterion.acts for criterion in criteria}
-    for number, phase in enumerate(phases(n_steps, acts)):
+    for number, phase in enumerate(phases(n_steps, acts, n_windows)):
         tuner.run(number, phase)
     return tuner.tuned
 

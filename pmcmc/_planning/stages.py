@@ -7,6 +7,7 @@ from typing import Any
 import jax
 
 from pmcmc._adaptation.rounds import fitted, run_rounds
+from pmcmc._adaptation.schedule import FEWER_WINDOWS, WINDOWS_OF_PHASE
 from pmcmc._adaptation.windows import Tuned, run_windows
 from pmcmc._chain.segment import Segment
 from pmcmc._planning.make import make_runner
@@ -41,9 +42,12 @@ def warm_up(
     Raises:
         ValueError: for a tuned parameter, no value works for the chains.
     """
-    n_first = n_warmup if task.goal is None else -(-n_warmup // 2)
-    kernel, criteria = task.kernel, task.criteria
-    tuned = run_windows(runner, kernel, positions, rng_key, n_first, criteria, on_segment)
+    is_only = task.goal is None
+    n_first = n_warmup if is_only else -(-n_warmup // 2)
+    n_windows = WINDOWS_OF_PHASE if is_only else FEWER_WINDOWS
+    tuned = run_windows(
+        runner, task.kernel, positions, rng_key, n_first, task.criteria, on_segment, n_windows
+    )
     if task.goal is None or task.fitting is None:
         return tuned
     metric = tuned.kernel.tunable("inverse_mass_matrix")

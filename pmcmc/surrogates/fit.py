@@ -95,7 +95,8 @@ class _Normal(NamedTuple):
     def of(cls, points: _Points, degree: int) -> "_Normal":
         """The normal equations of weighted least squares."""
         root = np.sqrt(points.weight)
-        rows, right = design(points.z, degree) * root[:, None], points.value * root
+        rows, right = design(points.z, degree), points.value * root
+        rows *= root[:, None]
         if points.gradient is not None:
             of_slopes = slopes(points.z, degree) * root[:, None, None]
             rows = np.concatenate([rows, of_slopes.reshape(-1, rows.shape[1])])
@@ -108,8 +109,9 @@ class _Normal(NamedTuple):
         scale = np.where(scale > 0, scale, 1.0)
         gram = self.gram / scale / scale[:, None] + _RIDGE * np.eye(len(scale))
         right = self.right / scale
-        # By the factor: `scipy.linalg.solve` also estimates the condition, in twice the time.
-        solution = scipy.linalg.cho_solve(scipy.linalg.cho_factor(gram, overwrite_a=True), right)
+        # By NumPy's factor: SciPy brings threads of its own, which compete with those of the
+        # product before, and `scipy.linalg.solve` also estimates the condition.
+        solution = scipy.linalg.cho_solve((np.linalg.cholesky(gram), True), right)
         return np.asarray(solution / scale)
 
 

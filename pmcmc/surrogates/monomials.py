@@ -28,12 +28,13 @@ def monomials(dim: int, degree: int) -> tuple[tuple[int, ...], ...]:
 
 def design(rows: np.ndarray, degree: int) -> np.ndarray:
     """Values of all monomials, shape `(n, terms)`, at rows `(n, D)`."""
-    padded = np.concatenate([np.ones((len(rows), 1)), rows], axis=1)
-    factors = np.array(monomials(rows.shape[1], degree))
-    values = padded[:, factors[:, 0]]
-    for column in factors.T[1:]:
-        values *= padded[:, column]
-    return values
+    n_rows, dim = rows.shape
+    padded = np.concatenate([np.ones((1, n_rows)), rows.T])
+    values = np.ones((n_monomials(dim, degree), n_rows))
+    # Each monomial is an earlier one times one more factor.
+    for (without, factor), monomial in zip(_products(dim, degree), values[1:], strict=True):
+        np.multiply(values[without], padded[factor], out=monomial)
+    return values.T
 
 
 def slopes(rows: np.ndarray, degree: int) -> np.ndarray:
@@ -98,6 +99,13 @@ def _table(dim: int, degree: int) -> tuple[np.ndarray, np.ndarray]:
     numbers = np.array([known[tuple(sorted(itertools.chain(*entry)))] for entry in product])
     counts = np.bincount(numbers, minlength=len(known))
     return numbers.reshape(-1, len(parts)), counts
+
+
+@functools.lru_cache(maxsize=32)
+def _products(dim: int, degree: int) -> list[tuple[int, int]]:
+    """For each monomial but the constant: the number of it without its last factor, and that."""
+    known = {factors: i for i, factors in enumerate(monomials(dim, degree))}
+    return [(known[0, *factors[:-1]], factors[-1]) for factors in monomials(dim, degree)[1:]]
 
 
 @functools.lru_cache(maxsize=32)
