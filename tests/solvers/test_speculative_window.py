@@ -41,6 +41,9 @@ def seen(wrong, of_sweep, of_row, windows=(32, 128)):
         (seen(0.05, 100.0, 0.0), 16),  # rows that seem to cost nothing: not believed
         (seen(1.0, 1.0, 1.0), 8),
         (Sweeps(128, 100.0, {32: 2.0, 128: 1.0}), 256),  # a clock that was disturbed
+        # The largest one was tried, too: a batch that leaves the caches, and one that does not.
+        (Sweeps(512, 500.0, {32: 1.0, 128: 1.3, 512: 20.0}), 128),
+        (Sweeps(512, 500.0, {32: 1.0, 128: 1.3, 512: 2.5}), 512),
     ],
 )
 def test_the_best_window(sweeps, window):

@@ -1,5 +1,6 @@
 """Predict, evaluate at once, verify."""
 
+import bisect
 import dataclasses
 from typing import Any
 
@@ -119,8 +120,10 @@ def _measured_window(setting: Setting) -> int:
 def best_window(seen: Sweeps | None) -> int:
     """The window that finishes the most steps per second on a CPU.
 
-    The time of a sweep is modeled as linear in the window: a constant for the batch, plus a time
-    per row. Two windows have to be tried to fit it.
+    The time of a sweep is modeled as linear between the windows that were tried, and beyond them: a
+    constant for the batch, plus a time per row. At least two have to be tried. If a larger window
+    takes longer than expected, for example since its batch does not fit into the caches, the next
+    choice knows.
 
     Args:
         seen: statistics of recent sweeps; `None` if there are none yet.
@@ -134,12 +137,18 @@ def best_window(seen: Sweeps | None) -> int:
     if len(seen.seconds) < 2:
         untried = [w for w in sensible if w <= _SECOND_WINDOW and w not in seen.seconds]
         return untried[-1] if untried else sensible[-1]
-    (small, first), (large, second) = sorted(seen.seconds.items())[:2]
-    of_row = max(second - first, 0.0) / (large - small)
-    of_sweep = max(first - small * of_row, 0.0)
-    costs = {w: (of_sweep + w * of_row) / steps_per_sweep(w, wrong) for w in sensible}
+    costs = {w: _seconds(w, seen.seconds) / steps_per_sweep(w, wrong) for w in sensible}
     # Of windows with about equal costs, the one with the fewest sweeps.
     return max(w for w, cost in costs.items() if cost <= _ALIKE * min(costs.values()))
+
+
+def _seconds(window: int, seen: dict[int, float]) -> float:
+    """The time of a sweep over a window, from the times of at least two others, or its own."""
+    tried = sorted(seen)
+    i = min(max(bisect.bisect_left(tried, window), 1), len(tried) - 1)
+    small, large = tried[i - 1], tried[i]
+    of_row = max(seen[large] - seen[small], 0.0) / (large - small)
+    return max(seen[small] + (window - small) * of_row, window * of_row)
 
 
 def steps_per_sweep(window: int, wrong: float) -> float:
