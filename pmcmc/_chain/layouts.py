@@ -140,8 +140,8 @@ class Layouts:
         """Use only this layout from now on."""
         self._options = (layout,)
 
-    def piece(self, n_steps: int, length: int) -> int:
-        """How many of `n_steps` to take at once, at most `length`.
+    def piece(self, n_steps: int, length: int, least: int = 1) -> int:
+        """How many of `n_steps` to take at once, at most `length`, and in trials `least` or more.
 
         If timings choose the layout anyway, segments are also short enough for an interrupt. Fixed
         layouts have fixed segments, so the same run gives the same chain to the last bit.
@@ -149,7 +149,7 @@ class Layouts:
         most = length
         if self.is_open:
             known = self._known
-            most = known.next_trial
+            most = max(known.next_trial, least)
             if known.is_settled:
                 most = max(1, int(_PIECE_SECONDS / known.seconds_per_step))
         return min(n_steps, length, most)

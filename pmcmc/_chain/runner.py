@@ -24,6 +24,8 @@ from pmcmc._util.programs import jit_of_function
 from pmcmc.kernels import Kernel
 from pmcmc.solvers import Solver, Trajectories
 
+_WINDOWS_OF_SWEEPS = 8  # segments are at least as many windows long
+
 
 @dataclass
 class Runner:
@@ -75,7 +77,9 @@ class Runner:
 
     def piece(self, n_steps: int) -> int:
         """How many of `n_steps` to take at once."""
-        return self.layouts.piece(n_steps, self.length)
+        # A shorter trial would not fill the windows of sweeps, and not show what a step takes.
+        least = self.length // _WINDOWS_OF_SWEEPS if self.solver.is_parallel_in_time else 1
+        return self.layouts.piece(n_steps, self.length, least)
 
     def run(
         self,

@@ -14,6 +14,7 @@ from pmcmc._chain.layout import Layout, candidates
 from pmcmc._chain.layouts import Layouts, Measured, choose
 from pmcmc._util.jaxprs import Contents
 from pmcmc._util.threads import n_cores
+from pmcmc.solvers import ParallelNewton, Sequential
 
 from ..helpers.densities import gaussian
 
@@ -143,6 +144,17 @@ def test_trials_grow_until_they_tell_and_segments_are_bounded_after_that():
     assert method[:3] == ("parallel, 2 threads", 1, 2)
     assert method.seconds_per_step == {"parallel, 2 threads": 1e-4, "vectorized": 1.0}
     assert "parallel, 2 threads (a step of all chains: " in str(method)
+
+
+def test_trials_of_sweeps_fill_their_windows():
+    layouts = Layouts((ONE, WHOLE), 4, LONG, {})
+    assert layouts.piece(LONG, 4096, 512) == 512  # 32 steps would be charged for a whole window
+    assert layouts.piece(77, 4096, 512) == 77
+    task = as_task(gaussian, np.zeros((4, 2)), "mala", 4, 0)
+    for solver, least in [(Sequential(), 32), (ParallelNewton(window=256), 512)]:
+        runner = task.runner(solver, pmcmc.MALA(0.1), LONG)
+        runner.layouts = Layouts((ONE, WHOLE), 4, LONG, {})
+        assert runner.piece(LONG) == least
 
 
 def test_one_slow_trial_does_not_decide():
