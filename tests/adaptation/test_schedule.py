@@ -2,8 +2,10 @@
 
 import pytest
 
+import pmcmc
 from pmcmc._adaptation.criteria.base import Acts
-from pmcmc._adaptation.schedule import phases
+from pmcmc._adaptation.rounds import ROUNDS
+from pmcmc._adaptation.schedule import FEWER_WINDOWS, phases
 
 
 @pytest.mark.parametrize("acts", [set(), {Acts.AFTER_WINDOWS}, set(Acts)])
@@ -17,3 +19,14 @@ def test_windows_add_up_to_the_steps_of_the_warm_up(acts):
 def test_windows_of_a_phase_grow_by_equal_amounts():
     (phase,) = phases(820, {Acts.AFTER_WINDOWS})
     assert phase.windows == list(range(1, 41))
+
+
+def test_a_walk_that_only_prepares_has_fewer_windows_in_the_same_phases():
+    usual, fewer = phases(1000, set(Acts)), phases(1000, set(Acts), FEWER_WINDOWS)
+    assert [sum(phase.windows) for phase in usual] == [sum(phase.windows) for phase in fewer]
+    assert {len(phase.windows) for phase in fewer} == {4}
+    target = pmcmc.targets.banana()
+    report = pmcmc.warmup(
+        target.logdensity, target.initial_position, kernel="surrogate_hmc", n_steps=400
+    ).report
+    assert len(report.step_size) == 6 * 4 + ROUNDS
