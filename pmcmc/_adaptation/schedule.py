@@ -10,7 +10,9 @@ from pmcmc._adaptation.criteria.base import Acts
 # takes many draws to estimate, such as a metric, changes only at the end of a slow phase.
 _FAST_FIRST, _SLOW, _FAST_LAST = 0.05, (0.05, 0.10, 0.20, 0.40), 0.20
 WINDOWS_OF_PHASE = 10
-FEWER_WINDOWS = 4  # where the kernel is only on the way to another one, and its step size rough
+# Where the kernel is only on the way to another one, and its step size may be rough. In many
+# dimensions, a walk with a rough one does not get far enough.
+FEWER_WINDOWS, FEW_DIMENSIONS = 4, 12
 _WINDOWS_OF_ONE_PHASE = 40
 
 

@@ -1,5 +1,6 @@
 """The windows of a warm-up."""
 
+import numpy as np
 import pytest
 
 import pmcmc
@@ -25,8 +26,10 @@ def test_a_walk_that_only_prepares_has_fewer_windows_in_the_same_phases():
     usual, fewer = phases(1000, set(Acts)), phases(1000, set(Acts), FEWER_WINDOWS)
     assert [sum(phase.windows) for phase in usual] == [sum(phase.windows) for phase in fewer]
     assert {len(phase.windows) for phase in fewer} == {4}
-    target = pmcmc.targets.banana()
-    report = pmcmc.warmup(
-        target.logdensity, target.initial_position, kernel="surrogate_hmc", n_steps=400
-    ).report
-    assert len(report.step_size) == 6 * 4 + ROUNDS
+
+
+@pytest.mark.parametrize(("dim", "n_windows"), [(2, 4), (13, 10)])
+def test_in_many_dimensions_the_walk_keeps_its_windows(dim, n_windows):
+    kernel = "surrogate_hmc"
+    found = pmcmc.warmup(lambda x: -(x @ x) / 2, np.zeros(dim), kernel=kernel, n_steps=1200)
+    assert len(found.report.step_size) == 6 * n_windows + ROUNDS
