@@ -10,9 +10,7 @@ from pmcmc._adaptation.criteria.base import Acts
 # takes many draws to estimate, such as a metric, changes only at the end of a slow phase.
 _FAST_FIRST, _SLOW, _FAST_LAST = 0.05, (0.05, 0.10, 0.20, 0.40), 0.20
 WINDOWS_OF_PHASE = 10
-# Where the kernel is only on the way to another one, and its step size may be rough. In many
-# dimensions, a walk with a rough one does not get far enough.
-FEWER_WINDOWS, FEW_DIMENSIONS = 4, 12
+_FEWER_WINDOWS, _FEW_DIMENSIONS = 4, 12
 _WINDOWS_OF_ONE_PHASE = 40
 
 
@@ -26,6 +24,14 @@ class Phase(NamedTuple):
 
     windows: list[int]
     is_slow: bool
+
+
+def windows_before_another_kernel(dim: int) -> int:
+    """Number of windows of a phase if the kernel is only on the way to another one.
+
+    Its step size may be rough then. In many dimensions, a rough one does not get far enough.
+    """
+    return _FEWER_WINDOWS if dim <= _FEW_DIMENSIONS else WINDOWS_OF_PHASE
 
 
 def phases(n_steps: int, acts: set[Acts], n_windows: int = WINDOWS_OF_PHASE) -> list[Phase]:

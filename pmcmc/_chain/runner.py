@@ -24,7 +24,7 @@ from pmcmc._util.programs import jit_of_function
 from pmcmc.kernels import Kernel
 from pmcmc.solvers import Solver, Trajectories
 
-_WINDOWS_OF_SWEEPS = 8  # segments are at least as many windows long
+_WINDOWS_OF_SWEEPS = 8  # usually, segments are at least as many windows long
 
 
 @dataclass

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 
 from pmcmc._adaptation.rounds import fitted, run_rounds
-from pmcmc._adaptation.schedule import FEW_DIMENSIONS, FEWER_WINDOWS, WINDOWS_OF_PHASE
+from pmcmc._adaptation.schedule import WINDOWS_OF_PHASE, windows_before_another_kernel
 from pmcmc._adaptation.windows import Tuned, run_windows
 from pmcmc._chain.segment import Segment
 from pmcmc._planning.make import make_runner
@@ -44,8 +44,8 @@ def warm_up(
     """
     is_only = task.goal is None
     n_first = n_warmup if is_only else -(-n_warmup // 2)
-    is_rough = not is_only and positions.shape[1] <= FEW_DIMENSIONS
-    n_windows = FEWER_WINDOWS if is_rough else WINDOWS_OF_PHASE
+    dim = positions.shape[1]
+    n_windows = WINDOWS_OF_PHASE if is_only else windows_before_another_kernel(dim)
     tuned = run_windows(
         runner, task.kernel, positions, rng_key, n_first, task.criteria, on_segment, n_windows
     )

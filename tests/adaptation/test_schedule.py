@@ -6,7 +6,7 @@ import pytest
 import pmcmc
 from pmcmc._adaptation.criteria.base import Acts
 from pmcmc._adaptation.rounds import ROUNDS
-from pmcmc._adaptation.schedule import FEWER_WINDOWS, phases
+from pmcmc._adaptation.schedule import phases, windows_before_another_kernel
 
 
 @pytest.mark.parametrize("acts", [set(), {Acts.AFTER_WINDOWS}, set(Acts)])
@@ -23,7 +23,10 @@ def test_windows_of_a_phase_grow_by_equal_amounts():
 
 
 def test_a_walk_that_only_prepares_has_fewer_windows_in_the_same_phases():
-    usual, fewer = phases(1000, set(Acts)), phases(1000, set(Acts), FEWER_WINDOWS)
+    usual, fewer = (
+        phases(1000, set(Acts)),
+        phases(1000, set(Acts), windows_before_another_kernel(2)),
+    )
     assert [sum(phase.windows) for phase in usual] == [sum(phase.windows) for phase in fewer]
     assert {len(phase.windows) for phase in fewer} == {4}
 

@@ -44,6 +44,8 @@ def seen(wrong, of_sweep, of_row, windows=(32, 128)):
         # The largest one was tried, too: a batch that leaves the caches, and one that does not.
         (Sweeps(512, 500.0, {32: 1.0, 128: 1.3, 512: 20.0}), 128),
         (Sweeps(512, 500.0, {32: 1.0, 128: 1.3, 512: 2.5}), 512),
+        # The slope before 512 is steep, and still it is the cheapest: its own time counts.
+        (Sweeps(512, 511.0, {32: 1.0, 128: 1.3, 512: 5.6}), 512),
     ],
 )
 def test_the_best_window(sweeps, window):

@@ -143,12 +143,14 @@ def best_window(seen: Sweeps | None) -> int:
 
 
 def _seconds(window: int, seen: dict[int, float]) -> float:
-    """The time of a sweep over a window, from the times of at least two others, or its own."""
+    """The time of a sweep over a window, from the times of the nearest two that were tried."""
     tried = sorted(seen)
     i = min(max(bisect.bisect_left(tried, window), 1), len(tried) - 1)
     small, large = tried[i - 1], tried[i]
     of_row = max(seen[large] - seen[small], 0.0) / (large - small)
-    return max(seen[small] + (window - small) * of_row, window * of_row)
+    if window < small:  # even an empty batch takes no less than no time
+        of_row = min(of_row, seen[small] / small)
+    return seen[small] + (window - small) * of_row
 
 
 def steps_per_sweep(window: int, wrong: float) -> float:
