@@ -5,8 +5,10 @@ its place. `benchmarks/interruptions.py` kills processes.
 """
 
 import errno
+import itertools
 import pathlib
 import shutil
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -87,7 +89,9 @@ def test_many_kills_of_one_run(path, expected, files, often):
 
 
 def test_segments_that_share_a_file(path, expected, files, often, monkeypatch):
-    monkeypatch.setattr(journal, "_WRITE_SECONDS", 0.03)
+    clock = SimpleNamespace(perf_counter=itertools.count().__next__)  # a second at each look
+    monkeypatch.setattr(journal, "time", clock)
+    monkeypatch.setattr(journal, "_WRITE_SECONDS", 3.0)
     killed_after(files, 20, lambda: sampled(store=path))
     assert len(list((path / "pmcmc").glob("journal_*"))) > 1
     assert_same(pmcmc.resume(path, normal), expected)
