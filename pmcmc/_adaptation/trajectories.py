@@ -1,25 +1,31 @@
 """The length of trajectories along a surrogate, and their number of leapfrog steps."""
 
 import dataclasses
+import itertools
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from pmcmc.surrogates.on_host import values_and_slopes
 
-_QUARTER = math.pi / 2  # quarter of a period for a standard normal: the next draw is independent
-_STEPS = (4, 6, 8, 12, 16)
+_QUARTER = math.pi / 2  # of a period: the next draw of a standard normal is independent
+_STEPS = (3, 4, 5, 6, 8, 12, 16)  # in a quarter
 _LEAST_RATE = 0.95  # acceptance rate with the surrogate itself as the target
-_DRAWS = 256
+_LONGEST = 2  # in quarters
+_REST = 4  # cost of the rest of a step, in gradients of the surrogate
+_DRAWS = 512
 
 
 def with_trajectory(kernel: Any, positions: np.ndarray) -> Any:
-    """The kernel with the fewest leapfrog steps that follow its surrogate closely enough.
+    """The kernel with trajectories that make the most of the gradients of its surrogate.
 
-    The error of the surrogate does not depend on the step size, so this needs no evaluations of the
-    exact log density. Trajectories have the length of a quarter of a period for the normal whose
-    covariance is the inverse mass matrix.
+    The error of the surrogate does not depend on trajectories, so this needs no evaluations of the
+    exact log density. The step size is the largest with which a quarter of a period follows the
+    surrogate closely enough, for the normal whose covariance is the inverse mass matrix. Where
+    tails are heavier, longer trajectories forget their starts better: as many steps are taken as
+    are worth their cost.
 
     Args:
         kernel: with a polynomial surrogate and a metric.
@@ -29,45 +35,85 @@ def with_trajectory(kernel: Any, positions: np.ndarray) -> Any:
     rng = np.random.default_rng(0)
     normal, jitter = rng.normal(size=rows.shape), rng.random((len(rows), 1))
     best, rate = kernel, -math.inf
+    points: Iterator[tuple[np.ndarray, np.ndarray]] = iter(())
     for n_steps in _STEPS:
         trial = dataclasses.replace(
             kernel, num_integration_steps=n_steps, step_size=_QUARTER / n_steps
         )
-        seen = float(np.mean(acceptance_rates(trial, rows, normal, jitter)))
+        path = trajectories(trial, rows, normal, jitter)
+        quarter = next(itertools.islice(path, n_steps - 1, None))
+        seen = float(np.mean(acceptance_rates(kernel.surrogate, rows, normal, *quarter)))
         if seen > rate:
-            best, rate = trial, seen
+            rate, best, points = seen, trial, itertools.chain([quarter], path)
         if rate >= _LEAST_RATE:
             break
-    return best
+    least = best.num_integration_steps
+    longer = enumerate(itertools.islice(points, (_LONGEST - 1) * least + 1), least)
+    worth = [efficiency(rows, ends) / (n_steps + _REST) for n_steps, (ends, _) in longer]
+    return dataclasses.replace(best, num_integration_steps=least + int(np.argmax(worth)))
+
+
+def efficiency(starts: np.ndarray, ends: np.ndarray) -> float:
+    """Effective draws per draw, judged by how much a draw depends on the one before.
+
+    The smallest among all coordinates, and among their distances from the median, by which tails
+    are judged (Vehtari et al., 2021, "Rank-normalization, folding, and localization").
+
+    Args:
+        starts: draws, shape `(n, D)`.
+        ends: the draws after them, shape `(n, D)`.
+    """
+    center = np.median(starts, axis=0)
+    before, after = starts - center, np.where(np.isfinite(ends), ends, starts) - center
+    before = np.concatenate([before, np.abs(before)], axis=1)
+    after = np.concatenate([after, np.abs(after)], axis=1)
+    correlation = 1 - np.mean((after - before) ** 2, axis=0) / (2 * before.var(axis=0))
+    return float(np.min((1 - correlation) / (1 + correlation)))
 
 
 def acceptance_rates(
-    kernel: Any, positions: np.ndarray, normal: np.ndarray, jitter: np.ndarray
+    surrogate: Any, starts: np.ndarray, normal: np.ndarray, ends: np.ndarray, scaled: np.ndarray
 ) -> np.ndarray:
     """Acceptance rates of trajectories with the surrogate itself as the target, shape `(n,)`.
 
-    In NumPy: compiling a program would take longer than the trajectories.
+    Args:
+        surrogate: a polynomial surrogate.
+        starts: starts of the trajectories, shape `(n, D)`.
+        normal: scaled momenta there, shape `(n, D)`.
+        ends: ends of the trajectories, shape `(n, D)`.
+        scaled: scaled momenta there, shape `(n, D)`.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        gained = values_and_slopes(surrogate, ends)[0] - values_and_slopes(surrogate, starts)[0]
+        rates = np.exp(np.minimum(gained + 0.5 * np.sum(normal**2 - scaled**2, axis=1), 0.0))
+    return np.asarray(np.where(np.isnan(rates), 0.0, rates))
+
+
+def trajectories(
+    kernel: Any, positions: np.ndarray, normal: np.ndarray, jitter: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Positions and scaled momenta, of shape `(n, D)`, after 1, 2, ... leapfrog steps.
+
+    Momenta are scaled so that their draws are standard ones. In NumPy: compiling a program would
+    take longer than the trajectories.
 
     Args:
         kernel: with a polynomial surrogate.
         positions: starts of the trajectories, shape `(n, D)`.
-        normal: standard draws for the momenta, shape `(n, D)`.
+        normal: scaled momenta there, shape `(n, D)`.
         jitter: uniform draws for the step size, shape `(n, 1)`.
     """
-    covariance = _as_matrix(kernel.inverse_mass_matrix, positions.shape[1])
+    root = np.linalg.cholesky(_as_matrix(kernel.inverse_mass_matrix, positions.shape[1]))
     step_size = kernel.step_size * (1 + kernel.jitter * (2 * jitter - 1))
-    momentum = np.linalg.solve(np.linalg.cholesky(covariance).T, normal.T).T
-    with np.errstate(over="ignore", invalid="ignore"):
-        value, slope = values_and_slopes(kernel.surrogate, positions)
-        energy = value - 0.5 * np.sum((momentum @ covariance) * momentum, axis=1)
-        for _ in range(kernel.num_integration_steps):
-            momentum = momentum + step_size / 2 * slope
-            positions = positions + step_size * momentum @ covariance
-            value, slope = values_and_slopes(kernel.surrogate, positions)
-            momentum = momentum + step_size / 2 * slope
-        energy_at_end = value - 0.5 * np.sum((momentum @ covariance) * momentum, axis=1)
-        rates = np.exp(np.minimum(energy_at_end - energy, 0.0))
-    return np.asarray(np.where(np.isnan(rates), 0.0, rates))
+    half = step_size / 2 * normal @ root.T
+    while True:
+        with np.errstate(over="ignore", invalid="ignore"):
+            positions = positions + half
+            slope = values_and_slopes(kernel.surrogate, positions)[1]
+            normal = normal + step_size * (slope @ root)
+            half = step_size / 2 * normal @ root.T
+            positions = positions + half
+        yield positions, normal
 
 
 def _as_matrix(inverse_mass_matrix: Any, dim: int) -> np.ndarray:

@@ -136,22 +136,22 @@ class SurrogateHMC(ProposalKernel):
     def _trajectory(self, start: PhasePoint, jitter: jax.Array, is_walk: jax.Array) -> PhasePoint:
         """The end of the trajectory, or its start for a random-walk proposal.
 
-        It is a loop over kicks. The first and the last are half kicks, and a step of the position
-        follows all but the last. So the program contains the surrogate only once.
+        The position moves half a step first and last, and the momentum in whole steps. So a step
+        takes one gradient, the first one too, and the program contains the surrogate only once.
         """
         step_size = self.step_size * (1 + self.jitter * (2 * jitter - 1))
-        n_steps = self.num_integration_steps
+        n_steps = jnp.where(is_walk, 0, self.num_integration_steps)
+
+        def moved(point: PhasePoint, size: jax.Array) -> PhasePoint:
+            velocity = metric.multiply(self.inverse_mass_matrix, point.momentum)
+            return point._replace(position=point.position + size * velocity)
 
         def kick_and_move(i: int, point: PhasePoint) -> PhasePoint:
-            is_end = (i == 0) | (i == n_steps)
-            size = jnp.where(is_end, step_size / 2, step_size)
-            kicked = kick(*point, jax.grad(self.surrogate)(point.position), size)
-            velocity = metric.multiply(self.inverse_mass_matrix, kicked.momentum)
-            moved = kicked.position + step_size * velocity
-            return kicked._replace(position=jnp.where(i < n_steps, moved, kicked.position))
+            kicked = kick(*point, jax.grad(self.surrogate)(point.position), step_size)
+            return moved(kicked, jnp.where(i < n_steps - 1, step_size, step_size / 2))
 
-        n_kicks = jnp.where(is_walk, 0, n_steps + 1)
-        end: PhasePoint = jax.lax.fori_loop(0, n_kicks, kick_and_move, start)
+        first = moved(start, jnp.where(is_walk, 0.0, step_size / 2))
+        end: PhasePoint = jax.lax.fori_loop(0, n_steps, kick_and_move, first)
         return end
 
     def _walk_step_size(self, dim: int) -> float | jax.Array:

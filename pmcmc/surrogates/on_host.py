@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pmcmc.surrogates.monomials import design, slopes
+from pmcmc.surrogates.monomials import derivatives, design
 from pmcmc.surrogates.polynomial import PolynomialSurrogate
 
 
@@ -28,10 +28,12 @@ def values_and_slopes(
 def _polynomial(degree: int, table: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Values `(n,)` and slopes `(n, D)` at rows `(n, D)`; see `as_table`."""
     if degree % 2 == 0:
-        half = design(z, degree // 2)
-        rest = half @ table
-        slope = 2 * np.einsum("nm,nkm->nk", rest, slopes(z, degree // 2))
-        return np.sum(half * rest, axis=1), slope
+        half = design(z, degree // 2).T
+        rest = table @ half
+        index, times = derivatives(z.shape[1], degree // 2)
+        lower = half[: index.shape[1]]  # the monomials of lower degree come first
+        slope = 2 * np.sum(times[..., None] * rest[index] * lower, axis=1)
+        return np.sum(half * rest, axis=0), slope.T
     padded = design(z, 1)
     others = padded
     for _ in range(degree - 2):

@@ -1,6 +1,7 @@
 """Polynomials in NumPy are those in JAX, in every table, and so are trajectories along them."""
 
 import dataclasses
+import itertools
 
 import jax
 import jax.numpy as jnp
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 import pmcmc
-from pmcmc._adaptation.trajectories import acceptance_rates
+from pmcmc._adaptation.trajectories import acceptance_rates, trajectories
 from pmcmc._chain.fitting import Fitting
 from pmcmc.surrogates import GaussianSurrogate, PolynomialSurrogate
 from pmcmc.surrogates.monomials import as_table, coefficients_of, n_monomials
@@ -64,7 +65,7 @@ def test_a_normal_is_the_same_as_a_polynomial(metric):
 @pytest.mark.parametrize("metric", [None, np.array([1.0, 2.0, 0.5]), np.diag([1.0, 2, 0.5]) + 0.1])
 def test_trajectories_in_numpy_are_those_of_the_kernel(metric):
     surrogate = polynomial(3, 4, radius=2.0)
-    kernel = pmcmc.SurrogateHMC(surrogate, 0.2, 4, metric, random_walk_share=0.0)
+    kernel = pmcmc.SurrogateHMC(surrogate, 0.3, 4, metric, random_walk_share=0.0)
     normal = np.random.default_rng(2).normal(size=(8, 3))
     jitter = np.random.default_rng(3).random(8)
     covariance = np.eye(3) if metric is None else metric if metric.ndim == 2 else np.diag(metric)
@@ -73,13 +74,16 @@ def test_trajectories_in_numpy_are_those_of_the_kernel(metric):
     def step(position, momentum, jitter):
         noise = kernel.draw_noise(jax.random.key(0), position)
         noise = noise._replace(momentum=momentum, jitter=jitter, choice=jnp.array(0.5))
-        state = kernel.init(surrogate, position)
-        return kernel.transition(surrogate, state, noise)[1].acceptance_rate
+        info = kernel.transition(surrogate, kernel.init(surrogate, position), noise)[1]
+        return kernel.propose(kernel.init(surrogate, position), noise), info.acceptance_rate
 
-    expected = jax.jit(jax.vmap(step))(ROWS, momenta, jitter)
-    found = acceptance_rates(kernel, ROWS, normal, jitter[:, None])
-    np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-12)
-    assert np.sum((found > 0.01) & (found < 0.99)) > 1
+    expected, expected_rates = jax.jit(jax.vmap(step))(ROWS, momenta, jitter)
+    path = trajectories(kernel, ROWS, normal, jitter[:, None])
+    found, scaled = next(itertools.islice(path, kernel.num_integration_steps - 1, None))
+    np.testing.assert_allclose(found, expected, rtol=1e-8)
+    rates = acceptance_rates(surrogate, ROWS, normal, found, scaled)
+    np.testing.assert_allclose(rates, expected_rates, rtol=1e-8, atol=1e-12)
+    assert np.sum((rates > 0.01) & (rates < 0.99)) > 1
 
 
 def shapes(surrogate):
