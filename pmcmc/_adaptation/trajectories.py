@@ -67,7 +67,10 @@ def efficiency(starts: np.ndarray, ends: np.ndarray) -> float:
     before, after = starts - center, np.where(np.isfinite(ends), ends, starts) - center
     before = np.concatenate([before, np.abs(before)], axis=1)
     after = np.concatenate([after, np.abs(after)], axis=1)
-    correlation = 1 - np.mean((after - before) ** 2, axis=0) / (2 * before.var(axis=0))
+    variance = before.var(axis=0)
+    if not variance.all():  # all draws are the same
+        return 0.0
+    correlation = 1 - np.mean((after - before) ** 2, axis=0) / (2 * variance)
     return float(np.min((1 - correlation) / (1 + correlation)))
 
 

@@ -123,9 +123,9 @@ def surrogate_hmc_numpy(kernel, density, x, noise):
     step_size = kernel.step_size * (1 + kernel.jitter * (2 * noise.jitter - 1))
     position, momentum = x, noise.momentum
     for _ in range(kernel.num_integration_steps):
-        momentum = momentum + step_size / 2 * slope * position
-        position = position + step_size * matrix @ momentum
-        momentum = momentum + step_size / 2 * slope * position
+        position = position + step_size / 2 * matrix @ momentum
+        momentum = momentum + step_size * slope * position
+        position = position + step_size / 2 * matrix @ momentum
     before, after = (p @ matrix @ p / 2 for p in (noise.momentum, momentum))
     ratio = density(position)[0] - density(x)[0] + before - after
     if noise.choice < kernel.random_walk_share:
