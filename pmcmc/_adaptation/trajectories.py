@@ -14,18 +14,19 @@ _QUARTER = math.pi / 2  # of a period: the next draw of a standard normal is ind
 _STEPS = (3, 4, 5, 6, 8, 12, 16)  # in a quarter
 _LEAST_RATE = 0.95  # acceptance rate with the surrogate itself as the target
 _LONGEST = 2  # in quarters
-_REST = 4  # cost of the rest of a step, in gradients of the surrogate
+_REST = 4  # what a step of the chain costs besides, in gradients of the surrogate: few, if cheap
 _DRAWS = 512
 
 
 def with_trajectory(kernel: Any, positions: np.ndarray) -> Any:
     """The kernel with trajectories that make the most of the gradients of its surrogate.
 
-    The error of the surrogate does not depend on trajectories, so this needs no evaluations of the
-    exact log density. The step size is the largest with which a quarter of a period follows the
-    surrogate closely enough, for the normal whose covariance is the inverse mass matrix. Where
-    tails are heavier, longer trajectories forget their starts better: as many steps are taken as
-    are worth their cost.
+    This needs no evaluations of the exact log density: the step size does not change the error of
+    the surrogate, and the length hardly does once ends are nearly independent of starts. The step
+    size is the largest of a few with which a quarter of a period follows the surrogate closely
+    enough, or the best of them; it is the period of the normal whose covariance is the inverse mass
+    matrix. Where tails are heavier, longer trajectories forget their starts better: as many steps
+    are taken as are worth their cost.
 
     Args:
         kernel: with a polynomial surrogate and a metric.
@@ -33,16 +34,16 @@ def with_trajectory(kernel: Any, positions: np.ndarray) -> Any:
     """
     rows = positions[np.linspace(0, len(positions) - 1, _DRAWS).astype(int)].astype(float)
     rng = np.random.default_rng(0)
-    normal, jitter = rng.normal(size=rows.shape), rng.random((len(rows), 1))
+    momenta, jitter = rng.normal(size=rows.shape), rng.random((len(rows), 1))
     best, rate = kernel, -math.inf
     points: Iterator[tuple[np.ndarray, np.ndarray]] = iter(())
     for n_steps in _STEPS:
         trial = dataclasses.replace(
             kernel, num_integration_steps=n_steps, step_size=_QUARTER / n_steps
         )
-        path = trajectories(trial, rows, normal, jitter)
+        path = trajectories(trial, rows, momenta, jitter)
         quarter = next(itertools.islice(path, n_steps - 1, None))
-        seen = float(np.mean(acceptance_rates(kernel.surrogate, rows, normal, *quarter)))
+        seen = float(np.mean(acceptance_rates(kernel.surrogate, rows, momenta, *quarter)))
         if seen > rate:
             rate, best, points = seen, trial, itertools.chain([quarter], path)
         if rate >= _LEAST_RATE:
@@ -54,7 +55,7 @@ def with_trajectory(kernel: Any, positions: np.ndarray) -> Any:
 
 
 def efficiency(starts: np.ndarray, ends: np.ndarray) -> float:
-    """Effective draws per draw, judged by how much a draw depends on the one before.
+    """Effective draws per draw, judged by the correlation `r` with the next: `(1 - r) / (1 + r)`.
 
     The smallest among all coordinates, and among their distances from the median, by which tails
     are judged (Vehtari et al., 2021, "Rank-normalization, folding, and localization").
@@ -67,33 +68,38 @@ def efficiency(starts: np.ndarray, ends: np.ndarray) -> float:
     before, after = starts - center, np.where(np.isfinite(ends), ends, starts) - center
     before = np.concatenate([before, np.abs(before)], axis=1)
     after = np.concatenate([after, np.abs(after)], axis=1)
-    variance = before.var(axis=0)
-    if not variance.all():  # all draws are the same
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        jumps = np.mean((after - before) ** 2, axis=0) / before.var(axis=0)  # 2 - 2 * correlation
+    if not (jumps < 4).all():  # ends spread more than draws do, or draws are all the same
         return 0.0
-    correlation = 1 - np.mean((after - before) ** 2, axis=0) / (2 * variance)
-    return float(np.min((1 - correlation) / (1 + correlation)))
+    return float(np.min(jumps / (4 - jumps)))
 
 
 def acceptance_rates(
-    surrogate: Any, starts: np.ndarray, normal: np.ndarray, ends: np.ndarray, scaled: np.ndarray
+    surrogate: Any,
+    starts: np.ndarray,
+    momenta: np.ndarray,
+    ends: np.ndarray,
+    momenta_at_ends: np.ndarray,
 ) -> np.ndarray:
     """Acceptance rates of trajectories with the surrogate itself as the target, shape `(n,)`.
 
     Args:
         surrogate: a polynomial surrogate.
         starts: starts of the trajectories, shape `(n, D)`.
-        normal: scaled momenta there, shape `(n, D)`.
+        momenta: scaled momenta there, shape `(n, D)`.
         ends: ends of the trajectories, shape `(n, D)`.
-        scaled: scaled momenta there, shape `(n, D)`.
+        momenta_at_ends: scaled momenta there, shape `(n, D)`.
     """
     with np.errstate(over="ignore", invalid="ignore"):
         gained = values_and_slopes(surrogate, ends)[0] - values_and_slopes(surrogate, starts)[0]
-        rates = np.exp(np.minimum(gained + 0.5 * np.sum(normal**2 - scaled**2, axis=1), 0.0))
+        lost = np.sum(momenta**2 - momenta_at_ends**2, axis=1) / 2
+        rates = np.exp(np.minimum(gained + lost, 0.0))
     return np.asarray(np.where(np.isnan(rates), 0.0, rates))
 
 
 def trajectories(
-    kernel: Any, positions: np.ndarray, normal: np.ndarray, jitter: np.ndarray
+    kernel: Any, positions: np.ndarray, momenta: np.ndarray, jitter: np.ndarray
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Positions and scaled momenta, of shape `(n, D)`, after 1, 2, ... leapfrog steps.
 
@@ -103,20 +109,20 @@ def trajectories(
     Args:
         kernel: with a polynomial surrogate.
         positions: starts of the trajectories, shape `(n, D)`.
-        normal: scaled momenta there, shape `(n, D)`.
+        momenta: scaled momenta there, shape `(n, D)`.
         jitter: uniform draws for the step size, shape `(n, 1)`.
     """
     root = np.linalg.cholesky(_as_matrix(kernel.inverse_mass_matrix, positions.shape[1]))
     step_size = kernel.step_size * (1 + kernel.jitter * (2 * jitter - 1))
-    half = step_size / 2 * normal @ root.T
+    half = step_size / 2 * momenta @ root.T
     while True:
         with np.errstate(over="ignore", invalid="ignore"):
             positions = positions + half
             slope = values_and_slopes(kernel.surrogate, positions)[1]
-            normal = normal + step_size * (slope @ root)
-            half = step_size / 2 * normal @ root.T
+            momenta = momenta + step_size * (slope @ root)
+            half = step_size / 2 * momenta @ root.T
             positions = positions + half
-        yield positions, normal
+        yield positions, momenta
 
 
 def _as_matrix(inverse_mass_matrix: Any, dim: int) -> np.ndarray:

@@ -9,7 +9,10 @@ from pmcmc.kernels.base import LogDensity, value_and_grad
 
 
 class PhasePoint(NamedTuple):
-    """Position `(D,)` and momentum `(D,)`; between steps the momentum is half a step ahead."""
+    """Position `(D,)` and momentum `(D,)`; between steps one of them is half a step ahead.
+
+    It is the momentum in `HMC`, and the position in `SurrogateHMC`.
+    """
 
     position: jax.Array
     momentum: jax.Array

@@ -61,7 +61,8 @@ class SurrogateHMC(ProposalKernel):
             size, number of leapfrog steps, metric and share of random-walk proposals.
         step_size: positive scalar, in units of the position over those of `sqrt(C)`, where `C` is
             the inverse mass matrix.
-        num_integration_steps: number of leapfrog steps in a trajectory.
+        num_integration_steps: number of leapfrog steps in a trajectory; each takes one gradient of
+            the surrogate.
         inverse_mass_matrix: `None` for the identity, a vector `(D,)`, or a matrix `(D, D)`.
         jitter: the step size of a trajectory is uniform on `(1 - jitter, 1 + jitter)` times
             `step_size`.
@@ -134,10 +135,10 @@ class SurrogateHMC(ProposalKernel):
         )
 
     def _trajectory(self, start: PhasePoint, jitter: jax.Array, is_walk: jax.Array) -> PhasePoint:
-        """The end of the trajectory, or its start for a random-walk proposal.
+        """The end of the trajectory; not used for a random-walk proposal, and without gradients.
 
-        The position moves half a step first and last, and the momentum in whole steps. So a step
-        takes one gradient, the first one too, and the program contains the surrogate only once.
+        The position moves half a step first and last, and the momentum in whole steps. So `n`
+        leapfrog steps take `n` gradients, and the program contains the surrogate only once.
         """
         step_size = self.step_size * (1 + self.jitter * (2 * jitter - 1))
         n_steps = jnp.where(is_walk, 0, self.num_integration_steps)
@@ -150,7 +151,7 @@ class SurrogateHMC(ProposalKernel):
             kicked = kick(*point, jax.grad(self.surrogate)(point.position), step_size)
             return moved(kicked, jnp.where(i < n_steps - 1, step_size, step_size / 2))
 
-        first = moved(start, jnp.where(is_walk, 0.0, step_size / 2))
+        first = moved(start, step_size / 2)
         end: PhasePoint = jax.lax.fori_loop(0, n_steps, kick_and_move, first)
         return end
 

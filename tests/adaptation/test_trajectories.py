@@ -1,4 +1,4 @@
-"""Trajectories of a surrogate are as long as they are worth it, by what is known in closed form."""
+"""Trajectories of a surrogate are as long as pays, by what is known in closed form."""
 
 import dataclasses
 import math
@@ -25,9 +25,11 @@ def test_efficiency_is_that_of_the_slowest_of_draws_and_distances(correlation):
     assert efficiency(before, after) == pytest.approx(expected, rel=0.03)
 
 
-def test_draws_that_are_all_the_same_have_no_efficiency():
-    same = np.ones((10, 2))
-    assert efficiency(same, same) == 0
+def test_what_is_no_sign_of_efficiency():
+    draws = np.random.default_rng(0).normal(size=(10, 2))
+    assert efficiency(np.ones((10, 2)), np.ones((10, 2))) == 0
+    for far in (-3.0, 1e9, 1e200, np.inf, np.nan):  # ends that fly off, or get lost
+        assert efficiency(draws, far * draws) == 0
 
 
 def length_and_steps(radius, draws, spread):

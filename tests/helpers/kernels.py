@@ -118,7 +118,7 @@ class Quadratic(Surrogate):
 
 
 def surrogate_hmc_numpy(kernel, density, x, noise):
-    """Leapfrog steps of the surrogate, `-factor / 2 * |x|^2`, as the textbook writes them."""
+    """Leapfrog steps of the surrogate, `-factor / 2 * |x|^2`, each of which moves `x` first."""
     matrix, slope = as_matrix(kernel.inverse_mass_matrix), -float(kernel.surrogate.factor)
     step_size = kernel.step_size * (1 + kernel.jitter * (2 * noise.jitter - 1))
     position, momentum = x, noise.momentum
