@@ -12,7 +12,7 @@ from pmcmc.surrogates.on_host import values_and_slopes
 
 _QUARTER = math.pi / 2  # of a period: the next draw of a standard normal is independent
 _STEPS = (3, 4, 5, 6, 8, 12, 16)  # in a quarter
-_LEAST_RATE = 0.95  # acceptance rate with the surrogate itself as the target
+_LEAST_RATE = 0.96  # acceptance rate with the surrogate itself as the target
 _LONGEST = 2  # in quarters
 _REST = 4  # what a step of the chain costs besides, in gradients of the surrogate: few, if cheap
 _DRAWS = 512
