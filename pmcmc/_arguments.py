@@ -8,7 +8,7 @@ import numpy as np
 from pmcmc._adaptation.criteria import criteria_of
 from pmcmc._adaptation.criteria.base import Choices
 from pmcmc._chain.chain_method import check_chain_method, check_device
-from pmcmc._chain.checked import as_problem, check_start
+from pmcmc._chain.checked import as_problem, check_start, check_surrogate
 from pmcmc._chain.fitting import Fitting
 from pmcmc._chain.gradient import check_gradient_mode, with_faster_mode, with_possible_mode
 from pmcmc._chain.mesh import checked_mesh, spans_processes
@@ -88,6 +88,9 @@ def as_task(
             f"x0 seems to hold {n_starts} starts: with n_chains=1 all of its axes belong to one "
             f"position, which does not fit ({error}). Write n_chains={n_starts}."
         ) from error
+    surrogate = flat.surrogate_of_logdensity()
+    if surrogate is not None:
+        check_surrogate(surrogate, problem.positions[0], type(flat).__name__)
     # Several processes would measure different times and disagree.
     if gradient_mode == "auto" and not spans_processes(mesh):
         problem = with_faster_mode(problem, flat, n_steps, layout)

@@ -103,6 +103,7 @@ def test_a_surrogate_that_is_no_guide_is_said_to_be_one():
             {"kernel": "surrogate_hmc", "n_warmup": 6, "x0": np.zeros(20)},
             "the warm-up has too few evaluations.*raise n_warmup",
         ),
+        ({"kernel": "surrogate_hmc", "n_warmup": 5}, "at least 6 .*got 5: write n_warmup=2000"),
         ({"kernel": "surrogate_hmc", "x0": np.zeros(60)}, "at most 58 numbers, got 60.*'hmc'"),
     ],
 )
@@ -113,6 +114,29 @@ def test_what_cannot_be_fitted_is_refused(choices, message):
     choices = {"x0": np.zeros(3), **choices}
     with pytest.raises(ValueError, match=message):
         pmcmc.sample(density, choices.pop("x0"), 10, **choices)
+
+
+def unbounded(x):
+    return jax.lax.while_loop(lambda y: jnp.sum(y**2) > 1, lambda y: y / 2, x).sum()
+
+
+@pytest.mark.parametrize("n_warmup", [0, 100])
+@pytest.mark.parametrize(
+    ("surrogate", "message"),
+    [
+        (
+            pmcmc.surrogates.GaussianSurrogate.from_metric(np.zeros(4), np.ones(4)),
+            "^surrogate must be a function of positions like x0.*write surrogate='auto'",
+        ),
+        (lambda x: x**2, r"surrogate must return a real scalar, got shape \(3,\)"),
+        (lambda x: (x.sum(), 1), "surrogate must return a real scalar, got tuple"),
+        (unbounded, "surrogate has no gradient.*SurrogateHMC needs one.*lax.scan"),
+    ],
+)
+def test_surrogates_that_cannot_be_followed_are_refused(surrogate, message, n_warmup):
+    kernel = pmcmc.SurrogateHMC(surrogate, 0.3)
+    with pytest.raises(ValueError, match=message):
+        pmcmc.sample(lambda x: -x @ x / 2, np.zeros(3), 10, kernel=kernel, n_warmup=n_warmup)
 
 
 def test_standstills_are_counted_within_a_chain():

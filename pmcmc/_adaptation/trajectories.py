@@ -24,9 +24,9 @@ def with_trajectory(kernel: Any, positions: np.ndarray) -> Any:
     This needs no evaluations of the exact log density: the step size does not change the error of
     the surrogate, and the length hardly does once ends are nearly independent of starts. The step
     size is the largest of a few with which a quarter of a period follows the surrogate closely
-    enough, or the best of them; it is the period of the normal whose covariance is the inverse mass
-    matrix. Where tails are heavier, longer trajectories forget their starts better: as many steps
-    are taken as are worth their cost.
+    enough, or the best of them. The period is that of the normal whose covariance is the inverse
+    mass matrix. Where tails are heavier, longer trajectories forget their starts better: as many
+    steps are taken as are worth their cost.
 
     Args:
         kernel: with a polynomial surrogate and a metric.

@@ -110,6 +110,43 @@ def check_start(problem: Problem, kernel: Kernel) -> None:
             )
 
 
+def check_surrogate(surrogate: Any, position: jax.Array, follower: str | None = None) -> None:
+    """Check that a surrogate accepts a flat position, and returns a real scalar.
+
+    Args:
+        surrogate: the surrogate.
+        position: shape `(D,)`.
+        follower: name of a kernel that follows its gradient, if there is one.
+
+    Raises:
+        ValueError: it does not, or has no gradient for the kernel.
+    """
+    try:
+        value = jax.eval_shape(surrogate, position)
+    except Exception as error:
+        raise ValueError(
+            "surrogate must be a function of positions like x0 that JAX can trace "
+            f"({first_line(error)}): write surrogate='auto'."
+        ) from error
+    is_array = hasattr(value, "shape")
+    if not is_array or value.shape != () or not jnp.issubdtype(value.dtype, jnp.floating):
+        got = f"shape {value.shape} of {value.dtype}" if is_array else type(value).__name__
+        raise ValueError(
+            f"surrogate must return a real scalar, got {got}: write surrogate='auto', or return "
+            "e.g. jnp.sum(...)."
+        )
+    if follower is None:
+        return
+    try:
+        jax.eval_shape(jax.grad(surrogate), position)
+    except Exception as error:
+        raise ValueError(
+            f"surrogate has no gradient that JAX can compute ({first_line(error)}), and {follower} "
+            "needs one: write it with differentiable jax.numpy operations and bounded loops such "
+            "as lax.scan, or write surrogate='auto'."
+        ) from error
+
+
 def _real_leaves(x0: Any) -> dict[str, np.ndarray]:
     """Leaves of `x0` by name, known to be finite arrays of real numbers."""
     paths, _ = jax.tree.flatten_with_path(x0)

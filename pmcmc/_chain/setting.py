@@ -9,12 +9,13 @@ import numpy as np
 from jax.sharding import Mesh
 
 from pmcmc._chain.basis import basis_of_hessian, found_hessian, pilot_basis
+from pmcmc._chain.checked import check_surrogate
 from pmcmc._chain.density import evaluations_at_once
 from pmcmc._chain.fitting import Fitting
 from pmcmc._chain.mesh import TIME, size
 from pmcmc._chain.problem import Problem, with_dtype
 from pmcmc._chain.recursion import check_linearizable
-from pmcmc._util.checks import first_line, is_among
+from pmcmc._util.checks import is_among
 from pmcmc._util.flat import flatten_states
 from pmcmc.kernels import Kernel
 from pmcmc.solvers.newton.structures import Structure
@@ -91,7 +92,7 @@ class ChainSetting(Setting):
         else:
             surrogate = surrogate.flatten(problem.unravel_one)
         surrogate = with_dtype(surrogate, problem.positions.dtype)
-        _check_surrogate(surrogate, problem.positions[0])
+        check_surrogate(surrogate, problem.positions[0])
         return surrogate
 
     def sweeps_so_far(self) -> Sweeps | None:
@@ -150,19 +151,3 @@ class ChainSetting(Setting):
         is_of_position = (structure.n_parts == 2) == self._is_of_inner_steps
         is_small = self._problem.positions.shape[1] <= _MAX_HESSIAN_DIM
         return is_small and structure.uses_basis and is_of_position and self._kernel.uses_gradient
-
-
-def _check_surrogate(surrogate: Any, position: jax.Array) -> None:
-    """Raise unless a surrogate accepts a position and returns a real scalar."""
-    try:
-        value = jax.eval_shape(surrogate, position)
-    except Exception as error:
-        raise ValueError(
-            f"surrogate must be a function of positions like x0 that JAX can trace "
-            f"({first_line(error)}): write surrogate='auto'."
-        ) from error
-    if value.shape != () or not jnp.issubdtype(value.dtype, jnp.floating):
-        raise ValueError(
-            f"surrogate must return a real scalar, got shape {value.shape} of {value.dtype}: write "
-            "surrogate='auto', or return e.g. jnp.sum(...)."
-        )

@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 
-from pmcmc._adaptation.rounds import fitted, run_rounds
+from pmcmc._adaptation.rounds import ROUNDS, fitted, run_rounds
 from pmcmc._adaptation.schedule import WINDOWS_OF_PHASE, windows_before_another_kernel
 from pmcmc._adaptation.windows import Tuned, run_windows
 from pmcmc._chain.segment import Segment
@@ -40,10 +40,16 @@ def warm_up(
         followed: wraps a runner that the warm-up makes, before it is used.
 
     Raises:
-        ValueError: for a tuned parameter, no value works for the chains.
+        ValueError: for a tuned parameter, no value works for the chains, or there are too few
+            steps for the rounds of a surrogate.
     """
     is_only = task.goal is None
     n_first = n_warmup if is_only else -(-n_warmup // 2)
+    if not is_only and n_warmup - n_first < ROUNDS:
+        raise ValueError(
+            f"n_warmup must be at least {2 * ROUNDS} where it fits a surrogate, got {n_warmup}: "
+            "write n_warmup=2000."
+        )
     dim = positions.shape[1]
     n_windows = WINDOWS_OF_PHASE if is_only else windows_before_another_kernel(dim)
     tuned = run_windows(
