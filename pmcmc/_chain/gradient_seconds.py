@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
+from pmcmc._chain.alone import in_batch_of
 from pmcmc._chain.density import FlatLogDensity
 from pmcmc._chain.problem import Problem, init_states
 from pmcmc._util.programs import jit_of_function
@@ -81,9 +82,11 @@ def _timed(call: Callable[[], None], clock: Callable[[], float]) -> float:
 @jit_of_function()
 def _repeated(logdensity: FlatLogDensity, positions: jax.Array, n: jax.Array) -> jax.Array:
     """Compute the gradients at the same positions several times, one after another."""
+    row = jax.ShapeDtypeStruct(positions.shape[1:], positions.dtype)
+    density = in_batch_of(len(positions), logdensity, row)
 
     def again(_: jax.Array, positions: jax.Array) -> jax.Array:
-        values, gradients = jax.vmap(logdensity.value_and_grad)(positions)
+        values, gradients = jax.vmap(density.value_and_grad)(positions)
         # Adds zero, but compilers cannot tell, and so do not drop the loop.
         return positions + 0 * (gradients + values[:, None])
 

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
+from pmcmc._chain.alone import in_batch_of
 from pmcmc._chain.batches import warn_of_batches
 from pmcmc._chain.blocks import Programs, run_blocks
 from pmcmc._chain.density import FlatLogDensity, evaluations_at_once
@@ -230,5 +231,8 @@ def _advance(
     n_steps: jax.Array,
     keeps_proposals: bool,
 ) -> tuple[jax.Array, Trajectories]:
+    if not solver.is_parallel_in_time:  # sweeps also differentiate gradients
+        row = jax.ShapeDtypeStruct(positions.shape[1:], positions.dtype)
+        logdensity = in_batch_of(len(positions), logdensity, row)
     recursion = as_recursion(logdensity, kernel, keeps_proposals)
     return advanced(solver, recursion, positions, noise, n_steps)

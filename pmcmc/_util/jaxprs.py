@@ -23,12 +23,14 @@ class Contents(NamedTuple):
         may_deadlock: whether two such programs at once on a CPU may wait for each other's threads
             forever. Factorizations of batches of matrices do so in jaxlib 0.10.2, also without
             this package.
+        has_while: whether there is a `while` loop, whose number of rounds may depend on its input.
     """
 
     has_loop: bool
     has_callback: bool
     n_operations: int = 0
     may_deadlock: bool = False
+    has_while: bool = False
 
 
 def contents_of(traced: ClosedJaxpr) -> Contents:
@@ -42,7 +44,8 @@ def contents_of(traced: ClosedJaxpr) -> Contents:
     has_callback = bool(traced.effects) or any("callback" in name for name in names)
     n_operations = sum(map(_n_operations, equations))
     may_deadlock = any(map(_waits_for_threads, equations))
-    return Contents(bool(names & _LOOPS), has_callback, n_operations, may_deadlock)
+    has_loop, has_while = bool(names & _LOOPS), "while" in names
+    return Contents(has_loop, has_callback, n_operations, may_deadlock, has_while)
 
 
 def _equations(jaxpr: Jaxpr) -> Iterator[Any]:
