@@ -210,8 +210,8 @@ def choose(measurements: Measurements) -> tuple[Solver, str]:
     if not measurements.candidates:
         return Sequential(), too_short + "trying sweeps"
     best = measurements.best
-    gain = loop / best.seconds_per_step
-    return Sequential(), f"the loop: the best sweeps ({best.name}) run at {gain:.2g} of it"
+    times = best.seconds_per_step / loop
+    return Sequential(), f"the loop: the best sweeps ({best.name}) take {times:.2g} times as long"
 
 
 def ladder(solver: Solver) -> list[tuple[Solver, str]]:

@@ -79,10 +79,12 @@ def mean_error(squares: np.ndarray, weight: np.ndarray) -> float:
 
 
 def limit_of_degree(
-    degree: int, tried: list[int], dim: int, n_equations: int, max_degree: int
+    degree: int, error: float, possible: list[int], dim: int, n_equations: int, max_degree: int
 ) -> str:
     """Why no higher degree was chosen, in words."""
-    if degree < max(tried):
+    if error <= GOOD_ENOUGH and degree < max_degree:
+        return "no higher degree is needed"
+    if degree < max(possible):
         return "a higher degree gains too little"
     if degree >= max_degree:
         return f"degree {degree} is the highest"

@@ -168,7 +168,7 @@ def fit_polynomial(
     )
     error = error_of_choice(squares, outside.weight)
     most = n_points * points.equations_per_point
-    limit = limit_of_degree(degree, degrees, dim, most, max_degree)
+    limit = limit_of_degree(degree, errors[degree], degrees, dim, most, max_degree)
     return Fit(surrogate, degree, error, n_points, n_dropped, errors, limit)
 
 

@@ -109,16 +109,19 @@ def test_few_points_give_a_low_degree():
 def test_a_fit_says_what_limits_its_degree():
     z, function = polynomial(4)
 
-    def limit(n, degree_of=function, rows=z, **choices):
-        return fit_polynomial(rows[:n], degree_of(rows[:n]), **choices).limited_by
+    noise = 0.1 * np.random.default_rng(2).normal(size=2000)
+
+    def limit(n, values_of=function, rows=z, noise=noise, **choices):
+        return fit_polynomial(rows[:n], values_of(rows[:n]) + noise[:n], **choices).limited_by
 
     assert limit(2000) == "a higher degree gains too little"
+    assert limit(2000, noise=np.zeros(2000)) == "no higher degree is needed"
     assert limit(2000, polynomial(6)[1]) == "degree 6 is the highest"
-    assert limit(150) == "degree 6 takes 210 equations, and there are 150"
-    assert limit(2000, polynomial(3)[1], max_degree=3) == "degree 3 is the highest"
-    assert limit(60) in str(fit_polynomial(z[:60], function(z[:60])))
+    assert limit(150, polynomial(6)[1]) == "degree 6 takes 210 equations, and there are 150"
+    for rough in (noise, 0 * noise):
+        assert limit(2000, polynomial(3)[1], noise=rough, max_degree=3) == "degree 3 is the highest"
+    assert limit(60) in str(fit_polynomial(z[:60], function(z[:60]) + noise[:60]))
     assert limit(40) == "degree 3 takes 50 equations, and there are 40"
-    assert limit(2000, polynomial(2)[1]) == "a higher degree gains too little"
     many = np.random.default_rng(0).normal(size=(2000, 21))
     normal = limit(2000, lambda x: -0.5 * np.sum(x**4, axis=1), many)
     assert normal == "degree 3 of 21 numbers has 2,024 terms, too many"
