@@ -15,6 +15,7 @@ from pmcmc._adaptation.rows import Rows
 from pmcmc._adaptation.stationarity import is_climbing, lost_chains
 from pmcmc._chain.mode import Summit, climb_all
 from pmcmc._util.programs import jit_of_function
+from pmcmc.kernels import value_and_grad
 
 _MOST_DIM = 200  # climbs hold matrices, and in more dimensions normals fit poorly
 _N_DRAWS = 16  # of a normal around the end of a climb, as wide as its curvature or narrower
@@ -37,11 +38,13 @@ class Rescue(NamedTuple):
 def rescue(logdensity: Any, positions: jax.Array, rows: Rows) -> Rescue | None:
     """Move chains that are lost or still climbing to the end of a climb; `None` if there are none.
 
-    A chain moves only if there is more mass around its goal than around the chain so far. The mass
-    around the chain is its mean log density plus the entropy of a normal with its variances, an
-    overestimate for a chain on its way. So no chain leaves the wide part of a funnel for its neck.
-    The goal is the end of the chain's own climb, unless the mode there has negligible mass
-    compared with the end of another climb.
+    A chain moves only if there is more mass around its goal than around the chain so far, and if
+    the goal is not much narrower. So no chain leaves the wide part of a funnel for its neck, where
+    the densities of many hierarchical models grow without bound. The mass around the chain is its
+    mean log density plus the entropy of a normal with its variances. That overestimates the mass if
+    the chain has arrived, and leaves out what it has not seen if it is on its way. The goal is the
+    end of the chain's own climb, unless the mode there has negligible mass compared with the end of
+    another climb.
 
     Args:
         logdensity: of a flat position.
@@ -60,6 +63,8 @@ def rescue(logdensity: Any, positions: jax.Array, rows: Rows) -> Rescue | None:
     best = int(np.argmax(masses))
     goals = np.where(masses < masses[best] - _NO_MASS, best, np.arange(n_chains))
     is_moved = is_stray & (masses[goals] > _log_masses_seen(rows))
+    if is_moved.any():
+        is_moved &= ~_are_narrower(logdensity, summits.covariance[goals], rows)
     if not is_moved.any():
         return None
     found = np.where(is_moved[:, None], summits.position[goals], np.asarray(positions))
@@ -115,6 +120,21 @@ def _log_masses(logdensity: Any, summits: Summit) -> np.ndarray:
     return np.where(np.isfinite(masses) & is_finite[:, 0, 0], masses, -np.inf)
 
 
+def _are_narrower(logdensity: Any, covariances: np.ndarray, rows: Rows) -> np.ndarray:
+    """Whether places are much narrower than where the chains are: `exp(D)` times less volume.
+
+    The mean square of a gradient is the inverse of a variance for a chain that has arrived, and
+    more than that for one on its way to something normal. A neck is narrower still.
+    """
+    draws = rows["positions"]
+    some = draws[:, np.linspace(0, draws.shape[1] - 1, _N_DRAWS).astype(int)]
+    slopes = np.asarray(_slopes(logdensity, jnp.asarray(some)), float)
+    with np.errstate(all="ignore"):
+        here = -np.log(np.mean(slopes**2, axis=1)).sum(axis=1)
+        there = np.linalg.slogdet(covariances)[1]
+        return np.asarray((here - there) / 2 > draws.shape[2])
+
+
 def _log_masses_seen(rows: Rows) -> np.ndarray:
     """The log mass around the recent steps of each chain, rather over- than underestimated."""
     draws, levels = rows["positions"].astype(float), rows["logdensity"].astype(float)
@@ -128,6 +148,11 @@ def _log_masses_seen(rows: Rows) -> np.ndarray:
 def _entropy(log_determinant: np.ndarray, dim: int) -> np.ndarray:
     """Entropy of a normal."""
     return np.asarray(log_determinant / 2 + dim / 2 * (1 + math.log(2 * math.pi)))
+
+
+@jit_of_function()
+def _slopes(logdensity: Any, positions: jax.Array) -> jax.Array:
+    return jax.vmap(jax.vmap(lambda position: value_and_grad(logdensity, position)[1]))(positions)
 
 
 @jit_of_function()

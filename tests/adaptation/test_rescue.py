@@ -80,6 +80,27 @@ def test_no_chain_leaves_the_wide_part_of_a_funnel_for_its_neck():
     assert found(pmcmc.targets.funnel().logdensity, draws) is None
 
 
+def grouped(x):
+    """Groups' means, centered, their mean and log scale: without bound where all means agree."""
+    means, center, log_scale = x[:-2], x[-2], x[-1]
+    of_data = jnp.sum((jnp.linspace(-2, 2, len(means)) - means) ** 2)
+    of_groups = jnp.sum((means - center) ** 2) * jnp.exp(-2 * log_scale)
+    return -0.5 * (of_data + of_groups + center**2) - (len(means) - 1) * log_scale
+
+
+def test_a_chain_on_its_way_does_not_go_to_a_neck():
+    n_groups = 80
+    ways = []
+    for _ in range(2):
+        far = np.sqrt(np.linspace(36.0, 9.0, 50))[:, None]  # so the log density rises steadily
+        means = np.linspace(-2, 2, n_groups) + far * RNG.normal(size=n_groups)
+        ways.append(np.concatenate([means, 0.01 * RNG.normal(size=(50, 2))], axis=1))
+    draws = np.stack(ways)
+    levels = np.asarray(jax.vmap(jax.vmap(grouped))(draws))
+    assert is_climbing(levels, n_groups + 2).all()
+    assert found(grouped, draws) is None
+
+
 @pytest.mark.parametrize(
     ("log_weight", "is_moved"), [(-60.0, [False, True, False]), (-5.0, None), (0.0, None)]
 )
