@@ -36,7 +36,7 @@ PRINTED = {
     "docs/extending.md": [
         "the loop's chain: True",
         "within 4 standard errors: True\n",
-        "within 4 standard errors: True sd ratio 1.0",
+        "within 4 standard errors: True sd ratio 0.98",
         "Blocks(size=2): the loop's states",
     ],
     "docs/faq.md": [

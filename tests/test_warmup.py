@@ -207,7 +207,9 @@ def test_a_random_walk_s_aim_depends_on_the_dimension(dim, aim):
 
 
 def test_a_target_rate_of_ones_own():
-    result = pmcmc.warmup(normal, np.zeros((4, 5)), n_chains=4, target_acceptance_rate=0.9)
+    result = pmcmc.warmup(
+        normal, np.zeros((4, 5)), n_chains=4, target_acceptance_rate=0.9, rng_key=1
+    )
     assert result.report.acceptance_rate[-10:].mean() == pytest.approx(0.9, abs=0.04)
 
 

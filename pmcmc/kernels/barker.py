@@ -10,6 +10,7 @@ import numpy as np
 from pmcmc._util.checks import check_positive, short
 from pmcmc.kernels import metric
 from pmcmc.kernels.base import GradientState
+from pmcmc.kernels.draws import normals_and_uniforms
 from pmcmc.kernels.leapfrog import matching_step_size
 from pmcmc.kernels.metropolis import MetropolisKernel
 
@@ -61,13 +62,10 @@ class Barker(MetropolisKernel):
         return matching_step_size(float(self.step_size), on_normal, dim)
 
     def draw_noise(self, rng_key: jax.Array, position: jax.Array) -> BarkerNoise:
-        normal_key, sign_key, uniform_key = jax.random.split(rng_key, 3)
-        normal = jax.random.normal(normal_key, position.shape, position.dtype)
-        return BarkerNoise(
-            metric.scale_move(self.inverse_mass_matrix, normal),
-            jax.random.uniform(sign_key, position.shape, position.dtype),
-            jax.random.uniform(uniform_key, (), position.dtype),
-        )
+        dim, dtype = position.size, position.dtype
+        normal, uniforms = normals_and_uniforms(rng_key, dim, dim + 1, dtype)
+        move = metric.scale_move(self.inverse_mass_matrix, normal)
+        return BarkerNoise(move, uniforms[:dim], uniforms[dim])
 
     def propose(self, state: GradientState, noise: BarkerNoise) -> jax.Array:
         move = self.step_size * noise.normal

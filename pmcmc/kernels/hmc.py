@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from pmcmc._util.checks import check_positive, check_share, store_count
 from pmcmc.kernels import metric
 from pmcmc.kernels.base import GradientState, InnerSteps, Kernel, LogDensity
+from pmcmc.kernels.draws import normals_and_uniforms
 from pmcmc.kernels.leapfrog import PhasePoint, kick, leap
 from pmcmc.kernels.metropolis import accept
 
@@ -91,13 +92,8 @@ class HMC(Kernel, static=("num_integration_steps", "jitter")):
         return float(self.step_size)
 
     def draw_noise(self, rng_key: jax.Array, position: jax.Array) -> HMCNoise:
-        momentum_key, uniform_key, jitter_key = jax.random.split(rng_key, 3)
-        normal = jax.random.normal(momentum_key, position.shape, position.dtype)
-        return HMCNoise(
-            metric.scale_momentum(self.inverse_mass_matrix, normal),
-            jax.random.uniform(uniform_key, (), position.dtype),
-            jax.random.uniform(jitter_key, (), position.dtype),
-        )
+        normal, uniforms = normals_and_uniforms(rng_key, position.size, 2, position.dtype)
+        return HMCNoise(metric.scale_momentum(self.inverse_mass_matrix, normal), *uniforms)
 
     def transition(
         self, logdensity: LogDensity, state: GradientState, noise: HMCNoise

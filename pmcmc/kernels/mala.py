@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from pmcmc._util.checks import check_positive
 from pmcmc.kernels import metric
 from pmcmc.kernels.base import GradientState
+from pmcmc.kernels.draws import normals_and_uniforms
 from pmcmc.kernels.langevin import diffuse
 from pmcmc.kernels.leapfrog import matching_step_size
 from pmcmc.kernels.metropolis import MetropolisKernel
@@ -55,12 +56,8 @@ class MALA(MetropolisKernel):
         return matching_step_size(size, 1.65 / dim ** (1 / 6), dim)
 
     def draw_noise(self, rng_key: jax.Array, position: jax.Array) -> MALANoise:
-        normal_key, uniform_key = jax.random.split(rng_key)
-        normal = jax.random.normal(normal_key, position.shape, position.dtype)
-        return MALANoise(
-            metric.scale_move(self.inverse_mass_matrix, normal),
-            jax.random.uniform(uniform_key, (), position.dtype),
-        )
+        normal, (uniform,) = normals_and_uniforms(rng_key, position.size, 1, position.dtype)
+        return MALANoise(metric.scale_move(self.inverse_mass_matrix, normal), uniform)
 
     def propose(self, state: GradientState, noise: MALANoise) -> jax.Array:
         return state.position + diffuse(self, state, noise.normal)

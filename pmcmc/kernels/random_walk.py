@@ -9,6 +9,7 @@ import jax
 from pmcmc._util.checks import check_function, check_positive
 from pmcmc.kernels import metric
 from pmcmc.kernels.base import State
+from pmcmc.kernels.draws import normals_and_uniforms
 from pmcmc.kernels.leapfrog import matching_step_size
 from pmcmc.kernels.metropolis import MetropolisKernel
 
@@ -64,13 +65,18 @@ class RandomWalkMetropolis(MetropolisKernel, static=("draw",)):
         return matching_step_size(float(self.step_size), on_normal, dim)
 
     def draw_noise(self, rng_key: jax.Array, position: jax.Array) -> RandomWalkNoise:
-        move_key, uniform_key = jax.random.split(rng_key)
-        move = self.draw(move_key, position.shape, position.dtype)
+        shape, dtype = position.shape, position.dtype
+        if self.draw is jax.random.normal:
+            move, (uniform,) = normals_and_uniforms(rng_key, position.size, 1, dtype)
+        else:
+            move_key, uniform_key = jax.random.split(rng_key)
+            move = self.draw(move_key, shape, dtype)
+            uniform = jax.random.uniform(uniform_key, (), dtype)
         return RandomWalkNoise(
             # Scaled here, so a proposal is a sum, which all compiled programs round alike: with a
             # product in it, some fuse the two.
             self.step_size * metric.scale_move(self.inverse_mass_matrix, move),
-            jax.random.uniform(uniform_key, (), position.dtype),
+            uniform,
         )
 
     def propose(self, state: State, noise: RandomWalkNoise) -> jax.Array:

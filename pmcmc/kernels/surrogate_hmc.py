@@ -1,7 +1,6 @@
 """Hamiltonian proposals along a surrogate."""
 
 import dataclasses
-import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -19,6 +18,7 @@ from pmcmc._util.checks import (
 )
 from pmcmc.kernels import metric
 from pmcmc.kernels.base import Kernel, Parts, State
+from pmcmc.kernels.draws import normals_and_uniforms
 from pmcmc.kernels.leapfrog import PhasePoint, kick
 from pmcmc.kernels.metropolis import Info, accept
 from pmcmc.kernels.proposal import ProposalKernel
@@ -106,16 +106,12 @@ class SurrogateHMC(ProposalKernel):
             check_positive("random_walk_step_size", self.random_walk_step_size, "0.5")
 
     def draw_noise(self, rng_key: jax.Array, position: jax.Array) -> SurrogateHMCNoise:
-        # One draw for all, since each call of the generator takes long to compile.
-        dtype = position.dtype
-        least = jnp.nextafter(jnp.array(-1.0, dtype), jnp.array(0.0, dtype))
-        even = jax.random.uniform(rng_key, (position.size + 3,), dtype, least, 1.0)
-        normal = math.sqrt(2) * jax.lax.erf_inv(even[:-3])
+        normal, uniforms = normals_and_uniforms(rng_key, position.size, 3, position.dtype)
         walk_step_size = self._walk_step_size(position.size)
         return SurrogateHMCNoise(
             metric.scale_momentum(self.inverse_mass_matrix, normal),
             walk_step_size * metric.scale_move(self.inverse_mass_matrix, normal),
-            *(1 + even[-3:]) / 2,
+            *uniforms,
         )
 
     def propose(self, state: State, noise: SurrogateHMCNoise) -> jax.Array:

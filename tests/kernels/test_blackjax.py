@@ -1,5 +1,7 @@
 """With the noise that BlackJAX draws, transitions are BlackJAX's."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -93,7 +95,8 @@ def test_random_walk(inverse_mass_matrix):
     metric = np.diag(metric) if metric.ndim == 1 else metric
     sigma = jnp.asarray(0.4 * np.linalg.cholesky(metric))
     draw = blackjax.mcmc.random_walk.normal(sigma)
-    kernel = pmcmc.RandomWalkMetropolis(0.4, inverse_mass_matrix)
+    normal = functools.partial(jax.random.normal)  # drawn by itself, as BlackJAX does
+    kernel = pmcmc.RandomWalkMetropolis(0.4, inverse_mass_matrix, draw=normal)
     step = blackjax.mcmc.random_walk.build_additive_step()
     check(
         *run(

@@ -164,7 +164,7 @@ class WithoutKineticEnergy(pmcmc.SurrogateHMC):
 BROKEN = {
     "MALA without the ratio of its proposals": NoRatio(0.35),
     "Barker with the ratio upside down": WrongSign(1.0),
-    "MALA with noise of another metric": WrongMetric(0.3, C2),
+    "MALA with noise of another metric": WrongMetric(0.3, np.array([[2.0, 0.9], [0.9, 0.6]])),
     "HMC with the covariance for the mass": WrongMass(0.7, 3, C2),
     "surrogate HMC with the surrogate's value": Gullible(elsewhere, 0.3, 2, SCALES),
     "surrogate HMC without kinetic energy": WithoutKineticEnergy(smoother, 0.6, 3),
