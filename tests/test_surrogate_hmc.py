@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 import pmcmc
-from pmcmc._adaptation.rounds import is_poor, longest_standstill, random_walk_share
+from pmcmc._adaptation.rounds import (
+    ROUNDS,
+    have_arrived,
+    is_poor,
+    longest_standstill,
+    random_walk_share,
+)
 from pmcmc._sample import default_warmup
 
 COVARIANCE = np.array([[2.0, 0.6], [0.6, 0.5]])
@@ -93,6 +99,49 @@ def test_a_surrogate_that_is_no_guide_is_said_to_be_one():
         run = pmcmc.sample(rough, np.zeros(6), 50, kernel="surrogate_hmc", n_warmup=600)
     assert "poor guide" in run.info.warmup.notes[-1].words
     assert "a poor guide to this log density" in str(pmcmc.diagnostics.report(run))
+
+
+def line_through_years(x):
+    """Intercept and slope correlate by -0.9999; at zero, the log density is lower by millions."""
+    years = np.arange(1952.0, 2014.0)
+    warmth = 9.3 + 0.02 * (years - 1983) + 1.1 * np.sin(37 * years)
+    rest = (warmth - x[0] - x[1] * years) * jnp.exp(-x[2])
+    prior = (x[0] - 9.3) ** 2 / 1e4 + 1e3 * x[1] ** 2
+    return -0.5 * jnp.sum(rest**2) - len(years) * x[2] - 0.5 * prior
+
+
+def test_rounds_go_on_where_the_random_walk_has_not_arrived():
+    run = pmcmc.sample(
+        line_through_years, np.zeros((4, 3)), 1000, kernel="surrogate_hmc", n_chains=4
+    )
+    assert run.summary()["r_hat"].max() < 1.05
+    rates = [
+        note.figures["acceptance_rate"]
+        for note in run.info.warmup.notes
+        if "degree" in note.figures
+    ]
+    assert rates[0] < 0.3  # the first surrogate knew only the way
+    assert len(rates) > ROUNDS
+    of_metric = [note.words for note in run.info.warmup.notes if "matrix" in note.tunes]
+    assert any("and the gradients of the surrogate there" in words for words in of_metric)
+
+
+def test_a_warm_up_that_was_too_short_says_so():
+    with pytest.warns(UserWarning, match="do not agree yet: raise n_warmup, or start closer"):
+        pmcmc.sample(
+            lambda x: -0.5 * jnp.sum(x**2) / 1e4, 100.0 * np.eye(4), 50, kernel="surrogate_hmc",
+            n_chains=4, n_warmup=60,
+        )  # fmt: skip
+
+
+def test_which_chains_have_arrived():
+    rng = np.random.default_rng(0)
+    draws, accepted = rng.normal(size=(4, 80, 2)), np.ones((4, 80), bool)
+    assert have_arrived(accepted, draws)
+    assert not have_arrived(rng.random((4, 80)) < 0.2, draws)
+    assert not have_arrived(accepted, draws + np.arange(4)[:, None, None])
+    assert not have_arrived(accepted, np.cumsum(draws, axis=1))
+    assert not have_arrived(accepted[:, :3], draws[:, :3])
 
 
 @pytest.mark.parametrize(

@@ -74,17 +74,20 @@ def dense_estimate(
     return found if is_valid else before
 
 
-def metric_of_draws(draws: np.ndarray, before: np.ndarray) -> np.ndarray | None:
+def metric_of_draws(
+    draws: np.ndarray, gradients: np.ndarray | None, before: np.ndarray
+) -> np.ndarray | None:
     """Inverse mass matrix of the kind of `before` from draws `(n, D)`; `None` if they hardly move.
 
     Args:
         draws: shape `(n, D)`.
+        gradients: of the log density there, shape `(n, D)`, if known.
         before: the estimate so far, shape `(D,)` or `(D, D)`.
     """
     if len(np.unique(draws, axis=0)) < LEAST_PLACES:
         return None
     estimate = diagonal_estimate if before.ndim == 1 else dense_estimate
-    return estimate(draws.astype(float), None, before)
+    return estimate(draws.astype(float), gradients, before)
 
 
 def for_precision(metric: np.ndarray, dtype: Any) -> np.ndarray:

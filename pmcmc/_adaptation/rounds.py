@@ -11,6 +11,7 @@ from pmcmc._adaptation.criteria.base import with_tuned
 from pmcmc._adaptation.estimates import for_precision, metric_of_draws
 from pmcmc._adaptation.report import Record, WarmupReport
 from pmcmc._adaptation.rows import Rows, joined, rows_of
+from pmcmc._adaptation.stationarity import rhat
 from pmcmc._adaptation.trajectories import with_trajectory
 from pmcmc._chain.evidence import Evidence
 from pmcmc._chain.fitting import Fitting
@@ -18,13 +19,17 @@ from pmcmc._chain.problem import with_dtype
 from pmcmc._chain.segment import Segment
 from pmcmc._util.callers import warn_user
 from pmcmc.surrogates import Fit
+from pmcmc.surrogates.on_host import values_and_slopes
 
 ROUNDS = 3
+_SHORT_ROUNDS = 12  # in as many steps, where chains have not arrived yet
 _POOR_ERROR = 1.0  # in the log density; such errors alone limit acceptance to erfc(1 / 2) = 0.48
 _POOR_RATE, _POOR_SHARE = 0.5, 0.3  # below this rate, more of the proposals are random walks
 _GOOD_ERROR, _GOOD_SHARE = 0.1, 0.05  # below this error in the log density, fewer are needed
 _USELESS_RATE, _LONG_STANDSTILL = 0.3, 100
 _KEPT_STEPS = 1000
+_METRIC_DRAWS = 1000
+_MOST_R_HAT, _FEWEST_DRAWS = 1.2, 4  # of chains that agree
 
 
 class Rounds(NamedTuple):
@@ -36,13 +41,21 @@ class Rounds(NamedTuple):
     kept: Rows
 
 
-def fitted(kernel: Any, fitting: Fitting, positions: np.ndarray) -> Any:
+def fitted(
+    kernel: Any,
+    fitting: Fitting,
+    positions: np.ndarray,
+    tunes_metric: bool,
+    have_arrived: bool = False,
+) -> Any:
     """The kernel with a surrogate fitted to all evaluations, and trajectories chosen for it.
 
     Args:
         kernel: with a metric.
         fitting: holds the evaluations.
         positions: draws, shape `(n, D)`.
+        tunes_metric: whether to estimate the metric again, too.
+        have_arrived: whether the draws are about those of the target.
 
     Raises:
         ValueError: there are too few evaluations.
@@ -54,6 +67,8 @@ def fitted(kernel: Any, fitting: Fitting, positions: np.ndarray) -> Any:
             f"the warm-up has too few evaluations: {error} Or raise n_warmup."
         ) from error
     kernel = dataclasses.replace(kernel, surrogate=fit.surrogate)
+    if tunes_metric:
+        kernel = _with_metric(kernel, positions, have_arrived)
     return with_dtype(with_trajectory(kernel, positions), positions.dtype)
 
 
@@ -70,7 +85,9 @@ def run_rounds(
 ) -> Rounds:
     """Take `n_steps` along a surrogate in rounds, and refit it between them.
 
-    There is no fit after the last round, so its statistics describe the final surrogate.
+    A round ends early if chains have not arrived: each fit takes them several times as far as the
+    one before. There is no fit after the last round, so its statistics describe the final
+    surrogate.
 
     Args:
         runner: of the chains.
@@ -85,51 +102,76 @@ def run_rounds(
     """
     record, evidence = Record(), Evidence.none(len(positions))
     given = kernel.random_walk_share
-    sizes = [len(part) for part in np.array_split(np.arange(n_steps), ROUNDS)]
     stride = max(1, -(-n_steps // _KEPT_STEPS))
     kept: list[Rows] = []
-    for i, size in enumerate(sizes):
-        segments = []
-        for segment in runner.run(kernel, positions, rng_key, first_step, size):
-            segments.append(segment)
-            positions = segment.last
-            evidence = evidence.add(segment)
-            on_segment(segment)
-        first_step += size
-        kept += [rows_of(segment, ("logdensity",), stride) for segment in segments]
-        accepted = np.concatenate([s.stats["is_accepted"] for s in segments], axis=1)
-        record.add_window(size, kernel, float(accepted.mean()))
-        is_last = i == len(sizes) - 1
-        _take_note(record, fitting.fit, kernel, accepted, is_last)
-        if not is_last:
+    whole, short = -(-n_steps // ROUNDS), -(-n_steps // _SHORT_ROUNDS)
+    n_left = n_steps
+    while n_left:
+        segments: list[Segment] = []
+        is_last = 2 * n_left <= 3 * whole
+        for size in (n_left,) if is_last else (short, whole - short):
+            for segment in runner.run(kernel, positions, rng_key, first_step, size):
+                segments.append(segment)
+                positions = segment.last
+                evidence = evidence.add(segment)
+                on_segment(segment)
+            first_step, n_left = first_step + size, n_left - size
+            accepted = np.concatenate([s.stats["is_accepted"] for s in segments], axis=1)
             draws = np.concatenate([s.positions for s in segments], axis=1)
+            arrived = have_arrived(accepted, draws)
+            if not arrived:
+                break
+        rate = float(accepted.mean())
+        kept += [rows_of(segment, ("logdensity",), stride) for segment in segments]
+        record.add_window(accepted.shape[1], kernel, rate)
+        _take_note(record, fitting.fit, kernel, accepted, is_last, arrived)
+        if not is_last:
             draws = draws.reshape(-1, draws.shape[-1])
-            if tunes_metric:
-                kernel = _with_metric(record, kernel, draws)
-            kernel = fitted(kernel, fitting, draws)
+            before = kernel.inverse_mass_matrix
+            kernel = fitted(kernel, fitting, draws, tunes_metric, arrived)
+            if kernel.inverse_mass_matrix is not before:
+                _note_metric(record, kernel, len(draws), arrived)
             assert fitting.fit is not None
-            share = random_walk_share(given, fitting.fit.held_out_error, float(accepted.mean()))
+            share = random_walk_share(given, fitting.fit.held_out_error, rate)
             kernel = with_tuned(kernel, random_walk_share=share)
             runner.adapted_to(kernel)
     return Rounds(kernel, positions, record.report(evidence), joined(kept))
 
 
-def _with_metric(record: Record, kernel: Any, draws: np.ndarray) -> Any:
-    """The kernel with a metric from draws `(n, D)`, far better ones than those of a random walk."""
+def _with_metric(kernel: Any, draws: np.ndarray, have_arrived: bool) -> Any:
+    """The kernel with a metric from draws `(n, D)`.
+
+    If they come from the target, it is their covariance. If not, the gradients of the surrogate
+    there know better.
+    """
     before = np.asarray(kernel.inverse_mass_matrix)
-    found = metric_of_draws(draws, before.astype(float))
+    gradients = None
+    if not have_arrived:
+        n_draws = min(_METRIC_DRAWS, len(draws))
+        draws = draws[np.linspace(0, len(draws) - 1, n_draws).astype(int)].astype(float)
+        gradients = values_and_slopes(kernel.surrogate, draws)[1]
+    found = metric_of_draws(draws, gradients, before.astype(float))
     if found is None:
         return kernel
-    found = for_precision(found, before.dtype)
-    words = f"a {'diagonal' if found.ndim == 1 else 'dense'} metric from {len(draws):,} draws"
-    record.add_note("inverse_mass_matrix", True, words, {"n_draws": float(len(draws))})
-    return with_tuned(kernel, inverse_mass_matrix=found)
+    return with_tuned(kernel, inverse_mass_matrix=for_precision(found, before.dtype))
+
+
+def _note_metric(record: Record, kernel: Any, n_draws: int, arrived: bool) -> None:
+    kind = "diagonal" if np.ndim(kernel.inverse_mass_matrix) == 1 else "dense"
+    words = f"a {kind} metric from {n_draws:,} draws"
+    words += "" if arrived else " and the gradients of the surrogate there"
+    record.add_note("inverse_mass_matrix", True, words, {"n_draws": float(n_draws)})
 
 
 def _take_note(
-    record: Record, fit: Fit | None, kernel: Any, accepted: np.ndarray, is_last: bool
+    record: Record,
+    fit: Fit | None,
+    kernel: Any,
+    accepted: np.ndarray,
+    is_last: bool,
+    arrived: bool,
 ) -> None:
-    """Record how well the surrogate did, and warn if it is useless."""
+    """Record how well the surrogate did, and warn if it is useless or was not given enough time."""
     assert fit is not None
     rate, standstill = float(accepted.mean()), longest_standstill(accepted)
     words = (
@@ -143,8 +185,13 @@ def _take_note(
         "longest_standstill": float(standstill),
         "random_walk_share": float(kernel.random_walk_share),
     }
+    problem = ""
     if is_last and is_poor(figures):
-        words += "; it is a poor guide to this log density: write kernel='hmc', or 'mala'"
+        problem = "; it is a poor guide to this log density: write kernel='hmc', or 'mala'"
+    elif is_last and not arrived:
+        problem = "; the chains do not agree yet: raise n_warmup, or start closer"
+    words += problem
+    if problem:
         warn_user(f"kernel='surrogate_hmc' found {words}")
     record.add_note("surrogate", True, words, figures)
 
@@ -160,6 +207,18 @@ def random_walk_share(given: Any, held_out_error: float, acceptance_rate: float)
     if acceptance_rate < _POOR_RATE:
         return _POOR_SHARE
     return min(given, _GOOD_SHARE) if held_out_error < _GOOD_ERROR else given
+
+
+def have_arrived(accepted: np.ndarray, draws: np.ndarray) -> bool:
+    """Whether chains seem to be in the bulk of the target, and agree on it.
+
+    Args:
+        accepted: shape `(chain, step)`.
+        draws: shape `(chain, step, D)`.
+    """
+    if accepted.mean() < _USELESS_RATE or draws.shape[1] < _FEWEST_DRAWS:
+        return False
+    return bool(rhat(draws).max() <= _MOST_R_HAT)
 
 
 def is_poor(figures: dict[str, float]) -> bool:

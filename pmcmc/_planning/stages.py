@@ -61,9 +61,9 @@ def warm_up(
     draws = tuned.kept["positions"]
     goal: Any = task.goal
     kernel = dataclasses.replace(goal, inverse_mass_matrix=metric)
-    kernel = fitted(kernel, task.fitting, draws.reshape(-1, draws.shape[-1]))
     fitting = task.fitting
     tunes_metric = any(criterion.tunes == "inverse_mass_matrix" for criterion in task.criteria)
+    kernel = fitted(kernel, fitting, draws.reshape(-1, draws.shape[-1]), tunes_metric)
     task = task.at(tuned.positions)._replace(kernel=kernel, criteria=(), goal=None)
     n_left = n_warmup - n_first
     runner = followed(make_runner(task, solver, n_steps, n_left + n_steps, n_left))

@@ -9,6 +9,7 @@ import numpy as np
 from pmcmc._util import arviz_compat
 from pmcmc.diagnostics._draws import as_dataset, r_hat, series
 from pmcmc.diagnostics._finding import N_NAMED, Finding, name_chains
+from pmcmc.kernels import HMC, Kernel
 
 # Vehtari, Gelman, Simpson, Carpenter & Buerkner (2021).
 _MOST_R_HAT = 1.01
@@ -117,8 +118,8 @@ class Convergence(NamedTuple):
         sizes = f"smallest ESS {self.bulk.min():,.0f} (bulk) and {self.tail.min():,.0f} (tail)"
         return [*rhat, sizes]
 
-    def findings(self, metrics: tuple[str, ...]) -> list[Finding]:
-        """Problems of the draws, for a kernel that supports these kinds of metrics."""
+    def findings(self, kernel: Kernel) -> list[Finding]:
+        """Problems of the draws, with remedies that suit the kernel."""
         found = []
         if self.n_chains == 1:
             found.append(
@@ -140,9 +141,7 @@ class Convergence(NamedTuple):
             -np.minimum(self.bulk, self.tail),
             lambda size: ~(-size >= least),
             f"fewer than {least} effective draws (bulk or tail)",
-            "Draw longer, or take kernel='mala' or 'hmc', whose metric follows correlations."
-            if metrics == ("diagonal",)
-            else "Draw longer, tune step size and metric (pmcmc.warmup), or take kernel='hmc'.",
+            _longer(kernel),
         )
         return found
 
@@ -153,7 +152,15 @@ class Convergence(NamedTuple):
         if not bad.size:
             return []
         worst = bad[np.argsort(-np.where(np.isnan(values[bad]), np.inf, values[bad]))][:N_NAMED]
-        named = ", ".join(f"{self.labels[i]} ({abs(values[i]):.4g})" for i in worst)
+        named = ", ".join(f"{self.labels[i]} ({abs(values[i]):.5g})" for i in worst)
         return [
             Finding(f"{len(bad)} of {len(values)} numbers have {what}; worst: {named}.", remedy)
         ]
+
+
+def _longer(kernel: Kernel) -> str:
+    if kernel.metrics == ("diagonal",):
+        return "Draw longer, or take kernel='mala' or 'hmc', whose metric follows correlations."
+    if isinstance(kernel, HMC):
+        return "Draw longer, or tune step size and metric (pmcmc.warmup)."
+    return "Draw longer, tune step size and metric (pmcmc.warmup), or take kernel='hmc'."

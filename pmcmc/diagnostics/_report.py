@@ -79,7 +79,7 @@ def report(result: Any) -> Report:
         *surrogate(info),
         *standstill(draws),
         *lost_in_rounding(result),
-        *convergence.findings(info.kernel.metrics),
+        *convergence.findings(info.kernel),
         *([] if strays else acceptance(info, stats, len(list(series(draws))))),
         *sweeps(info),
     ]

@@ -118,7 +118,10 @@ def surrogate(info: Any) -> list[Finding]:
     last = [note for note in notes if note.tunes == "surrogate"][-1:]
     return [
         Finding(
-            f"The warm-up ended with {note.words.split(';')[0]}: a poor guide to this log density.",
+            "The warm-up ended with a surrogate of degree {degree:.0f} whose held-out error is "
+            "{held_out_error:.2g} in the log density. {acceptance_rate:.0%} of the proposals along "
+            "it were accepted, and the longest standstill was {longest_standstill:,.0f} steps: a "
+            "poor guide to this log density.".format(**note.figures),
             "Use kernel='hmc' or 'mala', or a longer n_warmup.",
         )
         for note in last

@@ -71,10 +71,10 @@ def test_draws_that_tell_nothing_leave_the_metric(estimate, draws):
 
 def test_chains_that_hardly_move_tell_no_metric():
     stuck = np.repeat([[1.0, 2.0], [1.0, 2.0 + 1e-9]], 10, axis=0)
-    assert metric_of_draws(stuck, np.eye(2)) is None
+    assert metric_of_draws(stuck, None, np.eye(2)) is None
     moved = np.concatenate([stuck, [[3.0, 1.0]]])
-    assert metric_of_draws(moved, np.eye(2)).shape == (2, 2)
-    assert metric_of_draws(moved, np.ones(2)).shape == (2,)
+    assert metric_of_draws(moved, None, np.eye(2)).shape == (2, 2)
+    assert metric_of_draws(moved, None, np.ones(2)).shape == (2,)
 
 
 def test_a_metric_for_float32_keeps_a_factor_and_what_float32_tells_apart():

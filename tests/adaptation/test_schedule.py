@@ -35,4 +35,4 @@ def test_a_walk_that_only_prepares_has_fewer_windows_in_the_same_phases():
 def test_in_many_dimensions_the_walk_keeps_its_windows(dim, n_windows):
     kernel = "surrogate_hmc"
     found = pmcmc.warmup(lambda x: -(x @ x) / 2, np.zeros(dim), kernel=kernel, n_steps=1200)
-    assert len(found.report.step_size) == 6 * n_windows + ROUNDS
+    assert 6 * n_windows + ROUNDS <= len(found.report.step_size) <= 6 * n_windows + 8

@@ -180,6 +180,7 @@ def test_what_to_do_about_few_effective_draws_follows_from_the_kernel(good):
 
     assert remedies(good.info.kernel)[0].endswith("(pmcmc.warmup), or take kernel='hmc'.")
     assert "kernel='mala' or 'hmc', whose metric" in remedies(pmcmc.Barker(0.5))[0]
+    assert remedies(pmcmc.HMC(0.5, 3))[0].endswith("or tune step size and metric (pmcmc.warmup).")
 
 
 def test_chains_that_do_not_agree(good):
