@@ -38,13 +38,13 @@ class Rescue(NamedTuple):
 def rescue(logdensity: Any, positions: jax.Array, rows: Rows) -> Rescue | None:
     """Move chains that are lost or still climbing to the end of a climb; `None` if there are none.
 
-    A chain moves only if there is more mass around its goal than around the chain so far, and if
-    the goal is not much narrower. So no chain leaves the wide part of a funnel for its neck, where
-    the densities of many hierarchical models grow without bound. The mass around the chain is its
-    mean log density plus the entropy of a normal with its variances. That overestimates the mass if
-    the chain has arrived, and leaves out what it has not seen if it is on its way. The goal is the
-    end of the chain's own climb, unless the mode there has negligible mass compared with the end of
-    another climb.
+    A chain moves only if there is more mass around its goal than around the chain so far. And the
+    goal must not be much narrower, unless another chain has arrived there. So no chain leaves the
+    wide part of a funnel for its neck, where the densities of many hierarchical models grow without
+    bound. The mass around a chain is its mean log density plus the entropy of a normal with its
+    variances. That overestimates the mass if the chain has arrived, and leaves out what it has not
+    seen if it is on its way. The goal is the end of the chain's own climb, unless the mode there
+    has negligible mass compared with the end of another climb.
 
     Args:
         logdensity: of a flat position.
@@ -58,13 +58,14 @@ def rescue(logdensity: Any, positions: jax.Array, rows: Rows) -> Rescue | None:
     try:
         summits = jax.tree.map(np.asarray, climb_all(logdensity, positions))
         masses = _log_masses(logdensity, summits)
+        is_narrower = _is_narrower(logdensity, summits.covariance, rows)
     except Exception:  # of any kind: a climb may evaluate where no chain would go
         return None
     best = int(np.argmax(masses))
     goals = np.where(masses < masses[best] - _NO_MASS, best, np.arange(n_chains))
     is_moved = is_stray & (masses[goals] > _log_masses_seen(rows))
-    if is_moved.any():
-        is_moved &= ~_are_narrower(logdensity, summits.covariance[goals], rows)
+    has_arrived = ~is_stray & ~np.diagonal(is_narrower)
+    is_moved &= has_arrived[goals] | ~is_narrower[np.arange(n_chains), goals]
     if not is_moved.any():
         return None
     found = np.where(is_moved[:, None], summits.position[goals], np.asarray(positions))
@@ -120,23 +121,34 @@ def _log_masses(logdensity: Any, summits: Summit) -> np.ndarray:
     return np.where(np.isfinite(masses) & is_finite[:, 0, 0], masses, -np.inf)
 
 
-def _are_narrower(logdensity: Any, covariances: np.ndarray, rows: Rows) -> np.ndarray:
-    """Whether places are much narrower than where the chains are: `exp(D)` times less volume.
+def _is_narrower(logdensity: Any, covariances: np.ndarray, rows: Rows) -> np.ndarray:
+    """Whether goals are much narrower than where chains are, by `exp(D)` or more in volume.
 
     The mean square of a gradient is the inverse of a variance for a chain that has arrived, and
     more than that for one on its way to something normal. A neck is narrower still.
+
+    Args:
+        logdensity: of a flat position.
+        covariances: at the goals, shape `(goal, D, D)`.
+        rows: recent steps of the chains.
+
+    Returns:
+        Shape `(chain, goal)`.
     """
     draws = rows["positions"]
     some = draws[:, np.linspace(0, draws.shape[1] - 1, _N_DRAWS).astype(int)]
     slopes = np.asarray(_slopes(logdensity, jnp.asarray(some)), float)
     with np.errstate(all="ignore"):
-        here = -np.log(np.mean(slopes**2, axis=1)).sum(axis=1)
+        squares = np.mean(slopes**2, axis=1)[:, None]
+        variances = np.diagonal(covariances, axis1=1, axis2=2)
+        # A gradient of zero says nothing about the width.
+        here = np.log(np.where(squares > 0, 1 / squares, variances)).sum(axis=2)
         there = np.linalg.slogdet(covariances)[1]
         return np.asarray((here - there) / 2 > draws.shape[2])
 
 
 def _log_masses_seen(rows: Rows) -> np.ndarray:
-    """The log mass around the recent steps of each chain, rather over- than underestimated."""
+    """The log mass around the recent steps of each chain, an overestimate if it has arrived."""
     draws, levels = rows["positions"].astype(float), rows["logdensity"].astype(float)
     with np.errstate(all="ignore"):
         masses = levels.mean(axis=1) + _entropy(

@@ -22,14 +22,15 @@ from pmcmc.surrogates import Fit
 from pmcmc.surrogates.on_host import values_and_slopes
 
 ROUNDS = 3
-_SHORT_ROUNDS = 12  # in as many steps, where chains have not arrived yet
+_SHORT_ROUNDS, _FEWEST_STEPS = 12, 20  # in as many steps, where chains have not arrived yet
 _POOR_ERROR = 1.0  # in the log density; such errors alone limit acceptance to erfc(1 / 2) = 0.48
 _POOR_RATE, _POOR_SHARE = 0.5, 0.3  # below this rate, more of the proposals are random walks
 _GOOD_ERROR, _GOOD_SHARE = 0.1, 0.05  # below this error in the log density, fewer are needed
 _USELESS_RATE, _LONG_STANDSTILL = 0.3, 100
 _KEPT_STEPS = 1000
 _METRIC_DRAWS = 1000
-_MOST_R_HAT, _FEWEST_DRAWS = 1.2, 4  # of chains that agree
+_MOST_R_HAT = 1.2  # of chains that agree, judged by about 500 draws of each
+_RANKED = 500
 
 
 class Rounds(NamedTuple):
@@ -104,7 +105,8 @@ def run_rounds(
     given = kernel.random_walk_share
     stride = max(1, -(-n_steps // _KEPT_STEPS))
     kept: list[Rows] = []
-    whole, short = -(-n_steps // ROUNDS), -(-n_steps // _SHORT_ROUNDS)
+    whole = -(-n_steps // ROUNDS)
+    short = min(whole, max(-(-n_steps // _SHORT_ROUNDS), _FEWEST_STEPS))
     n_left = n_steps
     while n_left:
         segments: list[Segment] = []
@@ -130,7 +132,8 @@ def run_rounds(
             before = kernel.inverse_mass_matrix
             kernel = fitted(kernel, fitting, draws, tunes_metric, arrived)
             if kernel.inverse_mass_matrix is not before:
-                _note_metric(record, kernel, len(draws), arrived)
+                n_draws = len(draws) if arrived else min(len(draws), _METRIC_DRAWS)
+                _note_metric(record, kernel, n_draws, arrived)
             assert fitting.fit is not None
             share = random_walk_share(given, fitting.fit.held_out_error, rate)
             kernel = with_tuned(kernel, random_walk_share=share)
@@ -149,7 +152,9 @@ def _with_metric(kernel: Any, draws: np.ndarray, have_arrived: bool) -> Any:
     if not have_arrived:
         n_draws = min(_METRIC_DRAWS, len(draws))
         draws = draws[np.linspace(0, len(draws) - 1, n_draws).astype(int)].astype(float)
-        gradients = values_and_slopes(kernel.surrogate, draws)[1]
+        with np.errstate(all="ignore"):
+            gradients = values_and_slopes(kernel.surrogate, draws)[1]
+        draws, gradients = (x[np.isfinite(gradients).all(axis=1)] for x in (draws, gradients))
     found = metric_of_draws(draws, gradients, before.astype(float))
     if found is None:
         return kernel
@@ -189,7 +194,7 @@ def _take_note(
     if is_last and is_poor(figures):
         problem = "; it is a poor guide to this log density: write kernel='hmc', or 'mala'"
     elif is_last and not arrived:
-        problem = "; the chains do not agree yet: raise n_warmup, or start closer"
+        problem = "; the chains have not settled yet: take a longer warm-up, or start closer"
     words += problem
     if problem:
         warn_user(f"kernel='surrogate_hmc' found {words}")
@@ -212,13 +217,16 @@ def random_walk_share(given: Any, held_out_error: float, acceptance_rate: float)
 def have_arrived(accepted: np.ndarray, draws: np.ndarray) -> bool:
     """Whether chains seem to be in the bulk of the target, and agree on it.
 
+    A few steps only show whether proposals are accepted.
+
     Args:
         accepted: shape `(chain, step)`.
         draws: shape `(chain, step, D)`.
     """
-    if accepted.mean() < _USELESS_RATE or draws.shape[1] < _FEWEST_DRAWS:
-        return False
-    return bool(rhat(draws).max() <= _MOST_R_HAT)
+    n_steps = draws.shape[1]
+    if accepted.mean() < _USELESS_RATE or n_steps < _FEWEST_STEPS:
+        return bool(accepted.mean() >= _USELESS_RATE)
+    return bool(rhat(draws[:, :: -(-n_steps // _RANKED)]).max() <= _MOST_R_HAT)
 
 
 def is_poor(figures: dict[str, float]) -> bool:

@@ -17,7 +17,7 @@ class Alone:
     In a batch, a `while` loop such as that of an adaptive solver selects in every round, for every
     number that it carries, whether the element of the batch has finished. Only the gradient goes
     without the axis: if states did too, XLA might round what is stored and what goes on
-    differently.
+    differently. Gradients without it cannot be differentiated again in reverse mode.
     """
 
     logdensity: FlatLogDensity

@@ -231,7 +231,7 @@ def _advance(
     n_steps: jax.Array,
     keeps_proposals: bool,
 ) -> tuple[jax.Array, Trajectories]:
-    if not solver.is_parallel_in_time:  # sweeps also differentiate gradients
+    if kernel.uses_gradient and not solver.is_parallel_in_time:  # sweeps differentiate gradients
         row = jax.ShapeDtypeStruct(positions.shape[1:], positions.dtype)
         logdensity = in_batch_of(len(positions), logdensity, row)
     recursion = as_recursion(logdensity, kernel, keeps_proposals)

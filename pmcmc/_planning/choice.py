@@ -211,7 +211,10 @@ def choose(measurements: Measurements) -> tuple[Solver, str]:
         return Sequential(), too_short + "trying sweeps"
     best = measurements.best
     times = best.seconds_per_step / loop
-    return Sequential(), f"the loop: the best sweeps ({best.name}) take {times:.2g} times as long"
+    pace = f"take {times:.2g} times as long"
+    if times < 1:
+        pace = f"are only {1 / times:.2g} times as fast"
+    return Sequential(), f"the loop: the best sweeps ({best.name}) {pace}"
 
 
 def ladder(solver: Solver) -> list[tuple[Solver, str]]:

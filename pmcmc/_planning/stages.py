@@ -8,6 +8,7 @@ import jax
 
 from pmcmc._adaptation.rounds import ROUNDS, fitted, run_rounds
 from pmcmc._adaptation.schedule import WINDOWS_OF_PHASE, windows_before_another_kernel
+from pmcmc._adaptation.stationarity import lost_chains
 from pmcmc._adaptation.windows import Tuned, run_windows
 from pmcmc._chain.segment import Segment
 from pmcmc._planning.make import make_runner
@@ -59,6 +60,8 @@ def warm_up(
         return tuned
     metric = tuned.kernel.tunable("inverse_mass_matrix")
     draws = tuned.kept["positions"]
+    if "logdensity" in tuned.kept:
+        draws = draws[~lost_chains(tuned.kept["logdensity"])]
     goal: Any = task.goal
     kernel = dataclasses.replace(goal, inverse_mass_matrix=metric)
     fitting = task.fitting

@@ -9,7 +9,7 @@ import numpy as np
 from pmcmc._util import arviz_compat
 from pmcmc.diagnostics._draws import as_dataset, r_hat, series
 from pmcmc.diagnostics._finding import N_NAMED, Finding, name_chains
-from pmcmc.kernels import HMC, Kernel
+from pmcmc.kernels import Kernel
 
 # Vehtari, Gelman, Simpson, Carpenter & Buerkner (2021).
 _MOST_R_HAT = 1.01
@@ -161,6 +161,6 @@ class Convergence(NamedTuple):
 def _longer(kernel: Kernel) -> str:
     if kernel.metrics == ("diagonal",):
         return "Draw longer, or take kernel='mala' or 'hmc', whose metric follows correlations."
-    if isinstance(kernel, HMC):
+    if kernel.evaluations_per_step() > 1:  # trajectories along the exact gradient
         return "Draw longer, or tune step size and metric (pmcmc.warmup)."
     return "Draw longer, tune step size and metric (pmcmc.warmup), or take kernel='hmc'."

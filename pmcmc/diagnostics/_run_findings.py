@@ -119,8 +119,8 @@ def surrogate(info: Any) -> list[Finding]:
     return [
         Finding(
             "The warm-up ended with a surrogate of degree {degree:.0f} whose held-out error is "
-            "{held_out_error:.2g} in the log density. {acceptance_rate:.0%} of the proposals along "
-            "it were accepted, and the longest standstill was {longest_standstill:,.0f} steps: a "
+            "{held_out_error:.2g} in the log density. {acceptance_rate:.0%} of all proposals "
+            "were accepted, and the longest standstill was {longest_standstill:,.0f} steps: a "
             "poor guide to this log density.".format(**note.figures),
             "Use kernel='hmc' or 'mala', or a longer n_warmup.",
         )

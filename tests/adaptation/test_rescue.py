@@ -88,6 +88,28 @@ def grouped(x):
     return -0.5 * (of_data + of_groups + center**2) - (len(means) - 1) * log_scale
 
 
+def narrow_and_wide(x):
+    """Two modes, the wide one with a mass of `exp(-100)` of the other's."""
+    narrow = -0.5 * jnp.sum(x**2)
+    wide = -0.5 * jnp.sum((x - 300.0) ** 2) / 400 - 100.0 - len(x) * jnp.log(20.0)
+    return jnp.logaddexp(narrow, wide)
+
+
+def test_a_lost_chain_leaves_a_wide_mode_for_one_where_another_chain_lives():
+    narrow, wide = normals([0.0, 0.0])[0], 300.0 + 20.0 * RNG.normal(size=(50, 2))
+    moved = found(narrow_and_wide, np.stack([narrow, wide]))
+    assert moved.is_moved.tolist() == [False, True]
+    np.testing.assert_allclose(moved.positions[1], 0.0, atol=0.01)
+
+
+def test_a_gradient_of_zero_says_nothing_about_the_width():
+    def ridge(x):  # flat in the second number, up to far away
+        return -0.5 * x[0] ** 2 - 0.5 * jnp.maximum(jnp.abs(x[1]) - 1e3, 0.0) ** 2
+
+    way = np.stack([np.linspace(300.0, 200.0, 50), np.zeros(50)], axis=1)
+    np.testing.assert_allclose(found(ridge, way[None]).positions[0, 0], 0.0, atol=0.1)
+
+
 def test_a_chain_on_its_way_does_not_go_to_a_neck():
     n_groups = 80
     ways = []

@@ -31,7 +31,8 @@ def tried(seconds_per_step, solver=SWEEPS, seconds_per_sweep=1e-3):
         (Measurements(1.0, {64: 0.1}, 0.0, (tried(0.5),)), True, "2 times as fast"),
         (Measurements(1.0, {64: 0.1}, math.inf), False, "does not forget its past"),
         (Measurements(1.0, {64: 0.1}, -0.1), False, "too short for trying sweeps"),
-        (Measurements(1.0, {64: 0.1}, -0.1, (tried(0.95),)), False, "take 0.95 times as long"),
+        (Measurements(1.0, {64: 0.1}, -0.1, (tried(0.95),)), False, "are only 1.1 times as fast"),
+        (Measurements(1.0, {64: 0.1}, -0.1, (tried(5.6),)), False, "take 5.6 times as long"),
         (Measurements(1.0, {64: 0.1}, -0.1, (tried(2.0), tried(0.5))), True, "2 times as fast"),
     ],
 )

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import pmcmc
+from pmcmc._adaptation import rounds
 from pmcmc._running import steps
 from pmcmc._store import journal, storage
 from tests.store.runs import ARGUMENTS, START, assert_same, normal, sampled
@@ -115,9 +116,14 @@ def test_a_warm_up_takes_no_step_twice(path, files, often, monkeypatch):
     assert whole <= sum(taken) <= whole + 25
 
 
-def test_surrogate_hmc(path, files, often):
+@pytest.mark.filterwarnings("ignore:kernel='surrogate_hmc' found.*have not settled")
+@pytest.mark.parametrize("arrived", [True, False])
+def test_surrogate_hmc(path, files, often, arrived, monkeypatch):
+    monkeypatch.setattr(rounds, "have_arrived", lambda *_: arrived)
     arguments = dict(kernel="surrogate_hmc", n_warmup=400, rng_key=1)
     expected = sampled(100, **arguments)
+    fits = [note for note in expected.info.warmup.notes if note.tunes == "surrogate"]
+    assert len(fits) == (3 if arrived else 6)
     for n in (150, 150):
         killed_after(
             files,
