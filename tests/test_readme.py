@@ -194,7 +194,7 @@ def test_figures_of_slow_models_are_those_that_were_measured():
     for row in results["effective"]:
         for call in ("", ", again"):
             ess, rhat = row["ESS/s" + call], row["R-hat" + call]
-            figure = f"{ess:.2g}" if ess < 100 else f"{ess:,.0f}"
+            figure = f"{ess:.2g}" if ess < 99.5 else f"{ess:,.0f}"
             figure += f" (R-hat {rhat:.2f})" if rhat > 1.05 else ""
             effective.setdefault((row["target"], call), {})[row["sampler"]] = figure
     for (target, call), figures in effective.items():

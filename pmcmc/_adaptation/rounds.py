@@ -31,6 +31,7 @@ _KEPT_STEPS = 1000
 _METRIC_DRAWS = 1000
 _MOST_R_HAT = 1.2  # of chains that agree, judged by about 500 draws of each
 _RANKED = 500
+_SAID_AFTER = 100  # steps of the last round: after fewer, R-hat may be high by chance
 
 
 class Rounds(NamedTuple):
@@ -193,7 +194,7 @@ def _take_note(
     problem = ""
     if is_last and is_poor(figures):
         problem = "; it is a poor guide to this log density: write kernel='hmc', or 'mala'"
-    elif is_last and not arrived:
+    elif is_last and not arrived and accepted.shape[1] >= _SAID_AFTER:
         problem = "; the chains have not settled yet: take a longer warm-up, or start closer"
     words += problem
     if problem:
