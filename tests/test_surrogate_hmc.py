@@ -131,7 +131,7 @@ def test_a_warm_up_that_was_too_short_says_so(monkeypatch):
     monkeypatch.setattr(rounds, "have_arrived", lambda *_: False)
     words = "have not settled yet: take a longer warm-up, or start closer"
     with pytest.warns(UserWarning, match=words):
-        run = pmcmc.sample(normal, {"a": MEAN}, 10, kernel="surrogate_hmc", n_warmup=300)
+        run = pmcmc.sample(normal, {"a": MEAN}, 10, kernel="surrogate_hmc", n_warmup=600)
     assert run.info.warmup.notes[-1].words.endswith(words)
 
 
