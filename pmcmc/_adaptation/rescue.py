@@ -11,11 +11,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from pmcmc._adaptation.gradients import gradients_at
 from pmcmc._adaptation.rows import Rows
 from pmcmc._adaptation.stationarity import is_climbing, lost_chains
 from pmcmc._chain.mode import Summit, climb_all
 from pmcmc._util.programs import jit_of_function
-from pmcmc.kernels import value_and_grad
 
 _MOST_DIM = 200  # climbs hold matrices, and in more dimensions normals fit poorly
 _N_DRAWS = 16  # of a normal around the end of a climb, as wide as its curvature or narrower
@@ -137,7 +137,8 @@ def _is_narrower(logdensity: Any, covariances: np.ndarray, rows: Rows) -> np.nda
     """
     draws = rows["positions"]
     some = draws[:, np.linspace(0, draws.shape[1] - 1, _N_DRAWS).astype(int)]
-    slopes = np.asarray(_slopes(logdensity, jnp.asarray(some)), float)
+    slopes = gradients_at(logdensity, jnp.asarray(some.reshape(-1, some.shape[-1])))
+    slopes = np.asarray(slopes, float).reshape(some.shape)
     with np.errstate(all="ignore"):
         squares = np.mean(slopes**2, axis=1)[:, None]
         variances = np.diagonal(covariances, axis1=1, axis2=2)
@@ -160,11 +161,6 @@ def _log_masses_seen(rows: Rows) -> np.ndarray:
 def _entropy(log_determinant: np.ndarray, dim: int) -> np.ndarray:
     """Entropy of a normal."""
     return np.asarray(log_determinant / 2 + dim / 2 * (1 + math.log(2 * math.pi)))
-
-
-@jit_of_function()
-def _slopes(logdensity: Any, positions: jax.Array) -> jax.Array:
-    return jax.vmap(jax.vmap(lambda position: value_and_grad(logdensity, position)[1]))(positions)
 
 
 @jit_of_function()

@@ -48,7 +48,7 @@ def fitted(
     fitting: Fitting,
     positions: np.ndarray,
     tunes_metric: bool,
-    have_arrived: bool = False,
+    arrived: bool = False,
 ) -> Any:
     """The kernel with a surrogate fitted to all evaluations, and trajectories chosen for it.
 
@@ -57,7 +57,7 @@ def fitted(
         fitting: holds the evaluations.
         positions: draws, shape `(n, D)`.
         tunes_metric: whether to estimate the metric again, too.
-        have_arrived: whether the draws are about those of the target.
+        arrived: whether the draws are about those of the target.
 
     Raises:
         ValueError: there are too few evaluations.
@@ -70,7 +70,7 @@ def fitted(
         ) from error
     kernel = dataclasses.replace(kernel, surrogate=fit.surrogate)
     if tunes_metric:
-        kernel = _with_metric(kernel, positions, have_arrived)
+        kernel = _with_metric(kernel, positions, arrived)
     return with_dtype(with_trajectory(kernel, positions), positions.dtype)
 
 
@@ -142,7 +142,7 @@ def run_rounds(
     return Rounds(kernel, positions, record.report(evidence), joined(kept))
 
 
-def _with_metric(kernel: Any, draws: np.ndarray, have_arrived: bool) -> Any:
+def _with_metric(kernel: Any, draws: np.ndarray, arrived: bool) -> Any:
     """The kernel with a metric from draws `(n, D)`.
 
     If they come from the target, it is their covariance. If not, the gradients of the surrogate
@@ -150,7 +150,7 @@ def _with_metric(kernel: Any, draws: np.ndarray, have_arrived: bool) -> Any:
     """
     before = np.asarray(kernel.inverse_mass_matrix)
     gradients = None
-    if not have_arrived:
+    if not arrived:
         n_draws = min(_METRIC_DRAWS, len(draws))
         draws = draws[np.linspace(0, len(draws) - 1, n_draws).astype(int)].astype(float)
         with np.errstate(all="ignore"):

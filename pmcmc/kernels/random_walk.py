@@ -65,13 +65,12 @@ class RandomWalkMetropolis(MetropolisKernel, static=("draw",)):
         return matching_step_size(float(self.step_size), on_normal, dim)
 
     def draw_noise(self, rng_key: jax.Array, position: jax.Array) -> RandomWalkNoise:
-        shape, dtype = position.shape, position.dtype
         if self.draw is jax.random.normal:
-            move, (uniform,) = normals_and_uniforms(rng_key, position.size, 1, dtype)
+            move, (uniform,) = normals_and_uniforms(rng_key, position.size, 1, position.dtype)
         else:
             move_key, uniform_key = jax.random.split(rng_key)
-            move = self.draw(move_key, shape, dtype)
-            uniform = jax.random.uniform(uniform_key, (), dtype)
+            move = self.draw(move_key, position.shape, position.dtype)
+            uniform = jax.random.uniform(uniform_key, (), position.dtype)
         return RandomWalkNoise(
             # Scaled here, so a proposal is a sum, which all compiled programs round alike: with a
             # product in it, some fuse the two.

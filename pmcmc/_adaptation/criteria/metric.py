@@ -1,9 +1,8 @@
 """The metric, estimated from the draws of a slow phase and the gradients there."""
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -23,12 +22,12 @@ from pmcmc._adaptation.estimates import (
     diagonal_estimate,
     for_precision,
 )
+from pmcmc._adaptation.gradients import gradients_at
 from pmcmc._adaptation.rows import Rows, joined
 from pmcmc._adaptation.stationarity import lost_chains
 from pmcmc._chain.density import FlatLogDensity
 from pmcmc._util.checks import is_among, short
-from pmcmc._util.programs import jit_of_function
-from pmcmc.kernels import Kernel, value_and_grad
+from pmcmc.kernels import Kernel
 
 _MOST_DENSE_DIM = 50  # up to here, matrix products are cheap compared with most log densities
 _GRADIENTS = 200  # number of draws of a phase at which gradients are evaluated again
@@ -154,7 +153,7 @@ def _with_gradients(
     chosen = np.linspace(0, len(draws) - 1, min(size, len(draws))).astype(int)
     draws, chains = draws[chosen], chains[chosen]
     padded = np.concatenate([draws, np.repeat(draws[:1], size - len(draws), axis=0)])
-    gradients = np.asarray(_all_gradients(logdensity, jnp.asarray(padded)), float)[: len(draws)]
+    gradients = np.asarray(gradients_at(logdensity, jnp.asarray(padded)), float)[: len(draws)]
     is_finite = np.isfinite(gradients).all(axis=1)
     if not is_finite.any():
         return draws, None
@@ -168,8 +167,3 @@ def _centered(rows: np.ndarray, chains: np.ndarray) -> np.ndarray:
     sums = np.zeros((len(counts), rows.shape[1]))
     np.add.at(sums, places, rows)
     return rows - (sums / counts[:, None])[places]
-
-
-@jit_of_function()
-def _all_gradients(logdensity: FlatLogDensity, positions: jax.Array) -> Any:
-    return jax.vmap(lambda position: value_and_grad(logdensity, position)[1])(positions)
