@@ -50,6 +50,7 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "jax": jax.__version__,
         "numpy": np.__version__,
+        "allocator": {k: v for k, v in os.environ.items() if k.startswith("MALLOC_")},
     }
 
 

@@ -19,7 +19,8 @@ class Measured(NamedTuple):
     """What is known about a layout.
 
     Args:
-        seconds_per_step: for all chains together, infinite if the layout was not used.
+        seconds_per_step: for all chains together, in the longest segments, infinite if the layout
+            was not used.
         compile_seconds: for compilation before the first step.
         n_trials: number of segments that were long enough to time a step.
         next_trial: number of steps of the next trial.
@@ -55,7 +56,7 @@ class Measured(NamedTuple):
             return after
         best = self.seconds_per_step if self.n_trials else math.inf
         return after._replace(
-            seconds_per_step=min(best, of_steps / n_steps),
+            seconds_per_step=min(best, of_steps / n_steps + of_call / length),
             n_trials=self.n_trials + is_long,
         )
 
