@@ -65,7 +65,7 @@ def blackjax_run(
         warm = jax.jit(jax.vmap(lambda key, x: adaptation.run(key, x, N_WARMUP)[0]))
         (states, parameters), seconds = timed(lambda: warm(keys, start))
     else:
-        _, states = from_burn_in_blackjax(blackjax.nuts, logdensity, ready)
+        _, states = from_burn_in_blackjax(ready, blackjax.nuts, logdensity)
         parameters = jax.tree.map(lambda x: jnp.stack([x] * N_CHAINS), ready.parameters)
 
     @jax.jit

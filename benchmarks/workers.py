@@ -26,9 +26,10 @@ KERNELS = ("random_walk", "surrogate_hmc")
 
 
 def value(x: np.ndarray) -> float:
-    """A curved log density."""
+    """A curved log density with heavy tails, which no polynomial equals."""
     y = x / SCALES
-    return float(-0.5 * y[0] ** 2 - 0.5 * (y[1] - 0.3 * y[0] ** 2) ** 2 - 0.5 * y[2] ** 2)
+    tails = -2.5 * np.log1p(y[0] ** 2 / 4) - np.log(np.cosh(y[2]))
+    return float(tails - 0.5 * (y[1] - 0.3 * y[0] ** 2) ** 2)
 
 
 def asleep(x: np.ndarray) -> float:

@@ -28,7 +28,7 @@ def _parts(cell: dict, stem: str, pictures: dict[str, bytes]) -> list[str]:
     """Markdown of a cell; adds to `pictures`, by file name."""
     text = "".join(cell["source"])
     if cell["cell_type"] == "markdown":
-        text = re.sub(r"\n\nElsewhere, a cloud notebook.*", "", text)  # of no use on a page
+        text = re.sub(r"\n\nTo run this elsewhere.*", "", text)  # of no use on a page
         text = re.sub(r"\]\((\w+)\.ipynb\)", r"](\1.md)", text)
         return [text.replace("](../docs/", "](../")]
     parts = [f"```python\n{text}\n```"]

@@ -67,6 +67,7 @@ def as_task(
     key = as_key(rng_key)
     try:
         problem = as_problem(logdensity, x0, n_chains, given)
+        check_device(chain_method, problem.device)
         flat = given.flatten(problem.unravel_one)
         dim = problem.positions.shape[1]
         goal, first = flat, flat.preliminary(dim)
@@ -96,7 +97,6 @@ def as_task(
         problem = with_faster_mode(problem, flat, n_steps, layout)
     if problem.positions.committed:
         key = jax.device_put(key, problem.positions.device)
-    check_device(chain_method, problem.device)
     task = Task(problem, given, flat, criteria, key, chain_method, mesh=mesh, programs={})
     return task if first is None else task._replace(goal=goal, fitting=Fitting(dim, False))
 

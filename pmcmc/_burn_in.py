@@ -8,7 +8,6 @@ import jax
 import numpy as np
 
 from pmcmc._adaptation.report import WarmupReport
-from pmcmc._adaptation.rows import Rows
 from pmcmc._adaptation.stationarity import lost_chains, rhat
 from pmcmc._arguments import as_task
 from pmcmc._chain.problem import exported_state
@@ -142,7 +141,8 @@ def burn_in(
         tuned = tune(task, solver, n_steps * 2**i, init_to_mode and i == 0, progress)
         rhats.append(_largest_rhat(tuned.kept["positions"]))
         reports.append(tuned.report)
-        lost = lost_chains(_logdensity(tuned.kept))
+        values = tuned.kept.get("logdensity")  # not reported by every kernel
+        lost = np.zeros(n_chains, bool) if values is None else lost_chains(values)
         restarted.append(tuple(np.flatnonzero(lost).tolist()))
         sources = np.flatnonzero(~lost)[np.arange(n_chains) % np.count_nonzero(~lost)]
         rows = np.where(lost, sources, np.arange(n_chains))
@@ -163,11 +163,6 @@ def burn_in(
         is_exact=all(bool(report.converged.all()) for report in reports),
         reports=tuple(reports),
     )
-
-
-def _logdensity(rows: Rows) -> np.ndarray:
-    """Log densities, NaN if the kernel does not report them."""
-    return rows.get("logdensity", np.full(rows["positions"].shape[:2], math.nan))
 
 
 def _largest_rhat(draws: np.ndarray) -> float:

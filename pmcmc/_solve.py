@@ -53,7 +53,7 @@ class Solution(NamedTuple):
         outcome: how it ended, an integer of `pmcmc.solvers.Outcome`, whose members have a cause and
             a remedy; infinite states are allowed, NaN is not.
         residual: largest `|s_t - step(s_{t-1}, u_t)|` over all states and coordinates, infinite if
-            a state is not finite.
+            a state is NaN.
         scaled_residual: the same in units of the tolerance, at most 1 if converged.
         sweeps: number of parallel sweeps.
         sequential_steps: number of steps taken one at a time.

@@ -1,3 +1,6 @@
+from typing import NamedTuple
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -107,6 +110,42 @@ def test_the_step_size_handed_over_is_in_units_of_the_position(kernel):
     )  # fmt: skip
     assert 3e-4 < ready.parameters["step_size"] < 2e-3  # the standard deviation is 1e-3
     np.testing.assert_array_equal(ready.parameters["inverse_mass_matrix"], np.ones(3))
+
+
+class Silent(pmcmc.kernels.Kernel):
+    """An autoregression that reports no log density."""
+
+    step_size: float
+    target_acceptance_rate = 0.5
+    tunables = ("step_size",)
+    uses_logdensity = False
+
+    class State(NamedTuple):
+        position: jax.Array
+        logdensity: None = None
+
+    class Info(NamedTuple):
+        acceptance_rate: jax.Array
+        is_accepted: jax.Array
+        is_divergent: jax.Array
+
+    def init(self, logdensity, position):
+        return self.State(position)
+
+    def draw_noise(self, rng_key, position):
+        return jax.random.normal(rng_key, position.shape, position.dtype)
+
+    def transition(self, logdensity, state, noise):
+        rate = jnp.where(self.step_size > 1.0, 0.3, 0.7)
+        info = self.Info(rate, jnp.bool_(True), jnp.bool_(False))
+        return self.State(0.5 * state.position + noise), info
+
+
+def test_no_chain_is_lost_where_log_densities_are_unknown():
+    starts = np.random.default_rng(0).normal(size=(4, 2))
+    ready = pmcmc.burn_in(None, starts, kernel=Silent(0.1), n_steps=200, n_chains=4)
+    assert ready.restarted[0] == ()
+    assert len(np.unique(ready.position[:, 0])) == 4
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from benchmarks import calibration
 
 FOLDER = pathlib.Path(calibration.__file__).parent
 RESULT = json.loads((FOLDER / "results" / "calibration.json").read_text())
-DOCS = pathlib.Path(__file__).parents[1] / "docs" / "slow_models.md"
+DOCS = pathlib.Path(__file__).parents[1] / "docs" / "evidence.md"
 GOOD, CONTROL = calibration.POWERS
 LEAST = 0.01 / 8  # one in a hundred among the eight probabilities of a posterior
 

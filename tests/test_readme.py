@@ -191,14 +191,16 @@ def test_figures_of_slow_models_are_those_that_were_measured():
         found.setdefault(row["target"], [str(row["D"])]).append(f"{row['loop / speculation']:.2f}")
     for target, figures in found.items():
         assert f"| {' | '.join([f'`{target}`', *figures])} |" in page, target
-    for row in results["effective"]:
-        for call in ("", ", again"):
-            ess, rhat = row["ESS/s" + call], row["R-hat" + call]
+    for call in ("", ", again"):
+        # Of NumPyro's two metrics the better one is shown.
+        for row in sorted(results["effective"], key=lambda row: row["ESS/s" + call]):
+            ess, rhat = row["ESS/s" + call], row["largest R-hat"]
             figure = f"{ess:.2g}" if ess < 99.5 else f"{ess:,.0f}"
             figure += f" (R-hat {rhat:.2f})" if rhat > 1.05 else ""
-            effective.setdefault((row["target"], call), {})[row["sampler"]] = figure
+            sampler = row["sampler"].removesuffix(", diagonal")
+            effective.setdefault((row["target"], call), {})[sampler] = figure
     for (target, call), figures in effective.items():
-        cells = [f"`{target}`", "second" if call else "first"]
+        cells = [f"`{target}`", "later" if call else "first"]
         cells += [figures.get(x, "") for x in SAMPLERS]
         assert f"| {' | '.join(cells)} |" in page, (target, call)
     for row in results["gradients"]:
@@ -237,24 +239,19 @@ def test_wins_and_losses_of_the_readme_are_those_that_were_measured():
         rates["NUTS"] = max(x for name, x in rates.items() if name not in SAMPLERS[:2])
         return f"`{target}` {rates['surrogate_hmc'] / rates[other]:#.2g}".rstrip(".")
 
-    theirs = ("NumPyro NUTS", "own warm-up"), ("NumPyro NUTS", "pmcmc.burn_in")
-    burn_in = seconds[theirs[0]] / seconds[theirs[1]]
+    ours = seconds["NumPyro NUTS", "pmcmc.burn_in"]
+    burn_in = min(s for (_, way), s in seconds.items() if way == "own warm-up") / ours
     many = {
         row["kernel"]: row["speed-up"] for row in measured("workers-cpu") if row["workers"] == 32
     }
+    shown = ("sir", "garch11", "lotka_volterra", "eight_schools", "logistic_regression")
     as_fast = sum(ratio >= 0.95 for ratio in loops.values())
     (loser, _, n_chains), least = min(loops.items(), key=lambda item: item[1])
     middle = median(loops.values())
     expected = {
-        "the best NUTS of others": [
-            gain(name, "NUTS")
-            for name in ("sir", "lotka_volterra", "eight_schools", "logistic_regression")
-        ],
-        "the same, compiled": [
-            gain(name, "NUTS", ", again")
-            for name in ("sir", "lotka_volterra", "garch11", "eight_schools")
-        ],
-        "our `hmc`": [gain(name, "hmc") for name in ("sir", "lotka_volterra", "eight_schools")],
+        "first call: effective": [gain(name, "NUTS") for name in shown],
+        "the same, later calls": [gain(name, "NUTS", ", again") for name in shown],
+        "our `hmc`": [gain(name, "hmc") for name in shown],
         "speculation": [
             f"`{name}` {ahead[name]:.2g}"
             for name in ("seir_age_groups", "lotka_volterra", "sir", "eight_schools")

@@ -14,7 +14,9 @@ from pmcmc._adaptation.rounds import (
     longest_standstill,
     random_walk_share,
 )
+from pmcmc._arguments import as_task
 from pmcmc._sample import default_warmup
+from pmcmc._warmup import tune
 
 COVARIANCE = np.array([[2.0, 0.6], [0.6, 0.5]])
 PRECISION = np.linalg.inv(COVARIANCE)
@@ -125,6 +127,14 @@ def test_rounds_go_on_where_the_random_walk_has_not_arrived():
     assert len(rates) > ROUNDS
     of_metric = [note.words for note in run.info.warmup.notes if "matrix" in note.tunes]
     assert any("and the gradients of the surrogate there" in words for words in of_metric)
+
+
+def test_only_the_last_round_shows_whether_chains_are_stationary():
+    task = as_task(normal, {"a": MEAN}, "surrogate_hmc", 1, 0)
+    seen = tune(task, pmcmc.Sequential(), 1200, False, False)
+    n_last = seen.report.n_steps[-1]
+    assert n_last < 400  # of 600 in rounds
+    assert seen.kept["positions"].shape[1] == n_last
 
 
 def test_a_warm_up_that_was_too_short_says_so(monkeypatch):

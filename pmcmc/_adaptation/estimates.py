@@ -14,7 +14,7 @@ import numpy as np
 _PRIOR_DRAWS = 5.0  # the previous estimate counts as this many draws
 _RIDGE = 1e-3
 _ROUNDINGS = 4.0  # times D and eps: smaller eigenvalues of a correlation matrix may be rounding
-LEAST_PLACES = 3  # distinct draws; with fewer, the scale of a direction is only rounding
+_LEAST_PLACES = 3  # distinct draws; with fewer, the scale of a direction is only rounding
 
 
 def diagonal_estimate(
@@ -84,7 +84,7 @@ def metric_of_draws(
         gradients: of the log density there, shape `(n, D)`, if known.
         before: the estimate so far, shape `(D,)` or `(D, D)`.
     """
-    if len(np.unique(draws, axis=0)) < LEAST_PLACES:
+    if len(np.unique(draws, axis=0)) < _LEAST_PLACES:
         return None
     estimate = diagonal_estimate if before.ndim == 1 else dense_estimate
     return estimate(draws.astype(float), gradients, before)

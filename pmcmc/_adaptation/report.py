@@ -14,7 +14,7 @@ class Note(NamedTuple):
     """What a criterion did at the end of a phase.
 
     Args:
-        tunes: field of the kernel that the criterion tunes.
+        tunes: what it changes, a field of the kernel or `"position"`.
         window: number of the last window before.
         is_changed: whether the kernel changed.
         words: what was done.
@@ -39,8 +39,8 @@ class WarmupReport(NamedTuple):
         sweeps: parallel sweeps taken, per chain.
         sequential_steps: steps taken one at a time, per chain.
         outcome: how the solver ended, per chain, integers of `pmcmc.solvers.Outcome`.
-        notes: what criteria did at the ends of phases. A note has `tunes`, a field of the kernel;
-            `window`, the number of the last window before; `is_changed`, whether the kernel
+        notes: what criteria did at the ends of phases. A note has `tunes`, a field of the kernel or
+            `"position"`; `window`, the number of the last window before; `is_changed`, whether the kernel
             changed; `words`; and `figures` by name.
     """
 

@@ -8,13 +8,13 @@ import math
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from pmcmc._adaptation.gradients import gradients_at
 from pmcmc._adaptation.rows import Rows
 from pmcmc._adaptation.stationarity import is_climbing, lost_chains
 from pmcmc._chain.mode import Summit, climb_all
+from pmcmc._chain.starts import beside
 from pmcmc._util.programs import jit_of_function
 
 _MOST_DIM = 200  # climbs hold matrices, and in more dimensions normals fit poorly
@@ -57,8 +57,8 @@ def rescue(logdensity: Any, positions: jax.Array, rows: Rows) -> Rescue | None:
         return None
     try:
         summits = jax.tree.map(np.asarray, climb_all(logdensity, positions))
-        masses = _log_masses(logdensity, summits)
-        is_narrower = _is_narrower(logdensity, summits.covariance, rows)
+        masses = _log_masses(logdensity, positions, summits)
+        is_narrower = _is_narrower(logdensity, positions, summits.covariance, rows)
     except Exception:  # of any kind: a climb may evaluate where no chain would go
         return None
     best = int(np.argmax(masses))
@@ -69,7 +69,7 @@ def rescue(logdensity: Any, positions: jax.Array, rows: Rows) -> Rescue | None:
     if not is_moved.any():
         return None
     found = np.where(is_moved[:, None], summits.position[goals], np.asarray(positions))
-    return Rescue(_like(positions, found), is_moved)
+    return Rescue(beside(positions, found), is_moved)
 
 
 def follow(positions: jax.Array, rows: Rows) -> Rescue | None:
@@ -91,16 +91,10 @@ def follow(positions: jax.Array, rows: Rows) -> Rescue | None:
     if not is_moved.any():
         return None
     places = np.asarray(positions)
-    return Rescue(_like(positions, np.where(is_moved[:, None], places[best], places)), is_moved)
+    return Rescue(beside(positions, np.where(is_moved[:, None], places[best], places)), is_moved)
 
 
-def _like(positions: jax.Array, found: np.ndarray) -> jax.Array:
-    """The positions found, with the device and dtype of `positions`."""
-    device = positions.device if positions.committed else None
-    return jax.device_put(found.astype(positions.dtype), device)
-
-
-def _log_masses(logdensity: Any, summits: Summit) -> np.ndarray:
+def _log_masses(logdensity: Any, positions: jax.Array, summits: Summit) -> np.ndarray:
     """A lower bound on the log mass around each summit, `-inf` if there is none.
 
     It is a Monte Carlo estimate of the evidence lower bound of a normal there. Pathfinder (Zhang,
@@ -115,13 +109,15 @@ def _log_masses(logdensity: Any, summits: Summit) -> np.ndarray:
         masses = np.full(len(values), -np.inf)
         for width in _WIDTHS:
             draws = summits.position[:, None] + width * normals @ np.swapaxes(roots, 1, 2)
-            levels = np.asarray(_values(logdensity, jnp.asarray(draws, summits.position.dtype)))
+            levels = np.asarray(_values(logdensity, beside(positions, draws)))
             entropy = _entropy(np.log(width**2 * values).sum(axis=1), dim)
             masses = np.fmax(masses, levels.astype(float).mean(axis=1) + entropy)
     return np.where(np.isfinite(masses) & is_finite[:, 0, 0], masses, -np.inf)
 
 
-def _is_narrower(logdensity: Any, covariances: np.ndarray, rows: Rows) -> np.ndarray:
+def _is_narrower(
+    logdensity: Any, positions: jax.Array, covariances: np.ndarray, rows: Rows
+) -> np.ndarray:
     """Whether goals are much narrower than where chains are, by `exp(D)` or more in volume.
 
     The mean square of a gradient is the inverse of a variance for a chain that has arrived, and
@@ -129,6 +125,7 @@ def _is_narrower(logdensity: Any, covariances: np.ndarray, rows: Rows) -> np.nda
 
     Args:
         logdensity: of a flat position.
+        positions: the current ones, shape `(chain, D)`.
         covariances: at the goals, shape `(goal, D, D)`.
         rows: recent steps of the chains.
 
@@ -137,7 +134,7 @@ def _is_narrower(logdensity: Any, covariances: np.ndarray, rows: Rows) -> np.nda
     """
     draws = rows["positions"]
     some = draws[:, np.linspace(0, draws.shape[1] - 1, _N_DRAWS).astype(int)]
-    slopes = gradients_at(logdensity, jnp.asarray(some.reshape(-1, some.shape[-1])))
+    slopes = gradients_at(logdensity, beside(positions, some.reshape(-1, some.shape[-1])))
     slopes = np.asarray(slopes, float).reshape(some.shape)
     with np.errstate(all="ignore"):
         squares = np.mean(slopes**2, axis=1)[:, None]

@@ -105,7 +105,6 @@ def run_rounds(
     record, evidence = Record(), Evidence.none(len(positions))
     given = kernel.random_walk_share
     stride = max(1, -(-n_steps // _KEPT_STEPS))
-    kept: list[Rows] = []
     whole = -(-n_steps // ROUNDS)
     short = min(whole, max(-(-n_steps // _SHORT_ROUNDS), _FEWEST_STEPS))
     n_left = n_steps
@@ -125,7 +124,8 @@ def run_rounds(
             if not arrived:
                 break
         rate = float(accepted.mean())
-        kept += [rows_of(segment, ("logdensity",), stride) for segment in segments]
+        # The last round is the longest.
+        kept = joined([rows_of(segment, ("logdensity",), stride) for segment in segments])
         record.add_window(accepted.shape[1], kernel, rate)
         _take_note(record, fitting.fit, kernel, accepted, is_last, arrived)
         if not is_last:
@@ -138,8 +138,8 @@ def run_rounds(
             assert fitting.fit is not None
             share = random_walk_share(given, fitting.fit.held_out_error, rate)
             kernel = with_tuned(kernel, random_walk_share=share)
-            runner.adapted_to(kernel)
-    return Rounds(kernel, positions, record.report(evidence), joined(kept))
+            runner.adapt_to(kernel)
+    return Rounds(kernel, positions, record.report(evidence), kept)
 
 
 def _with_metric(kernel: Any, draws: np.ndarray, arrived: bool) -> Any:

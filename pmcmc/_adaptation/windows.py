@@ -120,8 +120,7 @@ class _Tuner:
         if phase.is_slow:
             self._final(Acts.AFTER_SLOW_PHASES)
             self._rescue(joined(parts))
-            runner = self._context.runner.adapted_to(self._kernel)
-            self._context = self._context._replace(runner=runner)
+            self._context.runner.adapt_to(self._kernel)
             self._init(self._that_act(Acts.AFTER_WINDOWS))
 
     def _window(self, phase: int, n_steps: int, stride: int) -> Window:

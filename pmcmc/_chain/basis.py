@@ -11,6 +11,7 @@ from pmcmc._chain.noise import draw_noise
 from pmcmc._chain.recursion import as_recursion
 from pmcmc._util.callers import warn_user
 from pmcmc._util.checks import first_line
+from pmcmc._util.products import product
 from pmcmc._util.programs import jit_of_function
 from pmcmc.kernels import Kernel, value_and_grad
 from pmcmc.solvers.newton.bases import PILOT_STEPS, eigenbasis, jacobian_basis
@@ -62,7 +63,7 @@ def basis_of_hessian(hessian: jax.Array, inverse_mass_matrix: jax.Array | None) 
         factor = jnp.diag(jnp.sqrt(inverse_mass_matrix))
     else:
         factor = jnp.linalg.cholesky(inverse_mass_matrix)
-    return factor @ eigenbasis(factor.T @ hessian @ factor)
+    return product(factor, eigenbasis(product(factor.T, product(hessian, factor))))
 
 
 @jit_of_function(4)

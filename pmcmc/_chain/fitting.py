@@ -57,16 +57,22 @@ class Fitting:
         left = max(self._next_fit - self._n_seen, 1)
         return min(n_steps, -(-min(left, -(-whole // _PARTS)) // n_chains))
 
-    def add(self, segment: Segment, seconds: float) -> None:
-        """Record evaluations of steps, how well they were predicted, and the time they took."""
+    def add(self, segment: Segment, seconds: float | None) -> None:
+        """Record evaluations of steps, how well they were predicted, and the time they took.
+
+        Args:
+            segment: the steps.
+            seconds: the time, `None` if it is unknown.
+        """
         report = segment.report
         if np.any(report.sweeps):
             self._sweeps += int(np.sum(report.sweeps))
             self._evaluations += int(np.sum(report.evaluations))
             self._steps += segment.positions.shape[0] * segment.positions.shape[1]
-            window = round(float(np.sum(report.evaluations) / np.sum(report.sweeps)))
-            of_sweep = seconds / float(np.max(report.sweeps))  # the first includes compilation
-            self._seconds[window] = min(of_sweep, self._seconds.get(window, math.inf))
+            if seconds is not None:
+                window = round(float(np.sum(report.evaluations) / np.sum(report.sweeps)))
+                of_sweep = seconds / float(np.max(report.sweeps))  # the first includes compilation
+                self._seconds[window] = min(of_sweep, self._seconds.get(window, math.inf))
         rows = [np.asarray(x).reshape(-1, *np.shape(x)[2:]) for x in segment.proposals]
         self._rows.append(rows)
         self._n_rows += len(rows[0])

@@ -1,5 +1,6 @@
 """What is kept of each draw."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 
 from pmcmc._chain.problem import Problem
 from pmcmc._util.checks import check_hashable, first_line, short
+from pmcmc._util.programs import jit_of_function, weakly_referable
 
 MOMENTS = "moments"
 _BLOCK = 256  # positions per call, whatever the number of draws: one program serves all
@@ -60,12 +62,25 @@ def no_rows(keep: Any, problem: Problem) -> Any:
     return jax.tree.map(lambda x: np.empty((n_chains, 0, *x.shape), x.dtype), layout)
 
 
+@dataclasses.dataclass(frozen=True)
+class _OfFlat:
+    """A user's function of a position, for flat positions; see `jit_of_function`."""
+
+    function: Callable[[Any], Any]
+    unravel: Callable[[jax.Array], Any]
+
+
+@jit_of_function()
+def _of_block(keep: _OfFlat, positions: jax.Array) -> Any:
+    return jax.vmap(lambda flat: keep.function(keep.unravel(flat)))(positions)
+
+
 class _Kept:
     """A function of one position, applied to many at once."""
 
     def __init__(self, keep: Callable[[Any], Any], problem: Problem) -> None:
         self._device = problem.device if problem.positions.committed else None
-        self._of_block = jax.jit(jax.vmap(lambda flat: keep(problem.unravel_one(flat))))
+        self._keep = _OfFlat(weakly_referable(keep), problem.unravel_one)
 
     def __call__(self, positions: np.ndarray) -> Any:
         n_chains, n, dim = positions.shape
@@ -75,7 +90,7 @@ class _Kept:
         padded[: len(rows)] = rows
         padded[len(rows) :] = rows[-1] if len(rows) else 0.0
         blocks = np.split(padded, n_blocks)
-        kept = [self._of_block(jax.device_put(block, self._device)) for block in blocks]
+        kept = [_of_block(self._keep, jax.device_put(block, self._device)) for block in blocks]
 
         def joined(*parts: Any) -> np.ndarray:
             table = np.concatenate([np.asarray(part) for part in parts])[: len(rows)]

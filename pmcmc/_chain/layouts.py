@@ -137,10 +137,6 @@ class Layouts:
         """Whether the layout was never used before, so that its first use compiles."""
         return layout not in self._seen
 
-    def fix(self, layout: Layout) -> None:
-        """Use only this layout from now on."""
-        self._options = (layout,)
-
     def piece(self, n_steps: int, length: int, least: int = 1) -> int:
         """How many of `n_steps` to take at once, at most `length`, and in trials `least` or more.
 

@@ -180,8 +180,8 @@ def _advance(
         return advanced(solver, recursion, positions, noise, n_steps)
 
     leaves, structure = jax.tree.flatten(solver)
-    # What a solver was given for all chains has three axes, like the states of chains.
-    specs = [of_chains if jnp.ndim(leaf) == 3 else _WHOLE for leaf in leaves]
+    own = set(map(id, jax.tree.leaves(solver.per_chain)))
+    specs = [of_chains if id(leaf) in own else _WHOLE for leaf in leaves]
     spread = _spread(on_device, mesh, (_WHOLE, specs, _WHOLE, of_chains, of_chains, _WHOLE))
     data = () if logdensity is None else logdensity.data
     out: tuple[jax.Array, Trajectories] = spread(data, leaves, kernel, positions, noise, n_steps)

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from pmcmc._util.products import product
 from pmcmc._util.programs import jit_of_function
 from pmcmc.kernels import value_and_grad
 
@@ -83,7 +84,7 @@ def climb_all(logdensity: Any, positions: jax.Array) -> Summit:
 
 def _goes_on(search: _Search) -> jax.Array:
     move = _move(search)
-    gain = _dot(search.gradient, _dot(search.covariance, search.gradient))
+    gain = product(search.gradient, product(search.covariance, search.gradient))
     epsilon = jnp.finfo(gain.dtype).eps
     is_over = search.is_bent & (gain <= jnp.maximum(_LEAST_GAIN, epsilon))
     is_still = jnp.all(jnp.abs(move) <= epsilon * jnp.abs(search.position))
@@ -92,7 +93,7 @@ def _goes_on(search: _Search) -> jax.Array:
 
 
 def _move(search: _Search) -> jax.Array:
-    direction = _dot(search.covariance, search.gradient)
+    direction = product(search.covariance, search.gradient)
     return direction * jnp.minimum(1.0, search.longest / jnp.linalg.norm(direction))
 
 
@@ -103,14 +104,14 @@ def _climb(evaluate: Any, search: _Search) -> _Search:
     position = search.position + move
     value, gradient = evaluate(position)
     rounding = 10 * jnp.finfo(value.dtype).eps * jnp.abs(search.value)
-    least = search.value + _LEAST_SHARE * _dot(search.gradient, move) - rounding
+    least = search.value + _LEAST_SHARE * product(search.gradient, move) - rounding
     is_finite = jnp.isfinite(value) & jnp.all(jnp.isfinite(gradient))
     is_taken = is_finite & (value >= least)
     bend = search.gradient - gradient
-    curvature = _dot(move, bend)
+    curvature = product(move, bend)
     is_bent = is_finite & (curvature > 0)
     before = search.covariance
-    start = jnp.eye(len(move), dtype=move.dtype) * (curvature / _dot(bend, bend))
+    start = jnp.eye(len(move), dtype=move.dtype) * (curvature / product(bend, bend))
     updated = _updated(jnp.where(search.is_bent, before, start), move, bend)
     unbent = jnp.where(is_taken, 2 * before, before)
     new = _Search(
@@ -130,12 +131,8 @@ def _climb(evaluate: Any, search: _Search) -> _Search:
 
 def _updated(covariance: jax.Array, move: jax.Array, bend: jax.Array) -> jax.Array:
     """The BFGS update of the covariance for a move and the change of the gradient along it."""
-    curvature = _dot(move, bend)
-    image = _dot(covariance, bend)
+    curvature = product(move, bend)
+    image = product(covariance, bend)
     cross = jnp.outer(move, image)
-    weight = (1 + _dot(bend, image) / curvature) / curvature
+    weight = (1 + product(bend, image) / curvature) / curvature
     return covariance - (cross + cross.T) / curvature + weight * jnp.outer(move, move)
-
-
-def _dot(x: jax.Array, y: jax.Array) -> jax.Array:
-    return jnp.matmul(x, y, precision="highest")

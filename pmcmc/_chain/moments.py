@@ -82,7 +82,7 @@ class RunningMoments(NamedTuple):
             batches,
             rest,
             self.center,
-            {k: self.stats.get(k, 0.0) + v.sum(axis=1) for k, v in segment.stats.items()},
+            {k: self.stats.get(k, 0.0) + v.sum(1, float) for k, v in segment.stats.items()},
         )
 
     def _batched(self, rows: np.ndarray) -> tuple[int, np.ndarray, np.ndarray]:

@@ -58,11 +58,10 @@ class Runner:
         """Largest number of steps to evaluate at once."""
         return self.lengths(self.layouts.current)
 
-    def adapted_to(self, kernel: Kernel) -> "Runner":
-        """This runner, with the solver prepared for the kernel's metric and the newest fit."""
+    def adapt_to(self, kernel: Kernel) -> None:
+        """Prepare the solver for the kernel's metric and the newest fit."""
         if self.prepare is not None:
             self.solver = self.prepare(kernel)
-        return self
 
     def tolerances(self, dtype: Any) -> tuple[Any, Any]:
         """`(atol, rtol)` of the residuals of all steps."""
@@ -97,7 +96,7 @@ class Runner:
         done = 0
         while done < n_steps:
             if self.fitting is not None and self.fitting.is_due:
-                self.adapted_to(kernel)
+                self.adapt_to(kernel)
             size = self.piece(n_steps - done)
             if self.fitting is not None:
                 size = self.fitting.piece(size, len(positions))

@@ -23,6 +23,12 @@ def placed_like(x0: Any, positions: jax.Array) -> jax.Array:
     return jax.device_put(positions, *devices) if devices else positions
 
 
+def beside(positions: jax.Array, rows: np.ndarray) -> jax.Array:
+    """Rows on the device of the positions, and with their dtype."""
+    device = positions.device if positions.committed else None
+    return jax.device_put(rows.astype(positions.dtype, copy=False), device)
+
+
 def scale_hint(positions: jax.Array) -> str:
     """For messages: the scale of the numbers if that may be the problem, otherwise nothing."""
     largest = float(np.abs(np.asarray(positions)).max())

@@ -7,11 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from pmcmc._chain.fitting import Fitting
-from pmcmc._chain.noise import draw_noise
+from pmcmc._chain.noise import chain_noise
 from pmcmc._chain.recursion import as_recursion, check_linearizable
 from pmcmc._planning.choice import Candidate, Dropped, Measurements, Plan, decided
 from pmcmc._planning.growth import grow
@@ -120,7 +119,7 @@ class _Pilot:
             known = self.seen.batch_seconds_per_step
             if known and not self.budget.affords(_COMPILE_SECONDS + window * min(known.values())):
                 return
-            noise = self._noise(kernel, positions, window)
+            noise = self._noise(kernel, window)
             run = functools.partial(together.lower(positions, noise).compile(), positions, noise)
             most = _SLOW * self.seen.loop_seconds_per_step * window
             seconds = self._fastest(run, most)
@@ -143,9 +142,8 @@ class _Pilot:
 
     def _exponent(self, kernel: Kernel, recursion: Any) -> float:
         """Lyapunov exponent of the first chain; NaN if the budget is too small."""
-        positions = self.place.positions[:1]
-        noise = jax.tree.map(lambda u: u[0], self._noise(kernel, positions, _EXPONENT_STEPS))
-        state = positions[0]
+        noise = jax.tree.map(lambda u: u[0], self._noise(kernel, _EXPONENT_STEPS))
+        state = self.place.positions[0]
         shape = (_EXPONENT_STARTS, state.size)
         vectors = jax.random.normal(internal_key(0), shape, state.dtype)
         push = jax.jit(functools.partial(grow, lambda s, u: recursion.step(s, u)[0]))
@@ -209,9 +207,13 @@ class _Pilot:
         else:
             self.seen = seen._replace(dropped=(*seen.dropped, found))
 
-    def _noise(self, kernel: Kernel, positions: jax.Array, n_steps: int) -> Any:
-        step = jnp.uint32(self.place.first_step)
-        return draw_noise(kernel, positions, self.place.rng_key, step, n_steps, n_steps)
+    def _noise(self, kernel: Kernel, n_steps: int) -> Any:
+        """Noise of the next steps, leading axes `(chain, n_steps)`; always by the same program."""
+        positions, rng_key = self.place.positions, self.place.rng_key
+        step, first_chain = np.uint32(self.place.first_step), np.uint32(0)
+        most = max(*_WINDOWS, _EXPONENT_STEPS)
+        noise = chain_noise(kernel, positions, rng_key, step, np.int32(n_steps), most, first_chain)
+        return jax.tree.map(lambda u: u[:, :n_steps], noise)
 
 
 def _structures(task: Task, kernel: Kernel) -> list[Any]:

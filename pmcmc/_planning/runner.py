@@ -80,13 +80,12 @@ class AutoRunner:
         """Compile the loop."""
         self._loop.compile(kernel, positions, rng_key)
 
-    def adapted_to(self, kernel: Kernel) -> "AutoRunner":
-        """This runner, with the solver prepared for the kernel's metric."""
+    def adapt_to(self, kernel: Kernel) -> None:
+        """Prepare the solver for the kernel's metric."""
         try:
-            self._runner = self._runner.adapted_to(kernel)
+            self._runner.adapt_to(kernel)
         except Exception as error:
             self._return_to_loop(self._next_step, first_line(error))
-        return self
 
     def probe(
         self, kernel: Kernel, positions: jax.Array, rng_key: jax.Array, n_steps: int

@@ -5,7 +5,6 @@ from collections.abc import Callable, Hashable
 from typing import NamedTuple
 
 import jax
-import numpy as np
 from jax.sharding import Mesh
 
 from pmcmc._adaptation.criteria.base import Criterion
@@ -22,6 +21,7 @@ from pmcmc._util.programs import memory_of
 from pmcmc._util.threads import n_cores
 from pmcmc.kernels import Kernel
 from pmcmc.solvers import Solver
+from pmcmc.surrogates.fit import MOST_DIM
 
 
 def layouts_to_try(
@@ -91,8 +91,9 @@ class Task(NamedTuple):
         """
         fitting = self.fitting
         is_without = kernel.parts() is not None and kernel.surrogate_of_logdensity() is None
-        if fitting is None and solver.fits_surrogate and is_without:
-            fitting = Fitting(self.problem.positions.shape[1])
+        dim = self.problem.positions.shape[1]
+        if fitting is None and solver.fits_surrogate and is_without and dim <= MOST_DIM:
+            fitting = Fitting(dim)
         setting = ChainSetting(self.problem, kernel, self.rng_key, n_steps, fitting, self.mesh)
         if self.mesh is not None:
             check_solver(self.mesh, solver)
@@ -101,7 +102,7 @@ class Task(NamedTuple):
             return solver.prepare(setting.with_kernel(kernel))
 
         prepared = prepare(kernel)
-        (n_chains, dim), dtype = self.problem.positions.shape, self.problem.positions.dtype
+        n_chains, dtype = len(self.problem.positions), self.problem.positions.dtype
 
         def length(layout: Layout) -> int:
             return prepared.segment_length(n_steps, layout.n_at_once(n_chains), dim, dtype)
@@ -123,7 +124,7 @@ class Task(NamedTuple):
         inside = functools.partial(contents_of_step, self.problem, kernel)
         # A solver that holds states of all chains cannot be divided into blocks. Python callbacks
         # run one at a time, whatever thread calls them.
-        is_whole = any(np.ndim(leaf) == 3 for leaf in jax.tree.leaves(solver))
+        is_whole = bool(jax.tree.leaves(solver.per_chain))
         if is_whole or (len(options) > 1 and inside(is_batch=False).has_callback):
             options = (Layout(n_chains, 1),)
 

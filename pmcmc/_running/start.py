@@ -96,7 +96,8 @@ def taken_up(request: Request, task: Task, tuned: Tuned, at: Checkpoint | None) 
     rest = task.at(at.positions)._replace(kernel=kernel, criteria=(), goal=None, fitting=None)
     n_left = max(request.n_steps - at.n_steps, 1)
     started = time.perf_counter()
-    runner = make_runner(rest, request.solver, n_left, n_left, 0)
+    # Prepared for the whole chain: guesses have a row for each of its steps.
+    runner = make_runner(rest, request.solver, request.n_steps, n_left, 0)
     prepared = time.perf_counter()
     if at.n_steps < request.n_steps:
         runner.compile(kernel, at.positions, task.rng_key)

@@ -65,7 +65,7 @@ class Steps:
             while self.at.n_steps < n_steps:
                 self._take(self._part(n_steps - self.at.n_steps), store)
         except KeyboardInterrupt:
-            if self.at.moments is None and self.at.n_steps < request.spacing:
+            if self.at.n_steps < (request.spacing if self.at.moments is None else 1):
                 raise  # there is nothing to return
             warn_user(f"stopped by Ctrl-C; {self._remark(record)}")
         except Exception as error:

@@ -51,7 +51,7 @@ class Journal:
         of, segment = self._entries.pop(0)
         assert of == (what, first_step), "a warm-up is a function of its segments"
         if self._fitting is not None:
-            self._fitting.add(segment, 0.0)  # of sweeps, which are not timed again
+            self._fitting.add(segment, None)
         return segment._replace(last=jax.device_put(segment.last, self._device))
 
     def add(self, what: str, first_step: int, segment: Segment) -> None:
@@ -80,10 +80,9 @@ class JournaledRunner:
         self.runner, self._journal = runner, journal
         self.logdensity = runner.logdensity
 
-    def adapted_to(self, kernel: Kernel) -> "JournaledRunner":
-        """The runner, adapted to the metric of this kernel."""
-        self.runner = self.runner.adapted_to(kernel)
-        return self
+    def adapt_to(self, kernel: Kernel) -> None:
+        """Prepare for the metric of this kernel."""
+        self.runner.adapt_to(kernel)
 
     def probe(
         self, kernel: Kernel, positions: jax.Array, rng_key: jax.Array, n_steps: int

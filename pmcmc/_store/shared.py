@@ -1,7 +1,7 @@
 """A run on disk that several processes share."""
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import jax
@@ -9,6 +9,8 @@ import numpy as np
 from jax.experimental import multihost_utils
 
 from pmcmc._store.folder import Folder, Variable
+
+_MOST_BYTES = 2_000  # of the message of an error
 
 
 class SharedFolder(Folder):
@@ -18,9 +20,7 @@ class SharedFolder(Folder):
     def create(
         cls, path: Any, attributes: Mapping[str, Any], records: Mapping[str, Any]
     ) -> "SharedFolder":
-        if _is_first():
-            super().create(path, attributes, records)
-        _wait_for_all()
+        _in_first(lambda: Folder.create(path, attributes, records))
         return cls(path)
 
     def put(self, name: str, tree: Any) -> None:
@@ -39,16 +39,38 @@ class SharedFolder(Folder):
         if _is_first():
             super().consolidate()
 
-    def reserved(self) -> contextlib.AbstractContextManager[None]:
-        return super().reserved() if _is_first() else contextlib.nullcontext()
+    @contextlib.contextmanager
+    def reserved(self) -> Iterator[None]:
+        reservation = super().reserved()
+        with contextlib.ExitStack() as stack:
+            _in_first(lambda: stack.enter_context(reservation))
+            yield
 
     def wait(self) -> None:
-        _wait_for_all()
+        multihost_utils.sync_global_devices("pmcmc: a run on disk")
 
 
 def _is_first() -> bool:
     return jax.process_index() == 0
 
 
-def _wait_for_all() -> None:
-    multihost_utils.sync_global_devices("pmcmc: a run on disk")
+def _in_first(act: Callable[[], Any]) -> None:
+    """Let the first process act while the others wait.
+
+    Raises:
+        ValueError: it could not; the first process raises its own exception.
+    """
+    failure: Exception | None = None
+    if _is_first():
+        try:
+            act()
+        except Exception as error:
+            failure = error
+    words = "" if failure is None else f"{type(failure).__name__}: {failure}"
+    data = np.frombuffer(words.encode()[:_MOST_BYTES].ljust(_MOST_BYTES, b"\0"), np.uint8)
+    shared = np.asarray(multihost_utils.broadcast_one_to_all(data)).astype(np.uint8)
+    words = shared.tobytes().rstrip(b"\0").decode(errors="ignore")
+    if failure is not None:
+        raise failure
+    if words:
+        raise ValueError(f"store cannot be used by the first process: {words}")

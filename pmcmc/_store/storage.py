@@ -60,6 +60,7 @@ class Storage:
         self._pending = _Pending([], n_steps // thin, n_steps)
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="pmcmc-store")
         self._writing: Future[None] | None = None
+        self._has_failed = False
         self._next_commit = time.perf_counter() + _COMMIT_SECONDS
 
     def append(self, rows: DrawnRows) -> None:
@@ -101,8 +102,9 @@ class Storage:
             RuntimeError: it could not be written.
         """
         try:
-            self.commit(at)
-            self._wait()
+            if not self._has_failed:  # what follows a gap cannot be used
+                self.commit(at)
+                self._wait()
         finally:
             self._worker.shutdown(wait=False)
 
@@ -112,18 +114,19 @@ class Storage:
         Raises:
             RuntimeError: it could not be written.
         """
-        writing, self._writing = self._writing, None
-        if writing is None:
+        if self._writing is None:
             return
         try:
-            writing.result()
+            self._writing.result()
         except Exception as error:
+            self._has_failed = True
             path = str(self._folder.path)
             raise RuntimeError(
                 f"store {path!r} could not be written ({first_line(error)}). Everything written "
                 f"before is still there: free some space, and continue with pmcmc.resume({path!r}, "
                 "logdensity)."
             ) from error
+        self._writing = None  # not before its outcome is known: Ctrl-C may end the wait
 
     def _write(self, table: DrawnRows | None, first: int, at: Checkpoint) -> None:
         if table is not None:

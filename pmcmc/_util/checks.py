@@ -82,10 +82,12 @@ def check_flag(name: str, value: Any) -> None:
         raise ValueError(f"{name} must be True or False, got {short(value)}: write {name}=True.")
 
 
-def check_share(name: str, value: Any, example: str) -> None:
-    """Raise unless `value` is a number from 0 up to, but not including, 1."""
+def check_share(name: str, value: Any, example: str, is_whole_allowed: bool = False) -> None:
+    """Raise unless `value` is a number from 0 up to 1, which itself may be allowed."""
     check_not_negative(name, value, example)
-    if not np.asarray(value) < 1:
+    if is_whole_allowed and not np.asarray(value) <= 1:
+        raise ValueError(f"{name} must be at most 1, got {short(value)}: write {example}.")
+    if not is_whole_allowed and not np.asarray(value) < 1:
         raise ValueError(f"{name} must be below 1, got {short(value)}: write {example}.")
 
 

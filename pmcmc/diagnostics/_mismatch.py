@@ -16,6 +16,7 @@ from jax import lax
 from pmcmc._solve import FlatStep, Step, StepSetting, prepare, solve
 from pmcmc._util.checks import check_count, short
 from pmcmc._util.keys import internal_key
+from pmcmc._util.products import product
 from pmcmc._util.programs import jit_of_function
 from pmcmc.solvers import Dense, IterateGuess, ParallelNewton, as_solver
 from pmcmc.solvers.newton.coordinates import Coordinates
@@ -108,7 +109,7 @@ def _mismatch(f: FlatStep, method: ParallelNewton, s0: jax.Array, inputs: Any) -
     products = in_state(lambda v: jax.vmap(lambda m: structure.apply(m, v))(damped))
     gains = in_state(lambda v: damp(v).offsets)
     inverse_gains = jnp.linalg.inv(gains)
-    below = jacobians - inverse_gains @ products
+    below = jacobians - product(inverse_gains, products)
     on_diagonal = inverse_gains - units[None]
     norms = jnp.linalg.norm(below, ord=2, axis=(1, 2)).at[0].set(0.0)  # the start is known
     mismatch = jnp.max(norms) + jnp.max(jnp.linalg.norm(on_diagonal, ord=2, axis=(1, 2)))

@@ -78,6 +78,7 @@ class HMC(Kernel, static=("num_integration_steps", "jitter")):
         store_count(self, "num_integration_steps")
         metric.check_inverse_mass_matrix(self.inverse_mass_matrix)
         check_share("jitter", self.jitter, "jitter=0.2")
+        object.__setattr__(self, "jitter", float(self.jitter))  # static, so it must be hashable
         check_positive("divergence_threshold", self.divergence_threshold, "1000.0")
 
     @property

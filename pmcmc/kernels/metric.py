@@ -13,6 +13,7 @@ import numpy as np
 from jax.scipy.linalg import solve_triangular
 
 from pmcmc._util.checks import is_concrete, short
+from pmcmc._util.products import product
 
 _EXAMPLE = "write inverse_mass_matrix=draws.var(axis=0) or numpy.cov(draws.T)"
 
@@ -58,7 +59,7 @@ def multiply(inverse_mass_matrix: jax.Array | None, vector: jax.Array) -> jax.Ar
         return vector
     if inverse_mass_matrix.ndim == 1:
         return inverse_mass_matrix * vector
-    return _matmul(inverse_mass_matrix, vector)
+    return product(inverse_mass_matrix, vector)
 
 
 def scale_move(inverse_mass_matrix: jax.Array | None, normal: jax.Array) -> jax.Array:
@@ -68,7 +69,7 @@ def scale_move(inverse_mass_matrix: jax.Array | None, normal: jax.Array) -> jax.
         return normal
     if inverse_mass_matrix.ndim == 1:
         return jnp.sqrt(inverse_mass_matrix) * normal
-    return _matmul(jnp.linalg.cholesky(inverse_mass_matrix), normal)
+    return product(jnp.linalg.cholesky(inverse_mass_matrix), normal)
 
 
 def scale_momentum(inverse_mass_matrix: jax.Array | None, normal: jax.Array) -> jax.Array:
@@ -80,10 +81,6 @@ def scale_momentum(inverse_mass_matrix: jax.Array | None, normal: jax.Array) -> 
         return normal / jnp.sqrt(inverse_mass_matrix)
     factor = jnp.linalg.cholesky(inverse_mass_matrix)
     return solve_triangular(factor, normal, lower=True, trans=1)
-
-
-def _matmul(matrix: jax.Array, vector: jax.Array) -> jax.Array:
-    return jnp.matmul(matrix, vector, precision=jax.lax.Precision.HIGHEST)
 
 
 def _is_positive_definite(matrix: np.ndarray) -> bool:

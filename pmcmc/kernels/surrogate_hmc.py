@@ -14,7 +14,6 @@ from pmcmc._util.checks import (
     check_share,
     is_among,
     is_concrete,
-    short,
 )
 from pmcmc.kernels import metric
 from pmcmc.kernels.base import Kernel, Parts, State
@@ -96,12 +95,8 @@ class SurrogateHMC(ProposalKernel):
         metric.check_inverse_mass_matrix(self.inverse_mass_matrix)
         if is_concrete(self.jitter):
             check_share("jitter", self.jitter, "jitter=0.5")
-        share = self.random_walk_share
-        if is_concrete(share) and not 0 <= np.asarray(share) <= 1:  # in NumPy: nothing to compile
-            raise ValueError(
-                f"random_walk_share must be between 0 and 1, got {short(share)}: write "
-                "random_walk_share=0.15."
-            )
+        if is_concrete(self.random_walk_share):
+            check_share("random_walk_share", self.random_walk_share, "0.15", is_whole_allowed=True)
         if self.random_walk_step_size is not None:
             check_positive("random_walk_step_size", self.random_walk_step_size, "0.5")
 

@@ -17,9 +17,9 @@ class Auto:
     `sample` begins with the loop and measures it. If the run is long enough for a pilot to cost
     less than 5 % of it, the pilot measures the cost of evaluating many steps at once, whether the
     chain forgets its past, and how many sweeps it needs. The fastest method takes over. Sweeps that
-    stall later lead to clipping, then to a smaller window, then back to the loop. Any exception
-    that is not the loop's own leads back to the loop at once, from where the chains were.
-    `info.plan` has all of this, and `pmcmc.plan` shows it without sampling.
+    stall later lead to a smaller window, then back to the loop. Any exception that is not the
+    loop's own leads back to the loop at once, from where the chains were. `info.plan` has all of
+    this, and `pmcmc.plan` shows it without sampling.
 
     `solve` measures nothing, since it may run under `jax.jit`. It uses the loop on a CPU, where
     arithmetic takes the time, and clipped quasi-Newton sweeps (`"clip-elk"`) on an accelerator,

@@ -204,6 +204,11 @@ class Solver(Pytree, abc.ABC):
         """
         return self
 
+    @property
+    def per_chain(self) -> Any:
+        """The part of its data that has a leading chain axis, a pytree."""
+        return ()
+
     def calmer(self) -> "list[tuple[Solver, str]]":
         """Solvers that are slower but more robust, in order, each with its name for a sentence."""
         return []

@@ -17,7 +17,8 @@ class Nested(Solver):
     """Take steps one after another, and the inner steps of each with a solver.
 
     The inner steps of HMC are its leapfrog steps. If a step has none, the solver evaluates the
-    chain itself. Sweeps, steps taken one at a time, and residuals refer to the inner steps.
+    chain itself. Sweeps, steps taken one at a time, and residuals refer to the inner steps. Sweeps
+    are not logged.
 
     Args:
         solver: solver for the inner steps, whose states are position and momentum, `2 * D` numbers;
@@ -46,9 +47,6 @@ class Nested(Solver):
 
     def prepare(self, setting: Setting) -> "Nested":
         return Nested(self.solver.prepare(setting.of_inner_steps()))
-
-    def calmer(self) -> list[tuple[Solver, str]]:
-        return [(Nested(solver), name) for solver, name in self.solver.calmer()]
 
     def describe(self) -> str:
         return f"Nested {self.solver.describe()}"

@@ -1,9 +1,28 @@
 """The tolerance of residuals."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
+import numpy as np
 
+from pmcmc._util.checks import check_positive, is_concrete, short
 from pmcmc.solvers.place import Place
+
+
+def check_tolerances(atol: Any, rtol: Any) -> None:
+    """Raise a `ValueError` unless both are `None` or positive, and `rtol` is below 1."""
+    for name, given in (("atol", atol), ("rtol", rtol)):
+        if given is not None:
+            check_positive(name, given, f"{name}=1e-6")
+    if is_concrete(rtol) and not rtol < 1:
+        raise ValueError(f"rtol must be below 1, got {short(rtol)}: write rtol=1e-6.")
+
+
+def with_defaults(atol: Any, rtol: Any, dtype: Any) -> tuple[Any, Any]:
+    """The tolerances, 1e-12 in float64 and 1e-5 in float32 where they are `None`."""
+    default = 1e-12 if dtype == np.float64 else 1e-5
+    return default if atol is None else atol, default if rtol is None else rtol
 
 
 def tolerance(atol: jax.Array, rtol: jax.Array, states: jax.Array) -> jax.Array:

@@ -28,7 +28,7 @@ from pmcmc.surrogates.whitening import Whitening, whitening_of
 MOST_DIM = max(dim for dim in range(100) if degrees_of(dim))
 _MOST_EQUATIONS_PER_TERM = 15  # including held-out ones
 _CHEAP_NUMBERS = 1e7  # numbers in the equations, 80 MB; so many may always be used
-_HELD_OUT = 0.2
+_HELD_OUT, _LEAST_HELD_OUT = 0.2, 2
 _RIDGE = 1e-9
 _OF_USE = 0.03  # weight above which an evaluation is in the typical set or its tails
 _TRUSTED = 0.999  # of these, the radius covers this share
@@ -144,7 +144,8 @@ def fit_polynomial(
     z = whitening.enter(x)
     points = _Points(z, value - level, _entered(whitening, gradient), weight * _leverage(z))
     is_held_out = np.zeros(n_points, bool)
-    chosen = np.random.default_rng(0).permutation(n_points)[: math.ceil(_HELD_OUT * n_points)]
+    n_held_out = max(_LEAST_HELD_OUT, math.ceil(_HELD_OUT * n_points))
+    chosen = np.random.default_rng(0).permutation(n_points)[:n_held_out]
     is_held_out[chosen] = True
     outside = points.take(is_held_out)
     squares: dict[int, np.ndarray] = {}

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from pmcmc._util.checks import short
+from pmcmc._util.products import product
 from pmcmc.surrogates.base import Surrogate
 from pmcmc.surrogates.polynomial import PolynomialSurrogate
 
@@ -25,7 +26,7 @@ class GaussianSurrogate(Surrogate):
     def __call__(self, position: jax.Array) -> jax.Array:
         """The log density at `(D,)`, up to a constant."""
         offset, whitening = position - self.mean, jnp.asarray(self.whitening)
-        z = whitening @ offset if whitening.ndim == 2 else whitening * offset
+        z = product(whitening, offset) if whitening.ndim == 2 else whitening * offset
         return -0.5 * jnp.sum(z**2)
 
     def as_polynomial(self) -> PolynomialSurrogate:

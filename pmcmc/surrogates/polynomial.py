@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from pmcmc._util.products import product
 from pmcmc.surrogates.base import Surrogate
 from pmcmc.surrogates.monomials import (
     as_table,
@@ -74,7 +75,7 @@ class PolynomialSurrogate(Surrogate, static=("degree",)):
 
         The slope is 0 there, so it cannot turn the momentum of a lost trajectory into NaN.
         """
-        z = jnp.asarray(self.whitening) @ (position - self.center)
+        z = product(jnp.asarray(self.whitening), position - self.center)
         is_number = jnp.isfinite(jnp.sum(z**2))
         z = jnp.where(is_number, z, 0.0)
         square = jnp.sum(z**2)
@@ -99,7 +100,7 @@ def _polynomial(degree: int, table: jax.Array, z: jax.Array) -> jax.Array:
     @value.defjvp
     def derivative(primals: Any, tangents: Any) -> tuple[jax.Array, jax.Array]:
         slope = _slope_of_even if degree % 2 == 0 else _slope_of_tensor
-        return value(*primals), slope(degree, *primals) @ tangents[1]
+        return value(*primals), product(slope(degree, *primals), tangents[1])
 
     result: jax.Array = value(table, z)
     return result
@@ -115,27 +116,27 @@ def _powers(z: jax.Array, degree: int) -> jax.Array:
 
 def _even(degree: int, table: jax.Array, z: jax.Array) -> jax.Array:
     half = _powers(z, degree // 2)
-    return half @ (table @ half)
+    return product(half, product(table, half))
 
 
 def _slope_of_even(degree: int, table: jax.Array, z: jax.Array) -> jax.Array:
     half = degree // 2
-    weights = 2 * (table @ _powers(z, half))
+    weights = 2 * product(table, _powers(z, half))
     index, times = derivatives(len(z), half)
-    return (weights[index] * times.astype(z.dtype)) @ _powers(z, half - 1)
+    return product(weights[index] * times.astype(z.dtype), _powers(z, half - 1))
 
 
 def _contracted(degree: int, table: jax.Array, z: jax.Array) -> tuple[jax.Array, jax.Array]:
     """`(1, z)`, and the symmetric tensor contracted with it along all axes but one."""
     padded = jnp.concatenate([jnp.ones(1, z.dtype), z])
     for _ in range(degree - 1):
-        table = (table @ padded).reshape(-1, len(padded))
+        table = product(table, padded).reshape(-1, len(padded))
     return padded, table[0]
 
 
 def _tensor(degree: int, table: jax.Array, z: jax.Array) -> jax.Array:
     padded, rest = _contracted(degree, table, z)
-    return rest @ padded
+    return product(rest, padded)
 
 
 def _slope_of_tensor(degree: int, table: jax.Array, z: jax.Array) -> jax.Array:

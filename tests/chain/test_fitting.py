@@ -1,9 +1,23 @@
 """When the surrogate of a run is fitted again."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from pmcmc._chain.fitting import Fitting
+
+
+def test_times_that_are_unknown_choose_no_window():
+    fitting = Fitting(4)
+    for i, seconds in enumerate((1.0, None, 2.0)):
+        segment = Segment(600, 4, i)
+        segment.positions = segment.proposals[0]
+        segment.report = SimpleNamespace(sweeps=np.array([10]), evaluations=np.array([640]))
+        fitting.add(segment, seconds)
+        if i == 0:
+            assert fitting.surrogate() is not None
+    assert fitting.sweeps_so_far().seconds == {64: 0.1}
 
 
 class Segment:

@@ -26,6 +26,12 @@ def sizes_of(n, rng):
     return sizes
 
 
+def test_statistics_of_float32_chains_are_summed_in_float64():
+    rows = np.full((1, 200_000, 1), 1e4 + 1 / 3, np.float32)
+    total = added(rows, [100_000, 100_000]).stats["acceptance_rate"]
+    assert total[0] / 200_000 == rows[0, 0, 0]
+
+
 @pytest.mark.parametrize("n", [1, 2, 63, 64, 65, 1000, 4097])
 def test_mean_variance_and_batches(n):
     rng = np.random.default_rng(n)

@@ -38,6 +38,18 @@ def test_a_metric_is_positive_definite(make, matrix, message):
         make(matrix)
 
 
+@pytest.mark.parametrize("jitter", [np.float32(0.2), np.array(0.2), jnp.float32(0.2)])
+def test_a_jitter_of_any_kind_of_number(jitter):
+    run = pmcmc.sample(normal, np.zeros(2), 5, kernel=pmcmc.HMC(0.1, 3, jitter=jitter))
+    assert run.info.kernel.max_integration_steps == 4
+
+
+@pytest.mark.parametrize("share", [1.5, -0.1, np.nan, "half", np.array([0.1, 0.2])])
+def test_a_share_of_random_walks_is_a_share(share):
+    with pytest.raises(ValueError, match="random_walk_share must be"):
+        pmcmc.SurrogateHMC(normal, 0.1, random_walk_share=share)
+
+
 def test_barker_has_no_full_metric():
     with pytest.raises(ValueError, match=r"(?s)must be None or a vector.*write its diagonal"):
         pmcmc.Barker(0.1, np.eye(2))

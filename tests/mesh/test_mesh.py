@@ -86,6 +86,13 @@ def test_what_a_solver_was_given_for_each_chain_goes_with_it():
     assert np.all(spread.info.sweeps == 1)
 
 
+def test_a_matrix_of_three_axes_is_not_one_of_each_chain():
+    blocks = np.broadcast_to(np.eye(2)[:, :, None], (2, 2, 3))
+    given = solvers.Constant(solvers.DiagonalBlocks(), 0.5 * blocks)
+    solver = solvers.Nested(pmcmc.ParallelNewton(jacobian=given, basis=None, window=8))
+    check_is_chain_of_one_device(bent, pmcmc.HMC(0.1, 4), solver, both(), atol=1e-9)
+
+
 @pytest.mark.parametrize("solver", ["speculative", "clip-elk"])
 def test_loops_that_end_at_different_times(solver):
     kernel = WALK if solver == "speculative" else MALA

@@ -7,7 +7,16 @@ import pytest
 from jax import lax
 
 import pmcmc
-from pmcmc.solvers import ELK, Diagonal, DiagonalBlocks, Lagged, RandomGuess, ScaledIdentity
+from pmcmc.solvers import (
+    ELK,
+    Diagonal,
+    DiagonalBlocks,
+    GivenDiagonal,
+    Lagged,
+    Permutation,
+    RandomGuess,
+    ScaledIdentity,
+)
 
 MIX = np.random.default_rng(0).normal(size=(4, 4)) * 0.4
 INPUTS = np.random.default_rng(1).normal(size=(90, 4))
@@ -59,6 +68,37 @@ def test_gradients_and_tangents_are_those_of_the_loop(solver):
     np.testing.assert_allclose(
         jax.jvp(value, AT, tangents)[1], jax.jvp(LOOP, AT, tangents)[1], rtol=1e-9
     )
+
+
+def elementwise(s, u):
+    return jnp.tanh(0.8 * s + u["x"])
+
+
+def shuffled(s, u):
+    return s[u["order"]] + u["x"]
+
+
+@pytest.mark.parametrize(
+    ("step", "jacobian"),
+    [
+        (elementwise, GivenDiagonal(lambda s, u: 0.8 * (1 - elementwise(s, u) ** 2))),
+        (elementwise, Lagged(GivenDiagonal(lambda s, u: 0.8 * (1 - elementwise(s, u) ** 2)))),
+        (shuffled, Permutation(lambda s, u: u["order"])),
+    ],
+)
+def test_structures_that_know_the_states_are_not_asked_about_tangents(step, jacobian):
+    orders = np.array([np.random.default_rng(i).permutation(4) for i in range(30)])
+    solver = pmcmc.ParallelNewton(jacobian=jacobian, window=30)
+
+    def value(states_of, x):
+        states = states_of(step, jnp.ones(4), {"x": x, "order": orders})
+        return jnp.sum(jnp.cos(states[::3]))
+
+    of_loop, of_sweeps = (
+        jax.grad(lambda x, states_of=states_of: value(states_of, x))(0.1 * INPUTS[:30])
+        for states_of in (scanned, lambda *a: pmcmc.solve(*a, solver=solver).states)
+    )
+    np.testing.assert_allclose(of_sweeps, of_loop, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.slow

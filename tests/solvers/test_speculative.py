@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import pmcmc
+from pmcmc._arguments import as_task
 from pmcmc.solvers import Speculative
 
 from ..helpers.densities import logistic, logistic_numpy
@@ -157,11 +158,19 @@ def test_kernels_without_parts_are_refused(kernel):
         (dict(surrogate="best"), "surrogate must be 'auto'"),
         (dict(window=0), "window must be a positive integer"),
         (dict(atol=-1.0), "atol must be"),
+        (dict(rtol=2.0), "rtol must be below 1, got 2.0"),
     ],
 )
 def test_bad_arguments(choices, message):
     with pytest.raises(ValueError, match=message):
         Speculative(**choices)
+
+
+def test_nothing_is_kept_for_a_fit_that_cannot_be():
+    for dim, is_fitted in ((58, True), (59, False)):
+        task = as_task(lambda x: -0.5 * jnp.sum(x**2), np.zeros(dim), "mala", 1, 0)
+        runner = task.runner(Speculative(), pmcmc.MALA(0.1), 100)
+        assert (runner.fitting is not None) == is_fitted
 
 
 @pytest.mark.parametrize("name", ["random walk", "MALA, diagonal"])

@@ -15,6 +15,7 @@ from pmcmc.solvers import (
     DenseBlocks,
     Diagonal,
     DiagonalBlocks,
+    Differences,
     Identity,
     Lagged,
     Permutation,
@@ -169,10 +170,16 @@ def test_permutations_multiply_as_their_matrices_do():
     a, b = (np.eye(4)[order] for order in orders)
     np.testing.assert_array_equal(to_dense(structure, first), a)
     np.testing.assert_array_equal(to_dense(structure, structure.compose(second, first)), b @ a)
-    half = structure.times(first, 0.5)
+    half = Lagged(structure).times(first, 0.5)
     np.testing.assert_array_equal(to_dense(structure, half), 0.5 * a)
     np.testing.assert_array_equal(to_dense(structure, structure.compose(second, half)), 0.5 * b @ a)
     np.testing.assert_array_equal(to_dense(structure, structure.clip(first, 0.2)), 0.2 * a)
+
+
+def test_what_wraps_a_held_structure_holds_it_too():
+    held = Differences(Lagged(Diagonal(), every=3))
+    assert held.every == 3
+    assert held.products(10) == Diagonal().products(10) / 3
 
 
 def test_a_word_in_a_group_takes_one_sweep_and_a_check():

@@ -176,6 +176,57 @@ def test_a_full_disk_keeps_what_was_written(path, expected, files, often):
     assert_same(pmcmc.resume(path, normal), expected)
 
 
+def test_nothing_is_written_after_a_gap(path, expected, often, monkeypatch):
+    write, calls = storage.Storage._write, []
+
+    def fails_once(self, *arguments):
+        calls.append(arguments)
+        if len(calls) == 1:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(self, *arguments)
+
+    monkeypatch.setattr(storage.Storage, "_write", fails_once)
+    with pytest.raises(RuntimeError, match="could not be written"):
+        sampled(store=path)
+    assert len(calls) == 1
+    assert_same(pmcmc.resume(path, normal), expected)
+
+
+def test_a_guess_of_the_whole_chain_is_stored_with_the_run(path, expected, often, files):
+    guess = pmcmc.solvers.TrajectoryGuess(expected.positions)
+    solver = pmcmc.ParallelNewton(guess=guess, window=32)
+    run = pmcmc.sample(
+        normal, START, 200, kernel=pmcmc.MALA(0.3), n_chains=2, solver=solver, rng_key=3
+    )
+    killed_after(
+        files,
+        150,
+        lambda: pmcmc.sample(
+            normal,
+            START,
+            200,
+            kernel=pmcmc.MALA(0.3),
+            n_chains=2,
+            solver=solver,
+            rng_key=3,
+            store=path,
+        ),
+    )
+    assert list((path / "pmcmc").glob("checkpoint_*"))
+    for _ in range(2):  # the rest, and then the finished run
+        found = pmcmc.resume(path, normal)
+        np.testing.assert_allclose(found.positions["a"], run.positions["a"], rtol=0, atol=1e-10)
+
+
+def test_ctrl_c_before_the_first_moments(path, often, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(steps, "_after", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        sampled(keep="moments", store=path)
+
+
 def test_ctrl_c_returns_what_is_finished(path, expected, often, monkeypatch):
     after, calls = steps._after, []
 

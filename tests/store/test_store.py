@@ -52,6 +52,20 @@ def test_a_function_of_the_position_is_all_that_is_kept(path, expected):
         pmcmc.resume(path, normal)
 
 
+def test_a_function_of_the_position_is_compiled_once():
+    traced = []
+
+    def count(x):
+        traced.append(x)
+        return x["a"].sum()
+
+    so_far = []
+    for _ in range(2):
+        sampled(30, keep=count)
+        so_far.append(len(traced))
+    assert so_far[0] == so_far[1]
+
+
 def test_moments_across_an_interruption(path):
     expected = sampled(400)
     sampled(150, keep="moments", store=path)

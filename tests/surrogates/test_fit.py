@@ -53,6 +53,14 @@ def test_polynomials_are_found_whatever_the_scales(degree, with_gradients):
     assert relative(fit.surrogate, x[:40][is_near], value[:40][is_near]) < 0.05
 
 
+@pytest.mark.parametrize(("dim", "n"), [(1, 4), (1, 5), (2, 5), (2, 8)])
+def test_a_few_points_with_gradients_are_enough(dim, n):
+    x = np.random.default_rng(n).normal(size=(n, dim))
+    fit = fit_polynomial(x, -np.sum(x**2, axis=1), -2 * x)
+    assert fit.held_out_error < 1e-3
+    assert relative(fit.surrogate, x, -np.sum(x**2, axis=1)) < 1e-2  # beyond the radius, too
+
+
 def test_the_held_out_error_is_that_of_new_points():
     rng = np.random.default_rng(3)
 

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 
 from pmcmc._adaptation.criteria.base import (
@@ -16,16 +15,11 @@ from pmcmc._adaptation.criteria.base import (
     with_tuned,
 )
 from pmcmc._adaptation.curvature import metric_of_values
-from pmcmc._adaptation.estimates import (
-    LEAST_PLACES,
-    dense_estimate,
-    diagonal_estimate,
-    for_precision,
-)
+from pmcmc._adaptation.estimates import for_precision, metric_of_draws
 from pmcmc._adaptation.gradients import gradients_at
 from pmcmc._adaptation.rows import Rows, joined
 from pmcmc._adaptation.stationarity import lost_chains
-from pmcmc._chain.density import FlatLogDensity
+from pmcmc._chain.starts import beside
 from pmcmc._util.checks import is_among, short
 from pmcmc.kernels import Kernel
 
@@ -107,18 +101,17 @@ class Metric(Criterion):
         gradients = None
         if kernel.uses_gradient and len(draws):
             size = max(_GRADIENTS, _GRADIENTS_PER_DIM * len(before) if before.ndim == 2 else 0)
-            draws, gradients = _with_gradients(context.logdensity, draws, chains, size)
+            draws, gradients = _with_gradients(context, draws, chains, size)
         if len(draws) < 2:
             return Final(state, kernel, "no metric, because too few draws are finite")
-        if len(np.unique(draws, axis=0)) < LEAST_PLACES:
-            return Final(state, kernel, "no metric, because the chains hardly moved")
-        metric, source = None, "draws and the gradients there"
+        metric, source = None, "draws and the values there"
         if not kernel.uses_gradient and values is not None and before.ndim == 2:
-            metric, source = metric_of_values(draws, values), "draws and the values there"
+            metric = metric_of_values(draws, values)
         if metric is None:
-            source = "draws" if gradients is None else source
-            estimate = diagonal_estimate if before.ndim == 1 else dense_estimate
-            metric = estimate(draws.astype(float), gradients, before)
+            metric = metric_of_draws(draws, gradients, before)
+            source = "draws" if gradients is None else "draws and the gradients there"
+        if metric is None:
+            return Final(state, kernel, "no metric, because the chains hardly moved")
         found = for_precision(metric, given.dtype)
         return Final(
             state,
@@ -142,7 +135,7 @@ def _draws_of(rows: Rows, is_accepted: bool) -> tuple[np.ndarray, np.ndarray, np
 
 
 def _with_gradients(
-    logdensity: FlatLogDensity, draws: np.ndarray, chains: np.ndarray, size: int
+    context: Context, draws: np.ndarray, chains: np.ndarray, size: int
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """At most `size` of the draws, shape `(n, D)`, and the gradients there.
 
@@ -153,7 +146,8 @@ def _with_gradients(
     chosen = np.linspace(0, len(draws) - 1, min(size, len(draws))).astype(int)
     draws, chains = draws[chosen], chains[chosen]
     padded = np.concatenate([draws, np.repeat(draws[:1], size - len(draws), axis=0)])
-    gradients = np.asarray(gradients_at(logdensity, jnp.asarray(padded)), float)[: len(draws)]
+    there = gradients_at(context.logdensity, beside(context.positions, padded))
+    gradients = np.asarray(there, float)[: len(draws)]
     is_finite = np.isfinite(gradients).all(axis=1)
     if not is_finite.any():
         return draws, None

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from pmcmc._util.checks import store_count
+from pmcmc._util.products import product
 from pmcmc._util.pytree import Pytree
 from pmcmc.solvers.window import View
 
@@ -96,7 +97,8 @@ class Acceleration(Pytree, abc.ABC, static=("memory",)):
         scale = jnp.where(scale > 0, scale, 1.0)
         scaled = square / (scale[:, None] * scale[None])
         eps = jnp.finfo(scaled.dtype).eps
-        weights = jnp.linalg.pinv(scaled, rtol=self.memory * eps**0.75) @ (right / scale) / scale
+        inverse = jnp.linalg.pinv(scaled, rtol=self.memory * eps**0.75)
+        weights = product(inverse, right / scale) / scale
         return jnp.where(jnp.all(jnp.isfinite(weights)), weights, 0.0)
 
 

@@ -5,6 +5,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from pmcmc._util.products import product
+
 
 class Coordinates(NamedTuple):
     """Coordinates `y` of states `s = basis @ y`; `None` leaves states alone.
@@ -43,6 +45,6 @@ def _multiply(
     if matrix is None or of_second_half is None:
         return vector
     if vector.shape[-1] == matrix.shape[0]:
-        return jnp.matmul(vector, matrix, precision=jax.lax.Precision.HIGHEST)
+        return product(vector, matrix)
     halves = zip(jnp.split(vector, 2, axis=-1), (matrix, of_second_half), strict=True)
     return jnp.concatenate([_multiply(half, m, m) for half, m in halves], axis=-1)

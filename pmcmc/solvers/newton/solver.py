@@ -10,7 +10,6 @@ import numpy as np
 from pmcmc._util.checks import (
     check_invertible,
     check_part,
-    check_positive,
     is_among,
     is_concrete,
     short,
@@ -27,6 +26,7 @@ from pmcmc.solvers.newton.sweep import NewtonMethod
 from pmcmc.solvers.recursion import Recursion
 from pmcmc.solvers.setting import Setting
 from pmcmc.solvers.stopping import Stopping
+from pmcmc.solvers.tolerance import check_tolerances, with_defaults
 
 _CPU_WINDOW = 64  # least arithmetic
 _ACCELERATOR_WINDOW = 512  # fewest sweeps
@@ -56,8 +56,9 @@ class ParallelNewton(Solver, static=("window", "fallback", "n_logged_sweeps"), k
             a momentum); `"hessian"`, in `sample`, for one that makes the metric of the kernel and
             the Hessian of the log density at its mode diagonal; `"jacobian"` for the eigenvectors
             of the Jacobian, symmetrized and averaged over the first 64 steps of a loop; `None` for
-            the coordinates of the state; `"auto"` for `"hessian"` if it helps the structure and
-            there is a log density of at most 1,000 coordinates, otherwise `None`.
+            the coordinates of the state; `"auto"` for `"hessian"` if it helps the structure, the
+            kernel uses gradients, and there is a log density of at most 1,000 coordinates,
+            otherwise `None`.
         guess: first guess of the states of steps that enter the window, of `pmcmc.solvers`:
             `IterateGuess`, `ConstantGuess`, `LastStateGuess`, `JacobiGuess`, `RandomGuess`,
             `SurrogateGuess` or `TrajectoryGuess`; an array is a `TrajectoryGuess`.
@@ -116,12 +117,7 @@ class ParallelNewton(Solver, static=("window", "fallback", "n_logged_sweeps"), k
             check_part("acceleration", self.acceleration, "Anderson(memory=3)")
         if self.stopping is not None:
             check_part("stopping", self.stopping, "SmallMerit(1e-10)")
-        for name in ("atol", "rtol"):
-            tolerance = getattr(self, name)
-            if tolerance is not None:
-                check_positive(name, tolerance, f"{name}=1e-6")
-        if is_concrete(self.rtol) and not self.rtol < 1:
-            raise ValueError(f"rtol must be below 1, got {short(self.rtol)}: write rtol=1e-6.")
+        check_tolerances(self.atol, self.rtol)
         if not is_among(self.fallback, "sequential", None):
             raise ValueError(
                 f"fallback must be 'sequential' or None, got {short(self.fallback)}: write "
@@ -176,17 +172,16 @@ class ParallelNewton(Solver, static=("window", "fallback", "n_logged_sweeps"), k
             window = n_devices * _default_window()
         return dataclasses.replace(self, jacobian=jacobian, basis=basis, guess=guess, window=window)
 
+    @property
+    def per_chain(self) -> Any:
+        return self.guess.data
+
     def calmer(self) -> list[tuple[Solver, str]]:
-        found: list[tuple[Solver, str]] = []
-        clipped = ParallelNewton(
-            jacobian=self.jacobian, basis=self.basis, window=self.window, damping=Clip()
-        )
-        if self.damping is None:
-            found.append((clipped, "clipped sweeps"))
         window = (self.window if isinstance(self.window, int) else _CPU_WINDOW) // 4
-        if window > 1:
-            found.append((dataclasses.replace(clipped, window=window), f"a window of {window}"))
-        return found
+        smaller = ParallelNewton(
+            jacobian=self.jacobian, basis=self.basis, window=window, damping=Clip()
+        )
+        return [(smaller, f"a window of {window}")] if window > 1 else []
 
     def describe(self) -> str:
         damping = "" if self.damping is None else f", {type(self.damping).__name__}"
@@ -194,10 +189,7 @@ class ParallelNewton(Solver, static=("window", "fallback", "n_logged_sweeps"), k
         return f"ParallelNewton ({type(self.jacobian).__name__}{damping}, {basis})"
 
     def tolerances(self, dtype: Any) -> tuple[Any, Any]:
-        default = 1e-12 if dtype == np.float64 else 1e-5
-        atol = default if self.atol is None else self.atol
-        rtol = default if self.rtol is None else self.rtol
-        return atol, rtol
+        return with_defaults(self.atol, self.rtol, dtype)
 
     def segment(self, first_step: int, length: int) -> "ParallelNewton":
         damping = None if self.damping is None else self.damping.segment(first_step, length)
@@ -209,6 +201,7 @@ class ParallelNewton(Solver, static=("window", "fallback", "n_logged_sweeps"), k
         # Guesses and tolerances were meant for the states.
         return dataclasses.replace(
             self,
+            jacobian=self.jacobian.for_derivatives(),
             guess=IterateGuess(),
             atol=None,
             rtol=None,

@@ -6,14 +6,14 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from pmcmc._util.checks import check_positive, is_among, store_count
+from pmcmc._util.checks import is_among, store_count
 from pmcmc.solvers.base import Solver, Trajectories
 from pmcmc.solvers.driver import Budget, drive
 from pmcmc.solvers.recursion import Recursion
 from pmcmc.solvers.setting import Setting, Sweeps
 from pmcmc.solvers.speculative.sweep import SpeculationMethod
+from pmcmc.solvers.tolerance import check_tolerances, with_defaults
 from pmcmc.surrogates import as_surrogate
 
 _WINDOWS = (8, 16, 32, 64, 128, 256, 512)
@@ -66,10 +66,7 @@ class Speculative(Solver, static=("window", "n_logged_sweeps"), kw_only=True):
         if not is_among(self.window, "auto"):
             store_count(self, "window")
         store_count(self, "n_logged_sweeps", minimum=0)
-        for name in ("atol", "rtol"):
-            tolerance = getattr(self, name)
-            if tolerance is not None:
-                check_positive(name, tolerance, f"{name}=1e-6")
+        check_tolerances(self.atol, self.rtol)
 
     def describe_sweeps(self, steps: float, window: float) -> str:
         return f"{1 - share_predicted_wrong(round(window), steps):.1%} predicted right"
@@ -101,10 +98,7 @@ class Speculative(Solver, static=("window", "n_logged_sweeps"), kw_only=True):
         return dataclasses.replace(self, surrogate=surrogate, window=window)
 
     def tolerances(self, dtype: Any) -> tuple[Any, Any]:
-        default = 1e-12 if dtype == np.float64 else 1e-5
-        atol = default if self.atol is None else self.atol
-        rtol = default if self.rtol is None else self.rtol
-        return atol, rtol
+        return with_defaults(self.atol, self.rtol, dtype)
 
     def segment_length(self, n_steps: int, n_chains: int, dim: int, dtype: Any) -> int:
         assert isinstance(self.window, int)

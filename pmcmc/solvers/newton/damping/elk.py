@@ -110,9 +110,6 @@ def _gains(structure: Structure, matrices: Any, penalties: jax.Array, place: Pla
     The state before the first step is known and the first step exact: its gain is the identity.
     """
 
-    def times(factor: jax.Array, matrix: Any) -> Any:
-        return jax.tree.map(lambda leaf: factor * leaf, matrix)
-
     def sandwich(outer: Any, inner: Any) -> Any:
         product = structure.compose(structure.compose(outer, inner), structure.transpose(outer))
         return _symmetric(structure, product)
@@ -120,10 +117,10 @@ def _gains(structure: Structure, matrices: Any, penalties: jax.Array, place: Pla
     def element(matrix: Any, penalty: jax.Array) -> _Element:
         shrink = 1 / (1 + penalty)
         return _Element(
-            transition=times(shrink, matrix),
-            covariance=times(shrink, structure.identity_like(matrix)),
-            information=times(
-                penalty * shrink, structure.compose(structure.transpose(matrix), matrix)
+            transition=structure.times(matrix, shrink),
+            covariance=structure.times(structure.identity_like(matrix), shrink),
+            information=structure.times(
+                structure.compose(structure.transpose(matrix), matrix), penalty * shrink
             ),
         )
 
@@ -155,7 +152,7 @@ def _gains(structure: Structure, matrices: Any, penalties: jax.Array, place: Pla
 
     def gain(matrix: Any, covariance: Any, penalty: jax.Array) -> Any:
         predicted = structure.add(sandwich(matrix, covariance), structure.identity_like(matrix))
-        return structure.resolvent(times(penalty, predicted))
+        return structure.resolvent(structure.times(predicted, penalty))
 
     elements = jax.vmap(element)(matrices, penalties)
     # Nothing is uncertain at the first step, and what is before it does not matter.

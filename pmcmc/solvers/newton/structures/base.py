@@ -20,7 +20,8 @@ class Structure(Pytree, abc.ABC):
     It contains everything that differs between Newton-type methods: how to estimate the matrix from
     the map, how to compose two matrices, and how to apply one. Methods see one step of one chain. A
     structure is a frozen dataclass registered as a pytree. Its matrices are pytrees too: if all
-    leaves are zero, the matrix is zero, and multiplying all leaves multiplies the matrix.
+    leaves are zero, the matrix is zero. Unless multiplying all leaves multiplies the matrix, it
+    implements `times`.
 
     Damping needs the methods below `apply`; a structure without them cannot be damped.
     """
@@ -85,6 +86,10 @@ class Structure(Pytree, abc.ABC):
 
     def prepared(self, probes: Callable[[], int | None]) -> "Structure":
         """The structure with its number of probes set, if that was left open."""
+        return self
+
+    def for_derivatives(self) -> "Structure":
+        """A structure for the linear recurrence of derivatives, whose states are tangents."""
         return self
 
     @abc.abstractmethod

@@ -36,6 +36,9 @@ class Constant(Wrapper):
     def products(self, dim: int) -> float:
         return 0
 
+    def for_derivatives(self) -> Structure:
+        return self  # the matrix has the form of this structure
+
     def linearize_at(
         self,
         step: InputMap,

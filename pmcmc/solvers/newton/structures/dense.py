@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from pmcmc._util.checks import store_count
+from pmcmc._util.products import product
 from pmcmc.solvers.newton.coordinates import Coordinates
 from pmcmc.solvers.newton.structures.base import StateMap, Structure, push
 
@@ -58,14 +59,14 @@ class Dense(Structure, static=("memory_limit",)):
         return value, aux, columns.T
 
     def compose(self, later: jax.Array, earlier: jax.Array) -> jax.Array:
-        return _product(later, earlier)
+        return product(later, earlier)
 
     def apply(self, matrix: jax.Array, vector: jax.Array) -> jax.Array:
-        return _product(matrix, vector)
+        return product(matrix, vector)
 
     def clip(self, matrix: jax.Array, rho: jax.Array | float) -> jax.Array:
         left, values, right = jnp.linalg.svd(matrix, full_matrices=False)
-        return _product(left, jnp.minimum(values, rho)[:, None] * right)
+        return product(left, jnp.minimum(values, rho)[:, None] * right)
 
     def transpose(self, matrix: jax.Array) -> jax.Array:
         return matrix.T
@@ -75,7 +76,3 @@ class Dense(Structure, static=("memory_limit",)):
 
     def resolvent(self, matrix: jax.Array) -> jax.Array:
         return jnp.linalg.inv(self.identity_like(matrix) + matrix)
-
-
-def _product(left: jax.Array, right: jax.Array) -> jax.Array:
-    return jnp.matmul(left, right, precision=jax.lax.Precision.HIGHEST)

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from pmcmc._util.checks import store_count
+from pmcmc._util.products import product
 from pmcmc.solvers.newton.coordinates import Coordinates
 from pmcmc.solvers.newton.structures.base import StateMap, Structure, probes, push
 
@@ -57,14 +58,14 @@ class DenseBlocks(Structure, static=("size", "n_probes")):
         return value, aux, jnp.transpose(jnp.sum(signs[:, None, :, None] * columns, 0), (1, 2, 0))
 
     def compose(self, later: jax.Array, earlier: jax.Array) -> jax.Array:
-        return _product(later, earlier)
+        return product(later, earlier)
 
     def apply(self, matrix: jax.Array, vector: jax.Array) -> jax.Array:
-        return _product(matrix, vector.reshape(-1, self.size, 1)).reshape(-1)
+        return product(matrix, vector.reshape(-1, self.size, 1)).reshape(-1)
 
     def clip(self, matrix: jax.Array, rho: jax.Array | float) -> jax.Array:
         left, values, right = jnp.linalg.svd(matrix, full_matrices=False)
-        return _product(left, jnp.minimum(values, rho)[..., None] * right)
+        return product(left, jnp.minimum(values, rho)[..., None] * right)
 
     def transpose(self, matrix: jax.Array) -> jax.Array:
         return jnp.swapaxes(matrix, 1, 2)
@@ -74,7 +75,3 @@ class DenseBlocks(Structure, static=("size", "n_probes")):
 
     def resolvent(self, matrix: jax.Array) -> jax.Array:
         return jnp.linalg.inv(self.identity_like(matrix) + matrix)
-
-
-def _product(left: jax.Array, right: jax.Array) -> jax.Array:
-    return jnp.matmul(left, right, precision=jax.lax.Precision.HIGHEST)

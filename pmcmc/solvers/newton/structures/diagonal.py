@@ -51,4 +51,4 @@ class Diagonal(Elementwise, static=("n_probes",)):
         value, aux, pushed = push(step, state, coordinates, vectors)
         if self._n_probes is None:
             return value, aux, jnp.diagonal(pushed)
-        return value, aux, jnp.einsum("pi,pi->i", vectors, pushed)
+        return value, aux, jnp.sum(vectors * pushed, axis=0)

@@ -6,6 +6,7 @@ import jax
 
 from pmcmc.solvers.newton.coordinates import Coordinates
 from pmcmc.solvers.newton.structures.base import StateMap, Structure
+from pmcmc.solvers.newton.structures.diagonal import Diagonal
 
 
 class Known(Structure):
@@ -30,6 +31,9 @@ class KnownOfInput(Known):
             f"{type(self).__name__} needs the input of the step: write linearize_at(step, state, "
             "inputs, coordinates, rng_key)."
         )
+
+    def for_derivatives(self) -> Structure:
+        return Diagonal(n_probes=None)  # the user's function knows states and inputs, not tangents
 
     def check_coordinates(self, coordinates: Coordinates) -> None:
         """Raise a `ValueError` if there is a basis."""

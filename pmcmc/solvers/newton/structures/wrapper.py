@@ -27,6 +27,10 @@ class Wrapper(Structure):
     def n_parts(self) -> int:
         return self.structure.n_parts
 
+    @property
+    def every(self) -> int:
+        return self.structure.every
+
     def products(self, dim: int) -> float:
         return self.structure.products(dim)
 
@@ -54,11 +58,17 @@ class Wrapper(Structure):
     def prepared(self, probes: Callable[[], int | None]) -> Structure:
         return dataclasses.replace(self, structure=self.structure.prepared(probes))
 
+    def for_derivatives(self) -> Structure:
+        return dataclasses.replace(self, structure=self.structure.for_derivatives())
+
     def compose(self, later: Any, earlier: Any) -> Any:
         return self.structure.compose(later, earlier)
 
     def apply(self, matrix: Any, vector: jax.Array) -> jax.Array:
         return self.structure.apply(matrix, vector)
+
+    def times(self, matrix: Any, factor: jax.Array) -> Any:
+        return self.structure.times(matrix, factor)
 
     def clip(self, matrix: Any, rho: jax.Array | float) -> Any:
         return self.structure.clip(matrix, rho)
