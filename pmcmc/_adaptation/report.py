@@ -40,8 +40,8 @@ class WarmupReport(NamedTuple):
         sequential_steps: steps taken one at a time, per chain.
         outcome: how the solver ended, per chain, integers of `pmcmc.solvers.Outcome`.
         notes: what criteria did at the ends of phases. A note has `tunes`, a field of the kernel or
-            `"position"`; `window`, the number of the last window before; `is_changed`, whether the kernel
-            changed; `words`; and `figures` by name.
+            `"position"`; `window`, the number of the last window before; `is_changed`, whether the
+            kernel changed; `words`; and `figures` by name.
     """
 
     n_steps: np.ndarray
