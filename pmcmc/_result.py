@@ -9,11 +9,16 @@ from typing import Any
 import jax
 import numpy as np
 
+from pmcmc._adaptation.stationarity import rhat
 from pmcmc._chain.moments import Moments
 from pmcmc._run_info import RunInfo
 from pmcmc._util import arviz_compat
 from pmcmc._util.callers import warn_user
 from pmcmc._util.labels import named_leaves
+
+_SHOWN_DRAWS, _SHOWN_NUMBERS = 500, 100  # as many show in a moment whether chains agree
+_LEAST_DRAWS = 20
+_GOOD_R_HAT = 1.05
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -123,6 +128,7 @@ class Result:
             *([] if n_chains == 1 else [f"  layout      {info.chain_method}"]),
             *([] if not info.gradient_seconds else [f"  gradient    {self._gradient()}"]),
             f"  chain       {self._evidence()}",
+            *([] if n_draws < _LEAST_DRAWS else [f"  mixing      {self._mixing()}"]),
             f"  seconds     compile {info.seconds_compile:.2f}, set-up {info.seconds_setup:.2f}, "
             f"warm-up {info.seconds_warmup:.2f}, run {info.seconds_run:.2f}",
         ]
@@ -137,6 +143,20 @@ class Result:
         if not info.sweeps.any():
             return ""
         return f": {info.sweeps.mean():.0f} sweeps, {info.work_per_step.mean():.1f} work per step"
+
+    def _mixing(self) -> str:
+        """The largest R-hat, of some draws and numbers if there are many."""
+        n_chains, n_draws = self.stats["is_accepted"].shape
+        some = slice(None, None, -(-n_draws // _SHOWN_DRAWS))
+        leaves = [x[:, some] for x in jax.tree.leaves(self.positions)]
+        draws = np.concatenate([x.reshape(*x.shape[:2], -1) for x in leaves], axis=2)
+        stride = max(1, -(-draws.shape[2] // _SHOWN_NUMBERS))
+        largest = rhat(draws[..., ::stride]).max(initial=1.0)
+        text = f"R-hat {'of its halves ' if n_chains == 1 else ''}at most {largest:.3f}"
+        if largest <= _GOOD_R_HAT:
+            return text
+        who = "they" if n_chains == 1 else "the chains"
+        return f"{text}: {who} do not agree; see pmcmc.diagnostics.report(result)"
 
     def _evidence(self) -> str:
         info = self.info

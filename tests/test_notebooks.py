@@ -45,5 +45,5 @@ def test_every_notebook_has_a_line_and_says_how_to_run_it_elsewhere():
     for name in NAMES:
         assert f"]({name}) |" in page
         first = read(name).cells[0].source
-        assert '%pip install "pmcmc[all]"' in first
+        assert '%pip install ".[all]"' in first
         assert "PMCMC_SHORT" in first

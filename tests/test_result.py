@@ -1,4 +1,6 @@
+import dataclasses
 import os
+import re
 import subprocess
 import sys
 
@@ -104,9 +106,24 @@ def test_repr_tells_what_matters(result):
     assert "0 divergent" in text
     assert "ParallelNewton" in text
     assert "work per step" in text
+    assert re.search(r"mixing      R-hat at most 1\.0\d\d$", text, flags=re.MULTILINE)
     assert "same as the loop's within tolerance: residual" in text
     assert "compile" in text
     assert max(map(len, text.splitlines())) <= 120
+
+
+def test_repr_says_whether_chains_agree(result):
+    apart = np.arange(4.0)[:, None]
+    moved = jax.tree.map(lambda x: x + apart.reshape(4, *[1] * (x.ndim - 1)), result.positions)
+    text = repr(dataclasses.replace(result, positions=moved))
+    assert re.search(r"R-hat at most \d\.\d{3}: the chains do not agree; see pmcmc.diag", text)
+    first = jax.tree.map(lambda x: x[:1], (moved, result.stats))
+    alone = dataclasses.replace(result, positions=first[0], stats=first[1])
+    assert "R-hat of its halves at most 1.0" in repr(alone)
+    wide = dataclasses.replace(
+        result, positions={"x": np.zeros((4, 500, 3000)), "e": np.ones((4, 500, 0))}
+    )
+    assert "R-hat at most 1.000" in repr(wide)
 
 
 def test_sampling_runs_without_arviz():
