@@ -47,7 +47,7 @@ def ours(kernel: str, name: str, target: pmcmc.targets.Target) -> Draws:
         target.logdensity, starts(target), n, kernel=kernel, n_chains=N_CHAINS,
         thin=THIN if kernel == "mala" else 1, progress=False,
     )  # fmt: skip
-    steps = result.stats.get("n_steps", np.ones(1)).mean()
+    steps = result.stats["num_integration_steps"].mean() if kernel == "hmc" else 1
     return result.positions, result.stats["acceptance_rate"].mean(), n * N_CHAINS * steps
 
 

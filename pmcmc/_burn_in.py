@@ -90,10 +90,10 @@ def burn_in(
     """Bring chains from far away to the mass of the target, where other samplers can continue.
 
     It runs rounds of a warm-up, each twice as long as the last and continuing from it. It stops
-    when the positions of the longest phase look stationary: the rank-normalized split R-hat is at
-    most `max_rhat` in every coordinate. It returns positions, a metric and a step size;
-    `pmcmc.adapters` makes initial states for NumPyro's and BlackJAX's samplers from them, which
-    then need no warm-up.
+    when the positions of the longest phase (with surrogates, of the last round) look stationary:
+    the rank-normalized split R-hat is at most `max_rhat` in every coordinate. It returns positions,
+    a metric and a step size; `pmcmc.adapters` makes initial states for NumPyro's and BlackJAX's
+    samplers from them, which then need no warm-up.
 
     A chain is lost if its log density always stays more than ten standard deviations below the mean
     of the best chain: it is in a mode without mass, which it may never leave. It is restarted from

@@ -16,9 +16,9 @@ from pmcmc._util import arviz_compat
 from pmcmc._util.callers import warn_user
 from pmcmc._util.labels import named_leaves
 
-_SHOWN_DRAWS, _SHOWN_NUMBERS = 500, 100  # as many show in a moment whether chains agree
-_LEAST_DRAWS = 20
-_GOOD_R_HAT = 1.05
+_SHOWN_DRAWS, _SHOWN_NUMBERS = 2_000, 100  # of all chains: as many take a moment
+_LEAST_DRAWS = 20  # of a chain
+_GOOD_R_HAT, _TOLD_AFTER = 1.05, 400  # draws of all chains: with fewer, R-hat may be high by chance
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -147,13 +147,13 @@ class Result:
     def _mixing(self) -> str:
         """The largest R-hat, of some draws and numbers if there are many."""
         n_chains, n_draws = self.stats["is_accepted"].shape
-        some = slice(None, None, -(-n_draws // _SHOWN_DRAWS))
-        leaves = [x[:, some] for x in jax.tree.leaves(self.positions)]
-        draws = np.concatenate([x.reshape(*x.shape[:2], -1) for x in leaves], axis=2)
-        stride = max(1, -(-draws.shape[2] // _SHOWN_NUMBERS))
-        largest = rhat(draws[..., ::stride]).max(initial=1.0)
+        leaves = [x.reshape(n_chains, n_draws, -1) for x in jax.tree.leaves(self.positions)]
+        every = -(-n_draws // max(_SHOWN_DRAWS // n_chains, _LEAST_DRAWS))
+        stride = max(1, -(-sum(x.shape[2] for x in leaves) // _SHOWN_NUMBERS))
+        draws = np.concatenate([x[:, ::every, ::stride] for x in leaves], axis=2)
+        largest = rhat(draws).max(initial=1.0)
         text = f"R-hat {'of its halves ' if n_chains == 1 else ''}at most {largest:.3f}"
-        if largest <= _GOOD_R_HAT:
+        if largest <= _GOOD_R_HAT or n_chains * n_draws < _TOLD_AFTER:
             return text
         who = "they" if n_chains == 1 else "the chains"
         return f"{text}: {who} do not agree; see pmcmc.diagnostics.report(result)"

@@ -117,6 +117,10 @@ def test_repr_says_whether_chains_agree(result):
     moved = jax.tree.map(lambda x: x + apart.reshape(4, *[1] * (x.ndim - 1)), result.positions)
     text = repr(dataclasses.replace(result, positions=moved))
     assert re.search(r"R-hat at most \d\.\d{3}: the chains do not agree; see pmcmc.diag", text)
+    few = np.random.default_rng(0).normal(size=(4, 20, 20))  # independent, and above 1.05
+    short = jax.tree.map(lambda x: x[:, :20], result.stats)
+    text = repr(dataclasses.replace(result, positions=few, stats=short))
+    assert re.search(r"R-hat at most 1\.[1-9]\d\d$", text, flags=re.MULTILINE)
     first = jax.tree.map(lambda x: x[:1], (moved, result.stats))
     alone = dataclasses.replace(result, positions=first[0], stats=first[1])
     assert "R-hat of its halves at most 1.0" in repr(alone)

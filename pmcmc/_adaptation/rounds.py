@@ -124,7 +124,7 @@ def run_rounds(
             if not arrived:
                 break
         rate = float(accepted.mean())
-        # The last round is the longest.
+        # Of the last round: before it, chains may not have arrived.
         kept = joined([rows_of(segment, ("logdensity",), stride) for segment in segments])
         record.add_window(accepted.shape[1], kernel, rate)
         _take_note(record, fitting.fit, kernel, accepted, is_last, arrived)

@@ -26,8 +26,9 @@ class Tuned(NamedTuple):
         kernel: the tuned kernel.
         positions: the last ones, shape `(chain, D)`.
         report: the record.
-        kept: steps of the longest phase, at most about 1,000 per chain: `"positions"`,
-            `(chain, step, D)`, and `"logdensity"`, `(chain, step)`, if there is one.
+        kept: steps of the longest phase, or of the last round of a surrogate, at most about 1,000
+            per chain: `"positions"`, `(chain, step, D)`, and `"logdensity"`, `(chain, step)`, if
+            there is one.
     """
 
     runner: Any

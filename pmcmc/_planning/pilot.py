@@ -119,7 +119,7 @@ class _Pilot:
             known = self.seen.batch_seconds_per_step
             if known and not self.budget.affords(_COMPILE_SECONDS + window * min(known.values())):
                 return
-            noise = self._noise(kernel, window)
+            noise = self._noise(kernel, positions, window)
             run = functools.partial(together.lower(positions, noise).compile(), positions, noise)
             most = _SLOW * self.seen.loop_seconds_per_step * window
             seconds = self._fastest(run, most)
@@ -142,8 +142,9 @@ class _Pilot:
 
     def _exponent(self, kernel: Kernel, recursion: Any) -> float:
         """Lyapunov exponent of the first chain; NaN if the budget is too small."""
-        noise = jax.tree.map(lambda u: u[0], self._noise(kernel, _EXPONENT_STEPS))
-        state = self.place.positions[0]
+        positions = self.place.positions[:1]
+        noise = jax.tree.map(lambda u: u[0], self._noise(kernel, positions, _EXPONENT_STEPS))
+        state = positions[0]
         shape = (_EXPONENT_STARTS, state.size)
         vectors = jax.random.normal(internal_key(0), shape, state.dtype)
         push = jax.jit(functools.partial(grow, lambda s, u: recursion.step(s, u)[0]))
@@ -207,13 +208,12 @@ class _Pilot:
         else:
             self.seen = seen._replace(dropped=(*seen.dropped, found))
 
-    def _noise(self, kernel: Kernel, n_steps: int) -> Any:
-        """Noise of the next steps, leading axes `(chain, n_steps)`; always by the same program."""
-        positions, rng_key = self.place.positions, self.place.rng_key
-        step, first_chain = np.uint32(self.place.first_step), np.uint32(0)
-        most = max(*_WINDOWS, _EXPONENT_STEPS)
-        noise = chain_noise(kernel, positions, rng_key, step, np.int32(n_steps), most, first_chain)
-        return jax.tree.map(lambda u: u[:, :n_steps], noise)
+    def _noise(self, kernel: Kernel, positions: jax.Array, n_steps: int) -> Any:
+        """Noise of the next steps, leading axes `(chain, n_steps)`."""
+        step, rng_key = np.uint32(self.place.first_step), self.place.rng_key
+        return chain_noise(
+            kernel, positions, rng_key, step, np.int32(n_steps), n_steps, np.uint32(0)
+        )
 
 
 def _structures(task: Task, kernel: Kernel) -> list[Any]:

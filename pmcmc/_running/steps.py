@@ -69,7 +69,8 @@ class Steps:
                 raise  # there is nothing to return
             warn_user(f"stopped by Ctrl-C; {self._remark(record)}")
         except Exception as error:
-            error.add_note(self._remark(record))
+            if not storage.has_failed:
+                error.add_note(self._remark(record))
             raise
         finally:
             storage.close(self.at)

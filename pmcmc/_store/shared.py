@@ -58,13 +58,13 @@ def _in_first(act: Callable[[], Any]) -> None:
     """Let the first process act while the others wait.
 
     Raises:
-        ValueError: it could not; the first process raises its own exception.
+        RuntimeError: it could not; the first process raises its own exception.
     """
-    failure: Exception | None = None
+    failure: BaseException | None = None
     if _is_first():
         try:
             act()
-        except Exception as error:
+        except BaseException as error:
             failure = error
     words = "" if failure is None else f"{type(failure).__name__}: {failure}"
     data = np.frombuffer(words.encode()[:_MOST_BYTES].ljust(_MOST_BYTES, b"\0"), np.uint8)
@@ -73,4 +73,4 @@ def _in_first(act: Callable[[], Any]) -> None:
     if failure is not None:
         raise failure
     if words:
-        raise ValueError(f"store cannot be used by the first process: {words}")
+        raise RuntimeError(f"store cannot be used by the first process: {words}")

@@ -60,7 +60,7 @@ class Storage:
         self._pending = _Pending([], n_steps // thin, n_steps)
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="pmcmc-store")
         self._writing: Future[None] | None = None
-        self._has_failed = False
+        self.has_failed = False
         self._next_commit = time.perf_counter() + _COMMIT_SECONDS
 
     def append(self, rows: DrawnRows) -> None:
@@ -102,7 +102,7 @@ class Storage:
             RuntimeError: it could not be written.
         """
         try:
-            if not self._has_failed:  # what follows a gap cannot be used
+            if not self.has_failed:  # what follows a gap cannot be used
                 self.commit(at)
                 self._wait()
         finally:
@@ -119,7 +119,7 @@ class Storage:
         try:
             self._writing.result()
         except Exception as error:
-            self._has_failed = True
+            self.has_failed = True
             path = str(self._folder.path)
             raise RuntimeError(
                 f"store {path!r} could not be written ({first_line(error)}). Everything written "

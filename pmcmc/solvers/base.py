@@ -206,7 +206,7 @@ class Solver(Pytree, abc.ABC):
 
     @property
     def per_chain(self) -> Any:
-        """The part of its data that has a leading chain axis, a pytree."""
+        """Those of its leaves that have a leading chain axis, a pytree."""
         return ()
 
     def calmer(self) -> "list[tuple[Solver, str]]":

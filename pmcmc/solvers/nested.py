@@ -48,6 +48,10 @@ class Nested(Solver):
     def prepare(self, setting: Setting) -> "Nested":
         return Nested(self.solver.prepare(setting.of_inner_steps()))
 
+    @property
+    def per_chain(self) -> Any:
+        return self.solver.per_chain
+
     def describe(self) -> str:
         return f"Nested {self.solver.describe()}"
 

@@ -61,3 +61,8 @@ def test_one_of_two_processes_dies_and_both_go_on_from_the_store(tmp_path):
     for number in (0, 1):
         found = np.load(tmp_path / f"{number}.npy")
         np.testing.assert_allclose(found, alone.positions, atol=1e-9)
+
+    processes = start(store, "sample", tmp_path)  # the store exists already: nobody waits
+    assert all(process.wait(_SECONDS_TO_BEGIN) != 0 for process in processes)
+    assert "ValueError: store must be a new folder" in (tmp_path / "sample0.txt").read_text()
+    assert "cannot be used by the first process: Val" in (tmp_path / "sample1.txt").read_text()

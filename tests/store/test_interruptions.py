@@ -186,9 +186,10 @@ def test_nothing_is_written_after_a_gap(path, expected, often, monkeypatch):
         write(self, *arguments)
 
     monkeypatch.setattr(storage.Storage, "_write", fails_once)
-    with pytest.raises(RuntimeError, match="could not be written"):
+    with pytest.raises(RuntimeError, match="could not be written") as caught:
         sampled(store=path)
     assert len(calls) == 1
+    assert not hasattr(caught.value, "__notes__")  # not all steps that were taken are on disk
     assert_same(pmcmc.resume(path, normal), expected)
 
 
