@@ -6,6 +6,7 @@ import sys
 
 CODE = """
 import jax, jax.numpy as jnp, numpy as np, pmcmc
+from pmcmc._adaptation.criteria import metric
 from pmcmc._arguments import as_task
 from pmcmc._chain.problem import init_states
 
@@ -37,6 +38,16 @@ runner = task.runner(pmcmc.ParallelNewton(), task.kernel, 8)
 assert runner.advance(task.kernel, task.problem.positions, task.rng_key, 0, 8).last.device == second
 ready = pmcmc.burn_in(logdensity, x0, n_steps=40, max_rounds=2, solver="quasi", init_to_mode=True)
 assert pmcmc.plan(logdensity, x0, 40, kernel=pmcmc.MALA(0.3)).reason
+
+of_gradients, gradients_at = [], metric.gradients_at
+
+def recorded(logdensity, positions):
+    of_gradients.append(positions.device)
+    return gradients_at(logdensity, positions)
+
+metric.gradients_at = recorded
+pmcmc.warmup(logdensity, x0, n_steps=100)
+assert set(of_gradients) == {second}, of_gradients
 try:
     run({"a": x0["a"], "b": jax.device_put(x0["b"], first)})
 except ValueError as error:
