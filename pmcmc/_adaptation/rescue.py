@@ -11,10 +11,10 @@ import jax
 import numpy as np
 
 from pmcmc._adaptation.gradients import gradients_at
-from pmcmc._adaptation.rows import Rows
+from pmcmc._adaptation.rows import Rows, spaced
 from pmcmc._adaptation.stationarity import is_climbing, lost_chains
 from pmcmc._chain.mode import Summit, climb_all
-from pmcmc._chain.starts import beside
+from pmcmc._chain.starts import cast_like
 from pmcmc._util.programs import jit_of_function
 
 _MOST_DIM = 200  # climbs hold matrices, and in more dimensions normals fit poorly
@@ -69,7 +69,7 @@ def rescue(logdensity: Any, positions: jax.Array, rows: Rows) -> Rescue | None:
     if not is_moved.any():
         return None
     found = np.where(is_moved[:, None], summits.position[goals], np.asarray(positions))
-    return Rescue(beside(positions, found), is_moved)
+    return Rescue(cast_like(positions, found), is_moved)
 
 
 def follow(positions: jax.Array, rows: Rows) -> Rescue | None:
@@ -91,7 +91,7 @@ def follow(positions: jax.Array, rows: Rows) -> Rescue | None:
     if not is_moved.any():
         return None
     places = np.asarray(positions)
-    return Rescue(beside(positions, np.where(is_moved[:, None], places[best], places)), is_moved)
+    return Rescue(cast_like(positions, np.where(is_moved[:, None], places[best], places)), is_moved)
 
 
 def _log_masses(logdensity: Any, positions: jax.Array, summits: Summit) -> np.ndarray:
@@ -109,7 +109,7 @@ def _log_masses(logdensity: Any, positions: jax.Array, summits: Summit) -> np.nd
         masses = np.full(len(values), -np.inf)
         for width in _WIDTHS:
             draws = summits.position[:, None] + width * normals @ np.swapaxes(roots, 1, 2)
-            levels = np.asarray(_values(logdensity, beside(positions, draws)))
+            levels = np.asarray(_values(logdensity, cast_like(positions, draws)))
             entropy = _entropy(np.log(width**2 * values).sum(axis=1), dim)
             masses = np.fmax(masses, levels.astype(float).mean(axis=1) + entropy)
     return np.where(np.isfinite(masses) & is_finite[:, 0, 0], masses, -np.inf)
@@ -133,8 +133,8 @@ def _is_narrower(
         Shape `(chain, goal)`.
     """
     draws = rows["positions"]
-    some = draws[:, np.linspace(0, draws.shape[1] - 1, _N_DRAWS).astype(int)]
-    slopes = gradients_at(logdensity, beside(positions, some.reshape(-1, some.shape[-1])))
+    some = draws[:, spaced(draws.shape[1], _N_DRAWS)]
+    slopes = gradients_at(logdensity, cast_like(positions, some.reshape(-1, some.shape[-1])))
     slopes = np.asarray(slopes, float).reshape(some.shape)
     with np.errstate(all="ignore"):
         squares = np.mean(slopes**2, axis=1)[:, None]

@@ -10,7 +10,7 @@ import numpy as np
 from pmcmc._adaptation.criteria.base import with_tuned
 from pmcmc._adaptation.estimates import for_precision, metric_of_draws
 from pmcmc._adaptation.report import Record, WarmupReport
-from pmcmc._adaptation.rows import Rows, joined, rows_of
+from pmcmc._adaptation.rows import Rows, joined, rows_of, spaced
 from pmcmc._adaptation.stationarity import rhat
 from pmcmc._adaptation.trajectories import with_trajectory
 from pmcmc._chain.evidence import Evidence
@@ -152,7 +152,7 @@ def _with_metric(kernel: Any, draws: np.ndarray, arrived: bool) -> Any:
     gradients = None
     if not arrived:
         n_draws = min(_METRIC_DRAWS, len(draws))
-        draws = draws[np.linspace(0, len(draws) - 1, n_draws).astype(int)].astype(float)
+        draws = draws[spaced(len(draws), n_draws)].astype(float)
         with np.errstate(all="ignore"):
             gradients = values_and_slopes(kernel.surrogate, draws)[1]
         draws, gradients = (x[np.isfinite(gradients).all(axis=1)] for x in (draws, gradients))

@@ -19,3 +19,8 @@ def rows_of(segment: Segment, names: tuple[str, ...], stride: int) -> Rows:
 def joined(parts: list[Rows]) -> Rows:
     """The parts one after another."""
     return {name: np.concatenate([part[name] for part in parts], axis=1) for name in parts[0]}
+
+
+def spaced(n: int, n_chosen: int) -> np.ndarray:
+    """Indices of evenly spaced ones of `n` rows; some repeat if more are chosen than there are."""
+    return np.linspace(0, n - 1, n_chosen).astype(int)

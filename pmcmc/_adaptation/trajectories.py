@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pmcmc._adaptation.rows import spaced
 from pmcmc.surrogates.on_host import values_and_slopes
 
 _QUARTER = math.pi / 2  # of a period: the next draw of a standard normal is independent
@@ -32,7 +33,7 @@ def with_trajectory(kernel: Any, positions: np.ndarray) -> Any:
         kernel: with a polynomial surrogate and a metric.
         positions: draws to start from, shape `(n, D)`.
     """
-    rows = positions[np.linspace(0, len(positions) - 1, _DRAWS).astype(int)].astype(float)
+    rows = positions[spaced(len(positions), _DRAWS)].astype(float)
     rng = np.random.default_rng(0)
     momenta, jitter = rng.normal(size=rows.shape), rng.random((len(rows), 1))
     best, rate = kernel, -math.inf

@@ -10,6 +10,7 @@ import numpy as np
 from pmcmc._chain.layout import Layout
 from pmcmc._chain.noise import chain_noise
 from pmcmc._chain.segment import Segment
+from pmcmc._chain.starts import device_of
 from pmcmc._util.programs import Ready
 from pmcmc._util.threads import in_threads
 
@@ -63,7 +64,7 @@ def run_blocks(
     starts = [min(i, n_chains - layout.block) for i in range(0, n_chains, layout.block)]
     n_new = np.diff([0, *(start + layout.block for start in starts)])
     rows = np.asarray(positions)
-    device = positions.device if positions.committed else None
+    device = device_of(positions)
     calls = [
         functools.partial(advance, jax.device_put(rows[i : i + layout.block], device), np.uint32(i))
         for i in starts

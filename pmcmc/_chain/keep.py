@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from pmcmc._chain.problem import Problem
+from pmcmc._chain.starts import device_of
 from pmcmc._util.checks import check_hashable, first_line, short
 from pmcmc._util.programs import jit_of_function, weakly_referable
 
@@ -79,7 +80,7 @@ class _Kept:
     """A function of one position, applied to many at once."""
 
     def __init__(self, keep: Callable[[Any], Any], problem: Problem) -> None:
-        self._device = problem.device if problem.positions.committed else None
+        self._device = device_of(problem.positions)
         self._keep = _OfFlat(weakly_referable(keep), problem.unravel_one)
 
     def __call__(self, positions: np.ndarray) -> Any:

@@ -23,10 +23,14 @@ def placed_like(x0: Any, positions: jax.Array) -> jax.Array:
     return jax.device_put(positions, *devices) if devices else positions
 
 
-def beside(positions: jax.Array, rows: np.ndarray) -> jax.Array:
+def device_of(positions: jax.Array) -> Any:
+    """The device on which the user put the chains; `None` if JAX chose it."""
+    return positions.device if positions.committed else None
+
+
+def cast_like(positions: jax.Array, rows: np.ndarray) -> jax.Array:
     """Rows on the device of the positions, and with their dtype."""
-    device = positions.device if positions.committed else None
-    return jax.device_put(rows.astype(positions.dtype, copy=False), device)
+    return jax.device_put(rows.astype(positions.dtype, copy=False), device_of(positions))
 
 
 def scale_hint(positions: jax.Array) -> str:

@@ -11,6 +11,7 @@ from pmcmc._arguments import check_is_tuned, warmup_key
 from pmcmc._chain.evidence import Evidence
 from pmcmc._chain.moments import RunningMoments
 from pmcmc._chain.problem import with_dtype
+from pmcmc._chain.starts import device_of
 from pmcmc._planning.make import make_runner
 from pmcmc._planning.stages import warm_up
 from pmcmc._planning.task import Task
@@ -61,7 +62,7 @@ def warmed_up(request: Request, task: Task, record: Record | None, line: Progres
         def followed(runner: Any) -> Any:
             return runner if journal is None else JournaledRunner(runner, journal)
 
-        journal = None if record is None else record.journal(task.fitting, device_of(task))
+        journal = None if record is None else record.journal(task.fitting, device_of(positions))
         key, on_segment = warmup_key(task.rng_key), line.count("warm-up", n_warmup, 0, runner)
         tuned = warm_up(
             task, solver, followed(runner), positions, key, n_warmup, n_steps, on_segment, followed
@@ -89,7 +90,7 @@ def taken_up(request: Request, task: Task, tuned: Tuned, at: Checkpoint | None) 
         tuned: result of the warm-up.
         at: last checkpoint of sampling, `None` if it has not started.
     """
-    device = device_of(task)
+    device = device_of(task.problem.positions)
     kernel = with_dtype(tuned.kernel.restored(task.kernel), task.problem.positions.dtype)
     at = _beginning(request, jax.device_put(tuned.positions, device)) if at is None else at
     at = at._replace(positions=jax.device_put(at.positions, device))
@@ -107,12 +108,6 @@ def taken_up(request: Request, task: Task, tuned: Tuned, at: Checkpoint | None) 
         "seconds_warmup": tuned.seconds,
     }
     return Start(runner, kernel, tuned.report, at, seconds)
-
-
-def device_of(task: Task) -> Any:
-    """The device on which the user put the chains; `None` if JAX chose it."""
-    positions = task.problem.positions
-    return positions.device if positions.committed else None
 
 
 def _beginning(request: Request, positions: jax.Array) -> Checkpoint:

@@ -96,7 +96,8 @@ class SurrogateHMC(ProposalKernel):
         if is_concrete(self.jitter):
             check_share("jitter", self.jitter, "jitter=0.5")
         if is_concrete(self.random_walk_share):
-            check_share("random_walk_share", self.random_walk_share, "0.15", is_whole_allowed=True)
+            share = self.random_walk_share
+            check_share("random_walk_share", share, "random_walk_share=0.15", is_whole_allowed=True)
         if self.random_walk_step_size is not None:
             check_positive("random_walk_step_size", self.random_walk_step_size, "0.5")
 

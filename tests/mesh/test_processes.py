@@ -14,7 +14,7 @@ import pmcmc
 from . import member
 
 _SECONDS_TO_NOTICE = 60  # that a process died: 10 of heartbeats, and room for a busy machine
-_SECONDS_TO_BEGIN = 240
+_SECONDS_TO_BEGIN = 240  # or to end: not a speed, but a bound on waiting for what may never come
 
 
 def start(store, what, out):

@@ -17,9 +17,9 @@ from pmcmc._adaptation.criteria.base import (
 from pmcmc._adaptation.curvature import metric_of_values
 from pmcmc._adaptation.estimates import for_precision, metric_of_draws
 from pmcmc._adaptation.gradients import gradients_at
-from pmcmc._adaptation.rows import Rows, joined
+from pmcmc._adaptation.rows import Rows, joined, spaced
 from pmcmc._adaptation.stationarity import lost_chains
-from pmcmc._chain.starts import beside
+from pmcmc._chain.starts import cast_like
 from pmcmc._util.checks import is_among, short
 from pmcmc.kernels import Kernel
 
@@ -143,10 +143,10 @@ def _with_gradients(
     of each chain is subtracted from both: while chains are still on their way, the distance between
     them says nothing about the target.
     """
-    chosen = np.linspace(0, len(draws) - 1, min(size, len(draws))).astype(int)
+    chosen = spaced(len(draws), min(size, len(draws)))
     draws, chains = draws[chosen], chains[chosen]
     padded = np.concatenate([draws, np.repeat(draws[:1], size - len(draws), axis=0)])
-    there = gradients_at(context.logdensity, beside(context.positions, padded))
+    there = gradients_at(context.logdensity, cast_like(context.positions, padded))
     gradients = np.asarray(there, float)[: len(draws)]
     is_finite = np.isfinite(gradients).all(axis=1)
     if not is_finite.any():
