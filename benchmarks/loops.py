@@ -34,6 +34,7 @@ from benchmarks._record import n_cores, print_table, write
 
 TARGETS = [
     "correlated_gaussian", "two_well", "gaussian_mixture", "banana", "funnel", "eight_schools",
+    "eight_schools_gibbs",
     "lotka_volterra", "logistic_regression", "german_credit", "stochastic_volatility",
     "item_response", "local_linear_trend", "hmm", "garch11", "arma11", "sir",
     "oscillator",
